@@ -1,0 +1,117 @@
+package compute
+
+import "lian/dtype"
+
+// MatMul writes Out[i,j] = Alpha · Σ_k A[i,k]·B[k,j] (+ Out[i,j] with Accumulate)
+// (+ Residual[i,j]) (+ Bias[j]).
+//
+//	A    [m, k], or [k, m] with TransA   float32
+//	B    [k, n], or [n, k] with TransB   float32; with TransB and not TransA also float16, bfloat16 or quantised
+//	Out, Residual [m, n]                 float32; Residual may alias Out
+//	Bias [n]                             float32
+//
+// Operands of more axes count as rows of their last axis. A weight is stored
+// [out, in], so a layer is TransB.
+//
+// Σ_k is one float32 chain of fused multiply-adds in ascending k, then Alpha, then the sum so far, Residual, Bias:
+// a row's result does not depend on how many rows there are. A quantised B with Fast has its A rounded to int8 in
+// blocks of 32 (ggml's Q8_0: scale = max|a|/127): exact integers within a block, one ascending float32 chain over blocks.
+// Without Fast a quantised B means its dequantised values.
+//
+// Gradient: dA = Alpha · dOut·Bᵀ, dB = Alpha · Aᵀ·dOut, dResidual = dOut, dBias = Σ_i dOut.
+type MatMul struct {
+	A, B, Out      *Tensor
+	TransA, TransB bool
+	Alpha          float32 // 0 means 1
+	Accumulate     bool
+	Residual, Bias *Tensor
+	Fast           bool
+}
+
+// Name implements Op.
+func (*MatMul) Name() string { return "matmul" }
+
+// Inputs implements Op.
+func (o *MatMul) Inputs() []*Tensor {
+	if o.Accumulate {
+		return present(o.A, o.B, o.Residual, o.Bias, o.Out)
+	}
+	return present(o.A, o.B, o.Residual, o.Bias)
+}
+
+// Outputs implements Op.
+func (o *MatMul) Outputs() []*Tensor { return []*Tensor{o.Out} }
+
+// Scale is Alpha with its default.
+func (o *MatMul) Scale() float32 {
+	if o.Alpha == 0 {
+		return 1
+	}
+	return o.Alpha
+}
+
+// Dimensions are m, n and k of the product.
+func (o *MatMul) Dimensions() (m, n, k int) {
+	m, k = o.A.Rows(), o.A.Columns()
+	if o.TransA {
+		m, k = k, m
+	}
+	n = o.B.Columns()
+	if o.TransB {
+		n = o.B.Rows()
+	}
+	return m, n, k
+}
+
+// Check implements Op.
+func (o *MatMul) Check() error {
+	c := check(o).that(o.A != nil && o.B != nil && o.Out != nil, "an operand is missing")
+	if c.err != nil {
+		return c.err
+	}
+	m, n, k := o.Dimensions()
+	kb := o.B.Rows()
+	if o.TransB {
+		kb = o.B.Columns()
+	}
+	c.that(k == kb, "A %v (transposed %v) and B %v (transposed %v) do not fit", o.A, o.TransA, o.B, o.TransB)
+	c.that(o.Out.Rows() == m && o.Out.Columns() == n && o.Out.Type == dtype.F32, "Out is %v, expected F32[%d %d]", o.Out, m, n)
+	c.that(o.A.Type == dtype.F32, "A is %v, expected F32", o.A)
+	c.that(o.B.Type == dtype.F32 || o.TransB && !o.TransA, "B is %v; only a transposed B may be other than F32", o.B)
+	c.that(o.Residual == nil || o.Residual.Elements() == m*n && o.Residual.Type == dtype.F32, "Residual is %v, expected F32[%d %d]", o.Residual, m, n)
+	return c.optional("Bias", o.Bias, dtype.F32, n).err
+}
+
+// Backward implements Differentiable.
+func (o *MatMul) Backward(b Backprop) {
+	d := b.Grad(o.Out)
+	if d == nil {
+		return
+	}
+	m, n, k := o.Dimensions()
+	d = d.View(m, n)
+	if da, acc := b.Into(o.A); da != nil {
+		if o.TransA { // dA [k, m] = B · dOutᵀ
+			b.Launch(&MatMul{A: o.B, B: d, Out: da.View(k, m), TransA: o.TransB, TransB: true, Alpha: o.Alpha, Accumulate: acc})
+		} else { // dA [m, k] = dOut · Bᵀ
+			b.Launch(&MatMul{A: d, B: o.B, Out: da.View(m, k), TransB: !o.TransB, Alpha: o.Alpha, Accumulate: acc})
+		}
+	}
+	if db, acc := b.Into(o.B); db != nil {
+		if o.TransB { // dB [n, k] = dOutᵀ · A
+			b.Launch(&MatMul{A: d, B: o.A, Out: db.View(n, k), TransA: true, TransB: o.TransA, Alpha: o.Alpha, Accumulate: acc})
+		} else { // dB [k, n] = Aᵀ · dOut
+			b.Launch(&MatMul{A: o.A, B: d, Out: db.View(k, n), TransA: !o.TransA, Alpha: o.Alpha, Accumulate: acc})
+		}
+	}
+	if o.Residual != nil {
+		if dr, acc := b.Into(o.Residual); dr != nil {
+			b.Launch(addInto(d, dr.View(m, n), acc))
+		}
+	}
+	if o.Bias != nil {
+		if db, acc := b.Into(o.Bias); db != nil {
+			b.Launch(&SumRows{X: d, Out: db, Accumulate: acc})
+		}
+	}
+}

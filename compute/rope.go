@@ -1,0 +1,49 @@
+package compute
+
+import "lian/dtype"
+
+// RoPE rotates pairs of X in place by position · Frequencies[p].
+//
+//	X           [rows, heads, head]  float32
+//	Positions   [rows]               int32
+//	Frequencies [rotary/2]           float32, radians per position; elements past rotary stay
+//
+// Pair p is (p, p + rotary/2), or (2p, 2p+1) with Interleaved. Inverse turns the other way: that is also the gradient.
+// Angles are float64 products, sines and cosines rounded to float32. Scale multiplies both (YaRN); 0 means 1.
+// Source: Su et al., arXiv 2104.09864.
+type RoPE struct {
+	X, Positions, Frequencies *Tensor
+	Interleaved, Inverse      bool
+	Scale                     float32
+}
+
+// Name implements Op.
+func (*RoPE) Name() string { return "rope" }
+
+// Inputs implements Op.
+func (o *RoPE) Inputs() []*Tensor { return []*Tensor{o.X, o.Positions, o.Frequencies} }
+
+// Outputs implements Op.
+func (o *RoPE) Outputs() []*Tensor { return []*Tensor{o.X} }
+
+// Check implements Op.
+func (o *RoPE) Check() error {
+	c := check(o).is("X", o.X, dtype.F32, -1, -1, -1)
+	if c.err != nil {
+		return c.err
+	}
+	c.is("Positions", o.Positions, dtype.I32, o.X.Shape[0]).is("Frequencies", o.Frequencies, dtype.F32, -1)
+	if c.err != nil {
+		return c.err
+	}
+	return c.that(2*o.Frequencies.Shape[0] <= o.X.Shape[2], "Frequencies %v turn more than the head %d", o.Frequencies, o.X.Shape[2]).err
+}
+
+// Backward implements Differentiable.
+func (o *RoPE) Backward(b Backprop) {
+	if d := b.Grad(o.X); d != nil {
+		back := *o
+		back.X, back.Inverse = d.View(o.X.Shape...), !o.Inverse
+		b.Launch(&back)
+	}
+}

@@ -1,0 +1,109 @@
+package compute
+
+import (
+	"fmt"
+
+	"lian/dtype"
+)
+
+// Buffer is memory that a backend owns. Only its backend knows what is behind it.
+type Buffer interface {
+	// Size is the number of bytes.
+	Size() int
+}
+
+// Tensor is an element type, a shape and a place in a buffer, row-major and
+// contiguous. Quantised types hold whole blocks along the last axis.
+//
+// Version counts the operations that have written it; forms that a backend
+// derives from the content (packed panels, transposes) are kept with the
+// version they were made from. Constant says that the content is not expected
+// to change, so that keeping such a form is worth its memory.
+type Tensor struct {
+	Type     dtype.Type
+	Shape    []int
+	Buffer   Buffer
+	Offset   int // bytes from the start of Buffer
+	Version  uint64
+	Constant bool
+
+	derived        any
+	derivedVersion uint64
+}
+
+// NewTensor allocates a zeroed tensor of its own on a backend.
+func NewTensor(b Backend, t dtype.Type, shape ...int) *Tensor {
+	x := &Tensor{Type: t, Shape: append([]int(nil), shape...)}
+	x.Buffer = b.Alloc(x.Bytes())
+	return x
+}
+
+// Elements is the product of the shape.
+func (t *Tensor) Elements() int {
+	n := 1
+	for _, s := range t.Shape {
+		n *= s
+	}
+	return n
+}
+
+// Bytes is the size of the content.
+func (t *Tensor) Bytes() int { return t.Type.Bytes(t.Elements()) }
+
+// Columns is the length of the last axis, 1 for a scalar.
+func (t *Tensor) Columns() int {
+	if len(t.Shape) == 0 {
+		return 1
+	}
+	return t.Shape[len(t.Shape)-1]
+}
+
+// Rows is the number of vectors along the last axis.
+func (t *Tensor) Rows() int {
+	n := 1
+	for i := 0; i+1 < len(t.Shape); i++ {
+		n *= t.Shape[i]
+	}
+	return n
+}
+
+// View is the same content under another shape with as many elements.
+func (t *Tensor) View(shape ...int) *Tensor {
+	v := &Tensor{Type: t.Type, Shape: append([]int(nil), shape...), Buffer: t.Buffer, Offset: t.Offset}
+	if v.Elements() != t.Elements() {
+		panic(fmt.Sprintf("compute: view %v of a tensor of shape %v", shape, t.Shape))
+	}
+	return v
+}
+
+// Slice is rows [from, to) of the first axis, sharing the content.
+func (t *Tensor) Slice(from, to int) *Tensor {
+	if from < 0 || to < from || len(t.Shape) == 0 || to > t.Shape[0] {
+		panic(fmt.Sprintf("compute: slice [%d:%d) of a tensor of shape %v", from, to, t.Shape))
+	}
+	row := 1
+	for _, s := range t.Shape[1:] {
+		row *= s
+	}
+	shape := append([]int{to - from}, t.Shape[1:]...)
+	return &Tensor{Type: t.Type, Shape: shape, Buffer: t.Buffer, Offset: t.Offset + t.Type.Bytes(from*row)}
+}
+
+// Derived is the form a backend has kept, if it is of the present version.
+func (t *Tensor) Derived() any {
+	if t.derived == nil || t.derivedVersion != t.Version {
+		return nil
+	}
+	return t.derived
+}
+
+// KeepDerived keeps a form made from the present content.
+func (t *Tensor) KeepDerived(form any) { t.derived, t.derivedVersion = form, t.Version }
+
+// String shows type and shape, for error messages.
+func (t *Tensor) String() string {
+	if t == nil {
+		return "nil"
+	}
+	return fmt.Sprintf("%v%v", t.Type, t.Shape)
+}

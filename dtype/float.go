@@ -66,21 +66,22 @@ func F8E4M3ToF32(c uint8) float32 {
 }
 
 // F32ToF8E4M3 rounds to the nearest 8-bit float, ties to even. What is over the
-// largest value (448) by more than half a step becomes NaN, as in PyTorch;
-// callers that want saturation clamp first.
+// largest value, infinity included, becomes that value (±448), as in PyTorch
+// since 2.15 (earlier ones made it NaN); a NaN stays NaN.
 func F32ToF8E4M3(f float32) uint8 {
 	b := math.Float32bits(f)
 	sign := uint8(b >> 24 & 0x80)
 	b &= 0x7fffffff
 	switch {
-	case b >= 0x43f00000: // 480 and more, infinity, NaN
+	case b > 0x7f800000:
 		return sign | 0x7f
+	case b >= 0x43e00000: // 448 and more
+		return sign | 0x7e
 	case b < 0x3c800000: // under 2⁻⁶: subnormal, steps of 2⁻⁹
 		return sign | uint8(math.Float32bits(math.Float32frombits(b)+0x1p14)-0x46800000)
 	}
 	b -= 120 << 23
-	code := (b + 0x7ffff + (b >> 20 & 1)) >> 20
-	return sign | uint8(min(code, 0x7f))
+	return sign | uint8((b+0x7ffff+(b>>20&1))>>20)
 }
 
 // F8E5M2ToF32 returns the value of an 8-bit float with 5 exponent bits: the

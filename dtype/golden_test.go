@@ -1,0 +1,137 @@
+package dtype
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"math"
+	"os"
+	"strings"
+	"testing"
+
+	"lian/verify/shared"
+)
+
+// golden reads a trusted safetensors file: tensor name → bytes. The reader of
+// format/safetensors lies above this package.
+func golden(t *testing.T, path string) map[string][]byte {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := binary.LittleEndian.Uint64(raw)
+	var header map[string]struct {
+		Offsets [2]int `json:"data_offsets"`
+	}
+	if err := json.Unmarshal(raw[8:8+n], &header); err != nil {
+		t.Fatal(err)
+	}
+	out := map[string][]byte{}
+	for name, h := range header {
+		out[name] = raw[8+int(n)+h.Offsets[0] : 8+int(n)+h.Offsets[1]]
+	}
+	return out
+}
+
+func floats(t *testing.T, raw []byte) []float32 {
+	t.Helper()
+	out := make([]float32, len(raw)/4)
+	if err := Dequantize(F32, raw, out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestBlocksDecodeAsGGML compares every decoder with libggml, bit for bit, on
+// blocks made with and without an importance matrix.
+func TestBlocksDecodeAsGGML(t *testing.T) {
+	vectors := golden(t, shared.Path(t, "testdata", "golden", "infer", "quants", "ggml_quants.safetensors"))
+	tested := 0
+	for name, packed := range vectors {
+		base, ok := strings.CutSuffix(name, ".bytes")
+		if !ok || vectors[base+".f32"] == nil {
+			continue
+		}
+		typ, err := Parse(strings.TrimSuffix(base, ".im"))
+		if err != nil || !CanDequantize(typ) {
+			t.Logf("%s: no decoder", base)
+			continue
+		}
+		want := floats(t, vectors[base+".f32"])
+		got := make([]float32, len(want))
+		if err := Dequantize(typ, packed, got); err != nil {
+			t.Fatalf("%s: %v", base, err)
+		}
+		for i := range want {
+			if math.Float32bits(got[i]) != math.Float32bits(want[i]) && !(got[i] == 0 && want[i] == 0) {
+				t.Errorf("%s: value %d is %g, ggml says %g", base, i, got[i], want[i])
+				break
+			}
+		}
+		tested++
+	}
+	if tested < 20 {
+		t.Errorf("only %d types and variants compared", tested)
+	}
+}
+
+// TestBlocksEncodeAsGGML compares the encoders' bytes with libggml's.
+func TestBlocksEncodeAsGGML(t *testing.T) {
+	vectors := golden(t, shared.Path(t, "testdata", "golden", "infer", "quants", "ggml_quants.safetensors"))
+	src := floats(t, vectors["src"])
+	for _, typ := range []Type{F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0} {
+		want := vectors[strings.ToUpper(typ.String())+".bytes"]
+		got := make([]byte, typ.Bytes(len(src)))
+		if err := Quantize(typ, src, got); err != nil {
+			t.Errorf("%v: %v", typ, err)
+			continue
+		}
+		row := len(want) / 32
+		for r := range 32 {
+			g, w := got[r*row:(r+1)*row], want[r*row:(r+1)*row]
+			if !bytes.Equal(g, w) {
+				t.Errorf("%v: row %d differs\n got %x\nwant %x", typ, r, g, w)
+			}
+		}
+	}
+}
+
+// TestFloatsCastAsTorch compares conversions with PyTorch's on values chosen
+// around every rounding boundary.
+func TestFloatsCastAsTorch(t *testing.T) {
+	vectors := golden(t, shared.Path(t, "testdata", "golden", "infer", "float", "float.safetensors"))
+	src := floats(t, vectors["src"])
+	for i, f := range src {
+		if f != f {
+			continue // NaN payloads are not compared, only that they stay NaN (below)
+		}
+		if got, want := F32ToF16(f), binary.LittleEndian.Uint16(vectors["float16.cast"][2*i:]); got != want {
+			t.Errorf("f16(%g) = %#04x, want %#04x", f, got, want)
+		}
+		if got, want := F32ToBF16(f), binary.LittleEndian.Uint16(vectors["bfloat16.cast"][2*i:]); got != want {
+			t.Errorf("bf16(%g) = %#04x, want %#04x", f, got, want)
+		}
+		if got, want := F32ToF8E4M3(f), vectors["float8_e4m3fn.cast"][i]; got != want {
+			t.Errorf("f8_e4m3(%g) = %#02x, want %#02x", f, got, want)
+		}
+		if got, want := F32ToF8E5M2(f), vectors["float8_e5m2.cast"][i]; got != want {
+			t.Errorf("f8_e5m2(%g) = %#02x, want %#02x", f, got, want)
+		}
+	}
+	same := func(name string, code int, got, want float32) {
+		if got != want && !(got != got && want != want) || math.Signbit(float64(got)) != math.Signbit(float64(want)) && got == got {
+			t.Errorf("%s code %#x is %g, want %g", name, code, got, want)
+		}
+	}
+	e4, e5 := floats(t, vectors["float8_e4m3fn.table"]), floats(t, vectors["float8_e5m2.table"])
+	for c := range 256 {
+		same("e4m3fn", c, F8E4M3ToF32(uint8(c)), e4[c])
+		same("e5m2", c, F8E5M2ToF32(uint8(c)), e5[c])
+	}
+	half, brain := floats(t, vectors["float16.decode_u32"]), floats(t, vectors["bfloat16.decode_u32"])
+	for i := range half {
+		same("f16", 7*i, F16ToF32(uint16(7*i)), half[i])
+		same("bf16", 7*i, BF16ToF32(uint16(7*i)), brain[i])
+	}
+}

@@ -31,7 +31,7 @@ func (o *Add) Backward(b Backprop) {
 		return
 	}
 	for _, x := range o.Inputs() {
-		if dx, acc := b.Into(x); dx != nil && dx != d {
+		if dx, acc := b.Into(x); dx != nil {
 			b.Launch(addInto(d, dx, acc))
 		}
 	}

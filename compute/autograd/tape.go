@@ -1,0 +1,142 @@
+// Package autograd records operations and carries gradients back through them.
+//
+// A Tape is a compute.Launcher: what runs through it forward is exactly what
+// runs through a plain stream, plus a note of each operation whose inputs lead
+// to something that wants a gradient. Backward walks the notes in reverse; each
+// operation says itself how (compute.Differentiable).
+//
+// It guarantees that gradients are made in the order of the forward pass, so
+// the same pass gives the same bytes. It refuses an operation without a
+// gradient between a wanted parameter and the loss.
+package autograd
+
+import (
+	"fmt"
+
+	"lian/compute"
+	"lian/dtype"
+)
+
+// place identifies a tensor's content, so that views of it (other shapes) count as the same.
+type place struct {
+	buffer compute.Buffer
+	offset int
+}
+
+func placeOf(t *compute.Tensor) place { return place{t.Buffer, t.Offset} }
+
+// Gradients are the gradients of parameters, kept over the passes of one
+// optimizer step.
+type Gradients struct {
+	of      map[place]*compute.Tensor
+	written map[place]bool
+}
+
+// NewGradients allocates a gradient for every parameter.
+func NewGradients(b compute.Backend, parameters []*compute.Tensor) *Gradients {
+	g := &Gradients{of: map[place]*compute.Tensor{}, written: map[place]bool{}}
+	for _, p := range parameters {
+		g.of[placeOf(p)] = compute.NewTensor(b, dtype.F32, p.Shape...)
+	}
+	return g
+}
+
+// Of is the gradient of a parameter; nil if it is not one of them.
+func (g *Gradients) Of(p *compute.Tensor) *compute.Tensor { return g.of[placeOf(p)] }
+
+// Written says whether any pass since Reset has reached the parameter.
+func (g *Gradients) Written(p *compute.Tensor) bool { return g.written[placeOf(p)] }
+
+// Reset forgets what has been gathered: the next pass overwrites.
+func (g *Gradients) Reset() { clear(g.written) }
+
+// Tape records one forward pass.
+type Tape struct {
+	compute.Allocator
+	stream     compute.Stream
+	parameters *Gradients
+	ops        []compute.Differentiable
+	wanted     map[place]bool
+	grads      map[place]*compute.Tensor
+	err        error
+}
+
+// NewTape makes a tape over a stream. Gradients of intermediate tensors come
+// from arena, which must not be reset before Backward has returned.
+func NewTape(s compute.Stream, arena compute.Allocator, parameters *Gradients) *Tape {
+	return &Tape{Allocator: arena, stream: s, parameters: parameters,
+		wanted: map[place]bool{}, grads: map[place]*compute.Tensor{}}
+}
+
+// Launch runs an operation and records it if a gradient can come through it.
+func (t *Tape) Launch(op compute.Op) {
+	wanted := false
+	for _, x := range op.Inputs() {
+		wanted = wanted || t.wants(x)
+	}
+	if wanted {
+		for _, x := range op.Outputs() {
+			t.wanted[placeOf(x)] = true
+		}
+		switch op := op.(type) {
+		case compute.GradientInForward:
+			op.Prepare(backprop{t})
+		case compute.Differentiable:
+			t.ops = append(t.ops, op)
+		default:
+			if t.err == nil {
+				t.err = fmt.Errorf("operation %s has no gradient, but one must come through it", op.Name())
+			}
+		}
+	}
+	t.stream.Launch(op)
+}
+
+func (t *Tape) wants(x *compute.Tensor) bool { return t.wanted[placeOf(x)] || t.parameters.Of(x) != nil }
+
+// Backward carries the gradients made in the forward pass to the parameters.
+func (t *Tape) Backward() error {
+	if t.err != nil {
+		return t.err
+	}
+	for i := len(t.ops) - 1; i >= 0; i-- {
+		t.ops[i].Backward(backprop{t})
+	}
+	t.ops = t.ops[:0]
+	clear(t.wanted)
+	clear(t.grads)
+	return t.stream.Err()
+}
+
+// Seed starts from a given gradient of an output, for losses made elsewhere.
+func (t *Tape) Seed(output, grad *compute.Tensor) { t.grads[placeOf(output)] = grad }
+
+// backprop is the tape as a backward rule sees it: launches are not recorded.
+type backprop struct{ *Tape }
+
+func (b backprop) Launch(op compute.Op) { b.stream.Launch(op) }
+
+func (b backprop) Grad(output *compute.Tensor) *compute.Tensor {
+	if g := b.grads[placeOf(output)]; g != nil {
+		return g.View(output.Shape...)
+	}
+	return nil
+}
+
+func (b backprop) Into(input *compute.Tensor) (*compute.Tensor, bool) {
+	at := placeOf(input)
+	if g := b.parameters.of[at]; g != nil {
+		again := b.parameters.written[at]
+		b.parameters.written[at] = true
+		return g.View(input.Shape...), again
+	}
+	if !b.wanted[at] {
+		return nil, false
+	}
+	if g := b.grads[at]; g != nil {
+		return g.View(input.Shape...), true
+	}
+	g := b.Tensor(dtype.F32, input.Shape...)
+	b.grads[at] = g
+	return g, false
+}

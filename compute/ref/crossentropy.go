@@ -1,0 +1,81 @@
+package ref
+
+import (
+	"fmt"
+	"math"
+
+	"lian/compute"
+	"lian/compute/host"
+)
+
+func linearCrossEntropy(o *compute.LinearCrossEntropy) error {
+	vocab, n := o.Weight.Shape[0], o.Weight.Shape[1]
+	targets, loss, best := host.I32(o.Targets), host.F32(o.Loss), host.I32(o.Best)
+	dh, dw := host.F32(o.DHidden), host.F32(o.DWeight)
+	h, _ := values(o.Hidden)
+	w, err := values(o.Weight)
+	if err != nil {
+		return err
+	}
+	if o.Fast && o.Weight.Type.Quantized() {
+		roundToInt8(h, n)
+	}
+	sumW := make([]float64, len(dw))
+	if o.AccumulateWeight {
+		for i, v := range dw {
+			sumW[i] = float64(v)
+		}
+	}
+	logits := make([]float64, vocab)
+	for i, target := range targets {
+		if int(target) >= vocab {
+			return fmt.Errorf("target %d at row %d is outside the vocabulary of %d", target, i, vocab)
+		}
+		most, at := math.Inf(-1), 0
+		for v := range logits {
+			logits[v] = 0
+			for j := range n {
+				logits[v] += h[i*n+j] * w[v*n+j]
+			}
+			if logits[v] > most {
+				most, at = logits[v], v
+			}
+		}
+		if best != nil {
+			best[i] = int32(at)
+		}
+		sum := 0.0
+		for _, l := range logits {
+			sum += math.Exp(l - most)
+		}
+		lse := most + math.Log(sum)
+		loss[i] = 0
+		if target >= 0 {
+			loss[i] = float32(lse - logits[target])
+		}
+		row := make([]float64, n)
+		for v := range logits {
+			d := 0.0
+			if target >= 0 {
+				d = math.Exp(logits[v] - lse)
+				if v == int(target) {
+					d--
+				}
+			}
+			d *= float64(o.Scale)
+			for j := range n {
+				row[j] += d * w[v*n+j]
+				if dw != nil {
+					sumW[v*n+j] += d * h[i*n+j]
+				}
+			}
+		}
+		for j := range dh[:min(n, len(dh))] {
+			dh[i*n+j] = float32(row[j])
+		}
+	}
+	for i := range dw {
+		dw[i] = float32(sumW[i])
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package ref
+
+import (
+	"math"
+
+	"lian/compute"
+	"lian/compute/host"
+	"lian/dtype"
+)
+
+func matmul(o *compute.MatMul) error {
+	m, n, k := o.Dimensions()
+	a, err := values(o.A)
+	if err != nil {
+		return err
+	}
+	b, err := values(o.B)
+	if err != nil {
+		return err
+	}
+	if o.Fast && o.B.Type.Quantized() {
+		roundToInt8(a, k)
+	}
+	at := func(i, p int) float64 { return a[i*k+p] }
+	if o.TransA {
+		at = func(i, p int) float64 { return a[p*m+i] }
+	}
+	bt := func(p, j int) float64 { return b[p*n+j] }
+	if o.TransB {
+		bt = func(p, j int) float64 { return b[j*k+p] }
+	}
+	out, residual, bias := host.F32(o.Out), host.F32(o.Residual), host.F32(o.Bias)
+	for i := range m {
+		for j := range n {
+			sum := 0.0
+			for p := range k {
+				sum += at(i, p) * bt(p, j)
+			}
+			sum *= float64(o.Scale())
+			if o.Accumulate {
+				sum += float64(out[i*n+j])
+			}
+			if residual != nil {
+				sum += float64(residual[i*n+j])
+			}
+			if bias != nil {
+				sum += float64(bias[j])
+			}
+			out[i*n+j] = float32(sum)
+		}
+	}
+	return nil
+}
+
+// roundToInt8 rounds each block of 32 along rows of k to 127 steps of its largest magnitude, as ggml's Q8_0 does:
+// the scale is stored as float16, the rounding uses the float32 scale.
+func roundToInt8(a []float64, k int) {
+	for start := 0; start+k <= len(a) && k > 0; start += k {
+		for at := start; at < start+k; at += 32 {
+			block := a[at:min(at+32, start+k)]
+			most := 0.0
+			for _, v := range block {
+				most = max(most, math.Abs(v))
+			}
+			scale := float32(most) / 127
+			inverse := float32(0)
+			if scale != 0 {
+				inverse = 1 / scale
+			}
+			stored := float64(dtype.F16ToF32(dtype.F32ToF16(scale)))
+			for i, v := range block {
+				block[i] = math.Round(float64(float32(v)*inverse)) * stored
+			}
+		}
+	}
+}
+
+func add(o *compute.Add) error {
+	a, b, out := host.F32(o.A), host.F32(o.B), host.F32(o.Out)
+	for i := range out {
+		if b == nil {
+			out[i] = a[i]
+		} else {
+			out[i] = a[i] + b[i]
+		}
+	}
+	return nil
+}
+
+func sumRows(o *compute.SumRows) error {
+	x, out, n := host.F32(o.X), host.F32(o.Out), o.X.Columns()
+	for j := range out {
+		sum := 0.0
+		if o.Accumulate {
+			sum = float64(out[j])
+		}
+		for i := range o.X.Rows() {
+			sum += float64(x[i*n+j])
+		}
+		out[j] = float32(sum)
+	}
+	return nil
+}

@@ -1,0 +1,48 @@
+package model
+
+import (
+	"fmt"
+
+	"lian/compute"
+	"lian/dtype"
+)
+
+// Cache holds keys and values of past tokens in blocks of positions. Which
+// block belongs to which sequence is the engine's business; a batch names them.
+//
+//	Keys, Values  per layer [blocks · BlockSize, kv heads, head]  float32
+type Cache struct {
+	BlockSize, Blocks int
+	Keys, Values      []*compute.Tensor
+}
+
+// NewCache allocates a cache for a model.
+func NewCache(b compute.Backend, i Info, blocks, blockSize int) *Cache {
+	c := &Cache{BlockSize: blockSize, Blocks: blocks}
+	for range i.Layers {
+		c.Keys = append(c.Keys, compute.NewTensor(b, dtype.F32, blocks*blockSize, i.KVHeads, i.HeadSize))
+		c.Values = append(c.Values, compute.NewTensor(b, dtype.F32, blocks*blockSize, i.KVHeads, i.HeadSize))
+	}
+	return c
+}
+
+// CacheBytes is the memory of one cache block for a model.
+func CacheBytes(i Info, blockSize int) int {
+	return 2 * i.Layers * blockSize * i.KVHeads * i.HeadSize * dtype.F32.Bytes(1)
+}
+
+// Slots are the cache slots of a batch's rows.
+func (c *Cache) Slots(b *Batch) ([]int32, error) {
+	slots := make([]int32, 0, b.Rows())
+	for s, n := range b.KeyLength {
+		queries := int(b.QueryStart[s+1] - b.QueryStart[s])
+		for p := int(n) - queries; p < int(n); p++ {
+			block := b.Blocks[s][p/c.BlockSize]
+			if block < 0 || int(block) >= c.Blocks {
+				return nil, fmt.Errorf("sequence %d names cache block %d of %d", s, block, c.Blocks)
+			}
+			slots = append(slots, block*int32(c.BlockSize)+int32(p%c.BlockSize))
+		}
+	}
+	return slots, nil
+}

@@ -1,0 +1,106 @@
+package model
+
+import (
+	"fmt"
+
+	"lian/compute"
+)
+
+// Model is a decoder: parameters by name and one Forward.
+type Model interface {
+	// Info is what others need to know to run it.
+	Info() Info
+	// Parameters are its weights in the order of the model.
+	Parameters() *Parameters
+	// Forward runs a batch and returns the final hidden rows [rows, hidden], after the last norm.
+	Forward(p *Pass, b *Batch) (*compute.Tensor, error)
+	// Head is the weight [vocab, hidden] that turns hidden rows into logits.
+	Head() *compute.Tensor
+}
+
+// Info is a model's size.
+type Info struct {
+	Family                   string
+	Vocab, Hidden, Layers    int
+	Heads, KVHeads, HeadSize int
+	Context                  int
+}
+
+// Parameter is one weight.
+type Parameter struct {
+	Name   string // logical: layers.3.attention.q
+	Tensor *compute.Tensor
+}
+
+// Parameters are weights by name, in a fixed order.
+type Parameters struct {
+	list []Parameter
+	by   map[string]*compute.Tensor
+}
+
+// Add appends a parameter; its name must be new.
+func (p *Parameters) Add(name string, t *compute.Tensor) {
+	if p.by == nil {
+		p.by = map[string]*compute.Tensor{}
+	}
+	if p.by[name] != nil {
+		panic("model: two parameters are called " + name)
+	}
+	p.by[name] = t
+	p.list = append(p.list, Parameter{name, t})
+}
+
+// Get is the parameter's tensor, nil if there is none of that name.
+func (p *Parameters) Get(name string) *compute.Tensor { return p.by[name] }
+
+// All is every parameter in order.
+func (p *Parameters) All() []Parameter { return p.list }
+
+// Tensors is every parameter's tensor in order.
+func (p *Parameters) Tensors() []*compute.Tensor {
+	out := make([]*compute.Tensor, len(p.list))
+	for i, x := range p.list {
+		out[i] = x.Tensor
+	}
+	return out
+}
+
+// Count is the number of weights.
+func (p *Parameters) Count() int {
+	n := 0
+	for _, x := range p.list {
+		n += x.Tensor.Elements()
+	}
+	return n
+}
+
+// Freeze marks every weight as constant, so that a backend may keep packed forms.
+func (p *Parameters) Freeze() {
+	for _, x := range p.list {
+		x.Tensor.Constant = true
+	}
+}
+
+// Logits are the head's answers [len(rows), vocab] for chosen rows of hidden; nil rows means all.
+func Logits(p *Pass, m Model, hidden *compute.Tensor, rows []int32) *compute.Tensor {
+	if rows != nil {
+		chosen := p.Tensor(len(rows), hidden.Columns())
+		p.Launch(&compute.Gather{Table: hidden, Index: p.Ints(rows), Out: chosen})
+		hidden = chosen
+	}
+	out := p.Tensor(hidden.Rows(), m.Info().Vocab)
+	p.Launch(&compute.MatMul{A: hidden, B: m.Head(), Out: out, TransB: true, Fast: p.Precision == Fast})
+	return out
+}
+
+// CrossEntropy is −log p(target) in nats for each row [rows], 0 where the target is negative, and the most likely id of each
+// row if best is asked for. With a tape, the gradients of scale · Σ are on their way.
+func CrossEntropy(p *Pass, m Model, hidden *compute.Tensor, targets []int32, scale float32, best *compute.Tensor) (*compute.Tensor, error) {
+	if len(targets) != hidden.Rows() {
+		return nil, fmt.Errorf("%d targets for %d rows", len(targets), hidden.Rows())
+	}
+	loss := p.Tensor(len(targets))
+	p.Launch(&compute.LinearCrossEntropy{Hidden: hidden, Weight: m.Head(), Targets: p.Ints(targets), Loss: loss, Best: best, Scale: scale,
+		Fast: p.Precision == Fast})
+	return loss, nil
+}

@@ -1,0 +1,59 @@
+package nn
+
+import (
+	"lian/compute"
+	"lian/dtype"
+	"lian/model"
+)
+
+// forward is one run of Forward: the pass, and the batch as the backend sees it.
+type forward struct {
+	*model.Pass
+	d    *Decoder
+	rows int
+
+	positions, queryStart, keyLength *compute.Tensor
+	slots, blocks                    *compute.Tensor // with a cache
+}
+
+func (d *Decoder) prepare(p *model.Pass, b *model.Batch) (*forward, error) {
+	f := &forward{Pass: p, d: d, rows: b.Rows(), positions: p.Ints(b.Positions), queryStart: p.Ints(b.QueryStart), keyLength: p.Ints(b.KeyLength)}
+	if p.Cache == nil {
+		return f, nil
+	}
+	slots, err := p.Cache.Slots(b)
+	if err != nil {
+		return nil, err
+	}
+	f.slots = p.Ints(slots)
+	most := 1
+	for _, blocks := range b.Blocks {
+		most = max(most, len(blocks))
+	}
+	table := make([]int32, b.Sequences()*most)
+	for s, blocks := range b.Blocks {
+		copy(table[s*most:], blocks)
+	}
+	f.blocks = p.Arena.Tensor(dtype.I32, b.Sequences(), most)
+	p.Stream.Write(f.blocks, compute.HostBytes(table))
+	return f, nil
+}
+
+// norm is RMSNorm with the weight of a name.
+func (f *forward) norm(name string, x *compute.Tensor) *compute.Tensor {
+	out := f.Tensor(x.Shape...)
+	f.Launch(&compute.RMSNorm{X: x, Weight: f.d.parameters.Get(name), Out: out, Epsilon: f.d.Spec.NormEpsilon})
+	return out
+}
+
+// linear is x·Wᵀ + bias + residual with the weight of a name, and what the pass's adapter adds.
+func (f *forward) linear(name string, x, residual *compute.Tensor) *compute.Tensor {
+	w := f.d.parameters.Get(name)
+	out := f.Tensor(x.Rows(), w.Shape[0])
+	f.Launch(&compute.MatMul{A: x, B: w, Out: out, TransB: true, Bias: f.d.parameters.Get(name + ".bias"), Residual: residual,
+		Fast: f.Precision == model.Fast})
+	if f.Adapter != nil {
+		f.Adapter.Apply(f.Pass, name, x, out)
+	}
+	return out
+}

@@ -1,0 +1,57 @@
+package model
+
+import (
+	"lian/compute"
+	"lian/compute/autograd"
+	"lian/dtype"
+)
+
+// Precision is how exactly a pass computes; it is recorded with every result.
+type Precision string
+
+const (
+	// Exact is float32 activations and keys, whatever the weights are.
+	Exact Precision = "exact"
+	// Fast lets quantised weights meet activations rounded to int8.
+	Fast Precision = "fast"
+)
+
+// Pass is what a forward runs with.
+type Pass struct {
+	Stream    compute.Stream
+	Arena     *compute.Arena
+	Tape      *autograd.Tape // nil is inference
+	Cache     *Cache         // nil: keys are the batch's own rows
+	Adapter   Adapter        // nil: the model as it is
+	Precision Precision
+	// BF16 rounds the operands of large products to bfloat16 (accumulation stays float32): training at twice the speed.
+	BF16 bool
+}
+
+// Adapter changes what a layer computes without changing its weight.
+type Adapter interface {
+	// Apply adds to out what the adapter contributes to the product of x and the parameter called name.
+	Apply(p *Pass, name string, x, out *compute.Tensor)
+}
+
+// Launch runs an operation through the tape if there is one.
+func (p *Pass) Launch(op compute.Op) {
+	if p.Tape != nil {
+		p.Tape.Launch(op)
+		return
+	}
+	p.Stream.Launch(op)
+}
+
+// Tensor is a float32 tensor of this pass, with undefined content.
+func (p *Pass) Tensor(shape ...int) *compute.Tensor { return p.Arena.Tensor(dtype.F32, shape...) }
+
+// Ints brings numbers to the backend.
+func (p *Pass) Ints(values []int32) *compute.Tensor {
+	t := p.Arena.Tensor(dtype.I32, len(values))
+	p.Stream.Write(t, compute.HostBytes(values))
+	return t
+}
+
+// Training says whether gradients will be asked for.
+func (p *Pass) Training() bool { return p.Tape != nil }

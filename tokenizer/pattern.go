@@ -1,0 +1,180 @@
+package tokenizer
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/dlclark/regexp2/v2"
+)
+
+// Regular expressions by which published tokenizers split text. Those with a
+// hand-written scanner are marked; the others run on regexp2.
+const (
+	// PatternGPT2 (scanner). Source: GPT-2, encoder.py.
+	PatternGPT2 = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
+	// PatternQwen2 (scanner): cl100k's pattern with digits one by one. Source: Qwen2's tokenizer.json.
+	PatternQwen2 = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	// PatternLlama3 (scanner): cl100k's pattern, digits by three. Source: Llama 3's tokenizer.json.
+	PatternLlama3 = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	// patternGPT2NoTail is GPT-2's as llama.cpp writes it inside sequences; the white
+	// space that it does not match is a piece anyhow, so the pieces are the same.
+	patternGPT2NoTail = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)`
+)
+
+// DefaultPattern is the name of the pattern that training uses when none is given:
+// Qwen2's. It keeps Chinese runs between punctuation whole, so that words form by
+// merging, gives every digit its own token, so that numbers of any length look
+// alike, and has a name in GGUF.
+const DefaultPattern = "qwen2"
+
+// scanners maps a pattern to a function that gives the end of the piece which
+// begins at byte i < len(s). A scanner covers every byte of s.
+var scanners = map[string]func(s string, i int) int{
+	PatternGPT2:       scanGPT2,
+	patternGPT2NoTail: scanGPT2,
+	PatternQwen2:      func(s string, i int) int { return scanCL100K(s, i, 1) },
+	PatternLlama3:     func(s string, i int) int { return scanCL100K(s, i, 3) },
+	`\p{N}`:           scanDigits,
+}
+
+// A named pattern is a way of splitting that GGUF files name in tokenizer.ggml.pre.
+// Source: llama.cpp, llama-vocab.cpp.
+type named struct {
+	names        []string // the first is the one we write
+	steps        []Step
+	ignoreMerges bool
+}
+
+func split(pattern string) Step { return Step{Kind: Split, Pattern: pattern} }
+
+var bytesOnly = Step{Kind: ByteLevelStep}
+
+var registry = []named{
+	{names: []string{"gpt-2", "phi-2", "jina-es", "jina-de", "mpt", "olmo", "jais", "trillion", "granite-docling"},
+		steps: []Step{{Kind: ByteLevelStep, Pattern: PatternGPT2}}},
+	{names: []string{"qwen2", "stablelm2", "deepseek-r1-qwen", "megrez", "hunyuan", "solar-open"},
+		steps: []Step{split(PatternQwen2), bytesOnly}},
+	{names: []string{"llama-bpe", "llama3", "llama-v3", "falcon3", "pixtral"},
+		steps: []Step{split(PatternLlama3), bytesOnly}, ignoreMerges: true},
+	{names: []string{"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"},
+		steps: []Step{{Kind: Digits, Individual: true}, {Kind: ByteLevelStep, Pattern: PatternGPT2}}},
+	{names: []string{"default"},
+		steps: []Step{split(`[\p{P}\$\+<=>\^~\|]+`), split(patternGPT2NoTail), split(`\p{N}+`), split(`[0-9][0-9][0-9]`), bytesOnly}},
+	{names: []string{"falcon"},
+		steps: []Step{split("[\\p{P}\\$\\+<=>\\^~\\|`]+"), split(patternGPT2NoTail), split(`[0-9][0-9][0-9]`), bytesOnly}},
+	{names: []string{"deepseek-coder"},
+		steps: []Step{split(`[\r\n]`), split(`\s?\p{L}+`), split(`\s?\p{P}+`), split(`[一-龥ࠀ-一가-퟿]+`), split(`\p{N}`), bytesOnly}},
+}
+
+// Patterns are the names that Options of training and GGUF files may use.
+func Patterns() []string {
+	var names []string
+	for _, n := range registry {
+		names = append(names, n.names...)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// PatternSteps are the steps of a named pattern; ok is false for an unknown name.
+func PatternSteps(name string) (steps []Step, ok bool) {
+	n, ok := lookup(name)
+	return append([]Step(nil), n.steps...), ok
+}
+
+func lookup(name string) (named, bool) {
+	for _, n := range registry {
+		for _, one := range n.names {
+			if one == name {
+				return n, true
+			}
+		}
+	}
+	return named{}, false
+}
+
+// stage is a compiled step.
+type stage struct {
+	scan        func(s string, i int) int // end of the piece that begins at i
+	match       *regexp2.Regexp           // when scan is nil
+	prefixSpace bool
+}
+
+// ends appends the ends of the pieces of s.
+func (g *stage) ends(dst []int, s string) []int {
+	if s == "" {
+		return dst
+	}
+	if g.scan != nil {
+		for i := 0; i < len(s); {
+			i = g.scan(s, i)
+			dst = append(dst, i)
+		}
+		return dst
+	}
+	last := 0
+	// The only error is a timeout, and none is set: patterns come from a file that
+	// was accepted, and every published one takes time linear in the text.
+	matches, _ := g.match.FindAllStringIndex(s, -1)
+	for _, m := range matches {
+		if m[0] > last {
+			dst = append(dst, m[0])
+		}
+		if m[1] > m[0] {
+			dst = append(dst, m[1])
+			last = m[1]
+		} else if m[0] > last {
+			last = m[0]
+		}
+	}
+	if last < len(s) {
+		dst = append(dst, len(s))
+	}
+	return dst
+}
+
+func compile(steps []Step) ([]stage, error) {
+	var stages []stage
+	for i, s := range steps {
+		g := stage{prefixSpace: s.PrefixSpace}
+		switch {
+		case s.Kind == Digits && s.Individual:
+			g.scan = scanDigits
+		case s.Kind == Digits:
+			g.scan = scanNumbers
+		case s.Pattern == "" && !s.PrefixSpace:
+			continue
+		case s.Pattern == "":
+			g.scan = func(s string, _ int) int { return len(s) }
+		case scanners[s.Pattern] != nil:
+			g.scan = scanners[s.Pattern]
+		default:
+			re, err := regexp2.Compile(s.Pattern, regexp2.Unicode)
+			if err != nil {
+				return nil, fmt.Errorf("pre_tokenizer: step %d: pattern %q: %w", i+1, s.Pattern, err)
+			}
+			g.match = re
+		}
+		if s.PrefixSpace && i < len(steps)-1 {
+			return nil, fmt.Errorf("pre_tokenizer: step %d: add_prefix_space is implemented for the last step only", i+1)
+		}
+		stages = append(stages, g)
+	}
+	return stages, nil
+}
+
+// patternName is the GGUF name of the steps, "" when there is none.
+func patternName(steps []Step) string {
+	want := describe(steps)
+	for _, n := range registry {
+		if describe(n.steps) == want {
+			return n.names[0]
+		}
+	}
+	return ""
+}
+
+func unknownPattern(name string) error {
+	return fmt.Errorf("pattern %q: not known; known are %s", name, strings.Join(Patterns(), ", "))
+}

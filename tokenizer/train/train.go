@@ -1,0 +1,79 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"runtime"
+
+	"lian/tokenizer"
+)
+
+// Options of Train. The zero value of each but VocabSize is useful.
+type Options struct {
+	// VocabSize is the number of tokens wanted: special tokens, 256 bytes, merges.
+	VocabSize int
+	// Special tokens get the ids 0, 1, 2, … in this order.
+	Special []string
+	// Pattern is the name of the way to split text, "" for tokenizer.DefaultPattern.
+	// See tokenizer.Patterns.
+	Pattern string
+	// Steps, when given, replace Pattern.
+	Steps []tokenizer.Step
+	// MinFrequency is the count below which a pair is not merged; 0 and 1 mean any.
+	MinFrequency int64
+	// MaxTokenBytes limits the length of learned tokens; 0 means no limit. As in the
+	// reference, the very first merge of two bytes is not checked.
+	MaxTokenBytes int
+	// SeenBytesOnly gives ids only to bytes that the texts hold. Such a vocabulary
+	// loses other bytes; it is there to compare with the reference.
+	SeenBytesOnly bool
+	// Workers is the number of goroutines that split text, 0 for one per CPU.
+	Workers int
+	// Progress is called now and then with the number of tokens found so far.
+	Progress func(done, total int)
+}
+
+// Train learns a vocabulary from texts; each is split on its own. When the texts
+// hold too few different pairs the vocabulary stays smaller than asked: look at
+// VocabSize of the result. It stops with ctx's error when ctx ends.
+func Train(ctx context.Context, texts iter.Seq[string], o Options) (*tokenizer.Tokenizer, error) {
+	steps := o.Steps
+	if steps == nil {
+		name := o.Pattern
+		if name == "" {
+			name = tokenizer.DefaultPattern
+		}
+		var ok bool
+		if steps, ok = tokenizer.PatternSteps(name); !ok {
+			return nil, fmt.Errorf("pattern %q: not known; known are %v", name, tokenizer.Patterns())
+		}
+	}
+	splitter, err := tokenizer.NewSplitter(steps)
+	if err != nil {
+		return nil, err
+	}
+	if o.MaxTokenBytes < 0 || o.MinFrequency < 0 || o.Workers < 0 {
+		return nil, fmt.Errorf("max token bytes, min frequency and workers must not be negative")
+	}
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	words, err := count(ctx, texts, splitter, o.Workers)
+	if err != nil {
+		return nil, err
+	}
+	t, err := newTrainer(words, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.merge(ctx, o); err != nil {
+		return nil, err
+	}
+	d := tokenizer.Definition{Tokens: t.surface, Merges: t.merges, Steps: steps}
+	for _, text := range o.Special {
+		id := int32(len(d.Added))
+		d.Added = append(d.Added, tokenizer.Added{ID: id, Text: text, Special: true})
+	}
+	return tokenizer.New(d)
+}

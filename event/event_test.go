@@ -134,6 +134,26 @@ func TestAFileIsFollowedAsItGrows(t *testing.T) {
 	}
 }
 
+func TestTailReadsTheLastEvents(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.jsonl")
+	w, err := NewWriter(path, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 40 {
+		w.Emit(fmt.Sprint("k", i), string(bytes.Repeat([]byte("字"), 5000)))
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{1, 3, 39, 40, 100} {
+		events, err := Tail(path, n)
+		if err != nil || len(events) != min(n, 40) || events[len(events)-1].Kind != "k39" {
+			t.Errorf("Tail(%d) = %d events, %v", n, len(events), err)
+		}
+	}
+}
+
 func TestEmittingAfterCloseIsAnError(t *testing.T) {
 	w, err := NewWriter(filepath.Join(t.TempDir(), "events.jsonl"), "", "")
 	if err != nil {

@@ -97,3 +97,42 @@ func (e Event) Decode(v any) error {
 	}
 	return nil
 }
+
+// Tail returns the last n whole events of a file, oldest first, without reading
+// the rest of it.
+func Tail(path string, n int) ([]Event, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	defer file.Close()
+	size, err := file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	for window := int64(64 << 10); ; window *= 4 {
+		from := max(0, size-window)
+		text := make([]byte, size-from)
+		if _, err := file.ReadAt(text, from); err != nil && err != io.EOF {
+			return nil, fmt.Errorf("read events: %w", err)
+		}
+		lines := bytes.Split(text, []byte("\n"))
+		lines = lines[:len(lines)-1] // what follows the last line feed is torn or empty
+		if from > 0 && len(lines) > 0 {
+			lines = lines[1:] // begins somewhere within a line
+		}
+		if from > 0 && len(lines) < n {
+			continue
+		}
+		lines = lines[max(0, len(lines)-n):]
+		var events []Event
+		for _, line := range lines {
+			e, err := Parse(line)
+			if err != nil {
+				return events, fmt.Errorf("%s: %w", path, err)
+			}
+			events = append(events, e)
+		}
+		return events, nil
+	}
+}

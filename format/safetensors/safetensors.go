@@ -99,9 +99,9 @@ func (f *File) Data(name string) ([]byte, error) {
 	return bytes[p.from:p.to:p.to], nil
 }
 
-// Float32s returns a tensor's values as float32, converted where it is of another
+// Floats returns a tensor's values as float32, converted where it is of another
 // floating-point type.
-func (f *File) Float32s(name string) ([]float32, error) {
+func (f *File) Floats(name string) ([]float32, error) {
 	data, err := f.Data(name)
 	if err != nil {
 		return nil, err

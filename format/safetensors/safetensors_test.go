@@ -90,7 +90,7 @@ func TestScalarsAndEmptyTensors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if v, err := f.Float32s("scalar"); err != nil || !slices.Equal(v, []float32{1}) {
+	if v, err := f.Floats("scalar"); err != nil || !slices.Equal(v, []float32{1}) {
 		t.Errorf("the scalar is %v, %v", v, err)
 	}
 	if v, err := f.Data("空"); err != nil || len(v) != 0 {

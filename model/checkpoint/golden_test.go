@@ -1,0 +1,126 @@
+package checkpoint
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"lian/compute"
+	"lian/compute/autograd"
+	"lian/compute/ref"
+	"lian/format/safetensors"
+	"lian/model"
+	"lian/verify/shared"
+)
+
+func open(t *testing.T, path string) *safetensors.File {
+	t.Helper()
+	f, err := safetensors.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+func ints(t *testing.T, f *safetensors.File, name string) ([]int32, []int) {
+	t.Helper()
+	data, err := f.Data(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, _ := f.Info(name)
+	out := make([]int32, len(data)/8)
+	for i := range out {
+		out[i] = int32(binary.LittleEndian.Uint64(data[8*i:]))
+	}
+	return out, info.Shape
+}
+
+// farthest is max|got − want| / max|want|.
+func farthest(got, want []float32) float64 {
+	var diff, most float64
+	for i := range want {
+		diff = math.Max(diff, math.Abs(float64(got[i])-float64(want[i])))
+		most = math.Max(most, math.Abs(float64(want[i])))
+	}
+	return diff / most
+}
+
+// TestGradientsAreTheReference holds loss and every gradient against plain float64 arithmetic checked with transformers.
+func TestGradientsAreTheReference(t *testing.T) {
+	for _, name := range []string{"llama_tied", "llama_untied"} {
+		t.Run(name, func(t *testing.T) {
+			dir := shared.Path(t, "testdata", "golden", "train", "models", name)
+			golden := open(t, filepath.Join(dir, "grads.safetensors"))
+			b := ref.New()
+			c, err := Open(dir, b, Options{Float32: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids, shape := ints(t, golden, "input_ids")
+			labels, _ := ints(t, golden, "labels")
+			batch, targets, n := &model.Batch{}, []int32{}, 0
+			for s := range shape[0] {
+				row := ids[s*shape[1] : (s+1)*shape[1]]
+				batch.Add(row, 0, nil)
+				for i := range row {
+					target := int32(-1)
+					if i+1 < len(row) {
+						target = labels[s*shape[1]+i+1]
+					}
+					if target >= 0 {
+						n++
+					}
+					targets = append(targets, target)
+				}
+			}
+			arena, stream := compute.NewArena(b, 1<<20), b.NewStream()
+			g := autograd.NewGradients(b, c.Model.Parameters().Tensors())
+			p := &model.Pass{Stream: stream, Arena: arena, Tape: autograd.NewTape(stream, arena, g)}
+			hidden, err := c.Model.Forward(p, batch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			loss, err := model.CrossEntropy(p, c.Model, hidden, targets, 1/float32(n), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Tape.Backward(); err != nil {
+				t.Fatal(err)
+			}
+			var result struct{ Loss float64 }
+			raw, err := os.ReadFile(filepath.Join(dir, "result.json"))
+			if err != nil || json.Unmarshal(raw, &result) != nil {
+				t.Fatal("result.json:", err)
+			}
+			losses, err := Floats(stream, loss)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum := 0.0
+			for _, l := range losses {
+				sum += float64(l)
+			}
+			if got := sum / float64(n); math.Abs(got-result.Loss) > 1e-5*result.Loss {
+				t.Errorf("loss is %v, expected %v", got, result.Loss)
+			}
+			for i, w := range c.Model.Parameters().All() {
+				want, err := golden.Floats("grad/" + c.Bindings[i].Hub)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := Floats(stream, g.Of(w.Tensor))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if d := farthest(got, want); d > 1e-4 {
+					t.Errorf("gradient of %s is off by %.2g of its largest", w.Name, d)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,126 @@
+package train
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"lian/dtype"
+	"lian/format/safetensors"
+	"lian/model"
+)
+
+// A checkpoint is one safetensors file, state-STEP.safetensors: the weights that move ("weight/NAME") and the optimizer's
+// state ("optimizer/NAME"), with the run's options and counters as metadata. One file, renamed into place, is either there
+// whole or not at all; the one before is removed after that. docs/format/training-state.md has the layout.
+
+const statePrefix = "state-"
+
+func (t *Trainer) stateFile(step int) string {
+	return filepath.Join(t.Folder, fmt.Sprintf("%s%08d.safetensors", statePrefix, step))
+}
+
+// state is everything a checkpoint holds, by name.
+func (t *Trainer) state() *model.Parameters {
+	var all model.Parameters
+	for _, w := range t.Weights.All() {
+		all.Add("weight/"+w.Name, w.Tensor)
+	}
+	for _, w := range t.optimizer.State().All() {
+		all.Add("optimizer/"+w.Name, w.Tensor)
+	}
+	return &all
+}
+
+// save writes the state after a number of steps and removes older ones.
+func (t *Trainer) save(step int) error {
+	if t.Folder == "" {
+		return nil
+	}
+	if err := os.MkdirAll(t.Folder, 0o755); err != nil {
+		return err
+	}
+	var tensors []safetensors.Tensor
+	for _, x := range t.state().All() {
+		tensors = append(tensors, safetensors.Tensor{Name: x.Name, Type: dtype.F32, Shape: x.Tensor.Shape, Make: func() ([]byte, error) {
+			data := make([]byte, x.Tensor.Bytes())
+			return data, t.stream.Read(x.Tensor, data)
+		}})
+	}
+	options, err := json.Marshal(t.Options)
+	if err != nil {
+		return err
+	}
+	older, err := t.states()
+	if err != nil {
+		return err
+	}
+	file := t.stateFile(step)
+	metadata := map[string]string{"step": strconv.Itoa(step), "tokens": strconv.FormatInt(t.tokens, 10), "options": string(options)}
+	if err := safetensors.Write(file, tensors, metadata); err != nil {
+		return fmt.Errorf("checkpoint at step %d: %w", step, err)
+	}
+	for _, old := range older {
+		if old != file {
+			os.Remove(old)
+		}
+	}
+	return nil
+}
+
+// states are the checkpoints in Folder, oldest first.
+func (t *Trainer) states() ([]string, error) {
+	return filepath.Glob(filepath.Join(t.Folder, statePrefix+"*.safetensors"))
+}
+
+// resume reads the newest checkpoint and returns the number of steps done.
+func (t *Trainer) resume() (int, error) {
+	if t.Folder == "" {
+		return 0, nil
+	}
+	states, err := t.states()
+	if err != nil || len(states) == 0 {
+		return 0, err
+	}
+	file := states[len(states)-1]
+	f, err := safetensors.Open(file)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	meta := f.Metadata()
+	step, err := strconv.Atoi(meta["step"])
+	if err != nil || step < 0 {
+		return 0, fmt.Errorf("%s: metadata step is %q, expected a number; remove the file to start again", file, meta["step"])
+	}
+	if t.tokens, err = strconv.ParseInt(meta["tokens"], 10, 64); err != nil {
+		return 0, fmt.Errorf("%s: metadata tokens is %q, expected a number; remove the file to start again", file, meta["tokens"])
+	}
+	options, err := json.Marshal(t.Options)
+	if err != nil {
+		return 0, err
+	}
+	if meta["options"] != string(options) {
+		return 0, fmt.Errorf("%s: made with other settings (%s) than now (%s); train into another folder or remove it", file, meta["options"], options)
+	}
+	for _, x := range t.state().All() {
+		info, ok := f.Info(x.Name)
+		if !ok || fmt.Sprint(info.Shape) != fmt.Sprint(x.Tensor.Shape) || info.Type != dtype.F32 {
+			return 0, fmt.Errorf("%s: tensor %s is %v, expected %v; it is of another model", file, x.Name, info, x.Tensor)
+		}
+		data, err := f.Data(x.Name)
+		if err != nil {
+			return 0, err
+		}
+		t.stream.Write(x.Tensor, data)
+	}
+	return step, t.stream.Err()
+}
+
+// Done says whether the checkpoints in a folder show a run of so many steps as finished.
+func Done(folder string, steps int) bool {
+	_, err := os.Stat((&Trainer{Folder: folder}).stateFile(steps))
+	return err == nil
+}

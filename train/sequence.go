@@ -1,0 +1,45 @@
+package train
+
+import "lian/model"
+
+// Sequence is what is learnt from at one go: tokens, and for each the token that should follow; a negative target is not asked.
+type Sequence struct{ IDs, Targets []int32 }
+
+// Labels is the number of targets asked.
+func (s Sequence) Labels() int {
+	n := 0
+	for _, t := range s.Targets {
+		if t >= 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// Source gives the sequences of each step: a function of the step, so that a run can go on anywhere.
+type Source interface {
+	Step(step int) ([]Sequence, error)
+}
+
+// micro is a part of a step that fits one forward: sequences side by side that do not see each other.
+type micro struct {
+	batch   *model.Batch
+	targets []int32
+}
+
+// split cuts a step's sequences into micro-batches of at most tokens rows; a longer sequence has one of its own.
+func split(sequences []Sequence, tokens int) []micro {
+	var out []micro
+	for _, s := range sequences {
+		if len(s.IDs) == 0 {
+			continue
+		}
+		if len(out) == 0 || out[len(out)-1].batch.Rows()+len(s.IDs) > tokens {
+			out = append(out, micro{batch: &model.Batch{}})
+		}
+		m := &out[len(out)-1]
+		m.batch.Add(s.IDs, 0, nil)
+		m.targets = append(m.targets, s.Targets...)
+	}
+	return out
+}

@@ -1,0 +1,426 @@
+package jinja
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/language"
+)
+
+// The methods of str. They work on code points and keep origins.
+var textMethods map[string]builtin
+
+// wantText is a[i] as a text; a missing one is an error.
+func (in *interpreter) wantText(v Value) Value {
+	in.use(v)
+	if v.kind != kindString {
+		in.fail(TypeError, "expected str, not %s", v.typeName())
+	}
+	return v
+}
+
+func (in *interpreter) intOr(v Value, otherwise int) int {
+	switch {
+	case v.kind == kindMissing || v.kind == kindNone:
+		return otherwise
+	case isInt(v):
+		return v.int()
+	}
+	in.use(v)
+	in.fail(TypeError, "expected an integer, not %s", v.typeName())
+	return 0
+}
+
+func simple(f func(in *interpreter, v Value) Value) builtin {
+	return builtin{"", func(in *interpreter, v Value, a []Value) Value { return f(in, v) }, nil}
+}
+
+func mapped(f func(string) string) builtin {
+	return simple(func(in *interpreter, v Value) Value { return in.mapText(v, f) })
+}
+
+func asked(f func(string) bool) builtin {
+	return simple(func(in *interpreter, v Value) Value { return Bool(f(v.text)) })
+}
+
+func upperText(s string) string { return cases.Upper(language.Und).String(s) }
+func lowerText(s string) string { return cases.Lower(language.Und).String(s) }
+
+// all says whether s is not empty and f holds for every character.
+func all(f func(rune) bool) func(string) bool {
+	return func(s string) bool {
+		return s != "" && strings.IndexFunc(s, func(r rune) bool { return !f(r) }) < 0
+	}
+}
+
+// cased says whether s has a cased character and none of the other case.
+func cased(want, other func(rune) bool) func(string) bool {
+	return func(s string) bool { return strings.IndexFunc(s, want) >= 0 && strings.IndexFunc(s, other) < 0 }
+}
+
+func capitalize(in *interpreter, v Value) Value {
+	first := v.at(1)
+	return in.join(in.mapText(v.part(0, first), titleText), in.mapText(v.part(first, len(v.text)), lowerText))
+}
+
+func titleText(s string) string { return cases.Title(language.Und, cases.NoLower).String(s) }
+
+// title makes the first letter after every character for which starts is true
+// a capital and the others small.
+func (in *interpreter) title(v Value, starts func(rune) bool) Value {
+	previous := ' '
+	return in.mapText(v, func(s string) string {
+		var b strings.Builder
+		for _, r := range s {
+			if starts(previous) {
+				b.WriteString(titleText(string(r)))
+			} else {
+				b.WriteString(lowerText(string(r)))
+			}
+			previous = r
+		}
+		return b.String()
+	})
+}
+
+func swapcase(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case unicode.IsUpper(r):
+			b.WriteString(lowerText(string(r)))
+		case unicode.IsLower(r):
+			b.WriteString(upperText(string(r)))
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// affix is startswith and endswith: with one text or a tuple of them.
+func affix(has func(s, affix string) bool) builtin {
+	return builtin{"affix", func(in *interpreter, v Value, a []Value) Value {
+		if a[0].kind == kindTuple {
+			for _, item := range a[0].items() {
+				if has(v.text, in.wantText(item).text) {
+					return Bool(true)
+				}
+			}
+			return Bool(false)
+		}
+		return Bool(has(v.text, in.wantText(a[0]).text))
+	}, nil}
+}
+
+// found is find, rfind, index and rindex.
+func found(search func(s, sub string) int, must bool) builtin {
+	return builtin{"sub start end", func(in *interpreter, v Value, a []Value) Value {
+		in.step(1 + len(v.text)/64)
+		length := v.runes()
+		bound := func(given Value, otherwise int) int {
+			i := in.intOr(given, otherwise)
+			if i < 0 {
+				i = max(i+length, 0)
+			}
+			return min(i, length)
+		}
+		start, end := bound(a[1], 0), bound(a[2], length)
+		i := -1
+		if from := v.at(start); start <= end {
+			if i = search(v.text[from:v.at(end)], in.wantText(a[0]).text); i >= 0 {
+				i = start + utf8.RuneCountInString(v.text[from:from+i])
+			}
+		}
+		if i < 0 && must {
+			in.fail(ValueError, "substring not found")
+		}
+		return Int(i)
+	}, nil}
+}
+
+// replace replaces most occurrences at most (all if negative).
+func (in *interpreter) replace(v, old, new Value, most int) Value {
+	w := writer{in: in}
+	at := 0
+	if old.text == "" { // between all characters, and at both ends
+		for i := range v.text {
+			if most == 0 {
+				break
+			}
+			w.addText(v.part(at, i))
+			w.addText(new)
+			at = i
+			most--
+		}
+		w.addText(v.part(at, len(v.text)))
+		if most != 0 {
+			w.addText(new)
+		}
+		return w.value()
+	}
+	for most != 0 {
+		i := strings.Index(v.text[at:], old.text)
+		if i < 0 {
+			break
+		}
+		w.addText(v.part(at, at+i))
+		w.addText(new)
+		at += i + len(old.text)
+		most--
+	}
+	if at == 0 {
+		return v
+	}
+	w.addText(v.part(at, len(v.text)))
+	out := w.value()
+	out.markup = v.markup
+	return out
+}
+
+// split cuts v at sep (at runs of blanks if it is missing) at most most times
+// (always if negative), counted from the right if fromRight.
+func (in *interpreter) split(v, sep Value, most int, fromRight bool) Value {
+	var parts []Value
+	if sep.kind == kindMissing || sep.kind == kindNone {
+		return in.newList(in.fields(v, most, fromRight))
+	}
+	if in.wantText(sep).text == "" {
+		in.fail(ValueError, "empty separator")
+	}
+	if fromRight {
+		end := len(v.text)
+		for most != 0 {
+			i := strings.LastIndex(v.text[:end], sep.text)
+			if i < 0 {
+				break
+			}
+			in.spend(valueSize)
+			parts = append(parts, v.part(i+len(sep.text), end))
+			end = i
+			most--
+		}
+		parts = append(parts, v.part(0, end))
+		slices.Reverse(parts)
+		return in.newList(parts)
+	}
+	at := 0
+	for most != 0 {
+		i := strings.Index(v.text[at:], sep.text)
+		if i < 0 {
+			break
+		}
+		in.spend(valueSize)
+		parts = append(parts, v.part(at, at+i))
+		at += i + len(sep.text)
+		most--
+	}
+	return in.newList(append(parts, v.part(at, len(v.text))))
+}
+
+func (in *interpreter) fields(v Value, most int, fromRight bool) []Value {
+	parts := []Value{}
+	rest := strip(v, isSpace, true, true)
+	for ; most != 0 && rest.text != ""; most-- {
+		in.spend(valueSize)
+		i := strings.IndexFunc(rest.text, isSpace)
+		if fromRight {
+			i = strings.LastIndexFunc(rest.text, isSpace)
+		}
+		switch {
+		case i < 0:
+			parts, rest = append(parts, rest), Value{}
+		case fromRight:
+			_, size := utf8.DecodeRuneInString(rest.text[i:])
+			parts = append(parts, rest.part(i+size, len(rest.text)))
+			rest = strip(rest.part(0, i), isSpace, false, true)
+		default:
+			parts = append(parts, rest.part(0, i))
+			rest = strip(rest.part(i, len(rest.text)), isSpace, true, false)
+		}
+	}
+	if rest.text != "" {
+		parts = append(parts, rest)
+	}
+	if fromRight {
+		slices.Reverse(parts)
+	}
+	return parts
+}
+
+func partition(search func(s, sub string) int, fromRight bool) builtin {
+	return builtin{"sep", func(in *interpreter, v Value, a []Value) Value {
+		sep := in.wantText(a[0])
+		if sep.text == "" {
+			in.fail(ValueError, "empty separator")
+		}
+		i := search(v.text, sep.text)
+		switch {
+		case i >= 0:
+			return tuple(v.part(0, i), v.part(i, i+len(sep.text)), v.part(i+len(sep.text), len(v.text)))
+		case fromRight:
+			return tuple(String(""), String(""), v)
+		}
+		return tuple(v, String(""), String(""))
+	}, nil}
+}
+
+// lineBreak says whether str.splitlines cuts at r.
+func lineBreak(r rune) bool {
+	switch r {
+	case '\n', '\r', '\v', '\f', 0x1c, 0x1d, 0x1e, 0x85, 0x2028, 0x2029:
+		return true
+	}
+	return false
+}
+
+func (in *interpreter) lines(v Value, keep bool) []Value {
+	lines := []Value{}
+	for at := 0; at < len(v.text); {
+		i := strings.IndexFunc(v.text[at:], lineBreak)
+		if i < 0 {
+			return append(lines, v.part(at, len(v.text)))
+		}
+		end := at + i
+		_, size := utf8.DecodeRuneInString(v.text[end:])
+		if strings.HasPrefix(v.text[end:], "\r\n") {
+			size = 2
+		}
+		in.spend(valueSize)
+		if keep {
+			lines = append(lines, v.part(at, end+size))
+		} else {
+			lines = append(lines, v.part(at, end))
+		}
+		at = end + size
+	}
+	return lines
+}
+
+// pad fills v up to width characters, share of the filling on the left.
+func (in *interpreter) pad(v Value, width int, fill Value, left func(missing int) int) Value {
+	if fill.kind == kindMissing {
+		fill = String(" ")
+	}
+	if in.wantText(fill).runes() != 1 {
+		in.fail(TypeError, "The fill character must be exactly one character long")
+	}
+	missing := width - v.runes()
+	if missing <= 0 {
+		return v
+	}
+	in.room(missing)
+	n := left(missing)
+	return in.join(in.repeat(fill, Int(n)), v, in.repeat(fill, Int(missing-n)))
+}
+
+func padded(left func(missing int) int) builtin {
+	return builtin{"width fillchar", func(in *interpreter, v Value, a []Value) Value {
+		width := in.intOr(a[0], 0)
+		return in.pad(v, width, a[1], func(missing int) int {
+			if left == nil { // center: Python puts the odd one left when the width is odd
+				return missing/2 + missing&width&1
+			}
+			return left(missing)
+		})
+	}, nil}
+}
+
+func fillTextMethods() {
+	strips := func(left, right bool) builtin {
+		return builtin{"chars", func(in *interpreter, v Value, a []Value) Value {
+			return strip(v, in.stripSet(a[0]), left, right)
+		}, nil}
+	}
+	splits := func(fromRight bool) builtin {
+		return builtin{"sep maxsplit", func(in *interpreter, v Value, a []Value) Value {
+			return in.split(v, a[0], in.intOr(a[1], -1), fromRight)
+		}, nil}
+	}
+	isDigit := func(r rune) bool { return unicode.IsDigit(r) }
+	textMethods = map[string]builtin{
+		"upper": mapped(upperText), "lower": mapped(lowerText), "casefold": mapped(func(s string) string { return cases.Fold().String(s) }),
+		"swapcase": mapped(swapcase), "capitalize": simple(capitalize),
+		"title": simple(func(in *interpreter, v Value) Value {
+			return in.title(v, func(r rune) bool { return !unicode.IsLetter(r) })
+		}),
+		"strip": strips(true, true), "lstrip": strips(true, false), "rstrip": strips(false, true),
+		"startswith": affix(strings.HasPrefix), "endswith": affix(strings.HasSuffix),
+		"find": found(strings.Index, false), "rfind": found(strings.LastIndex, false),
+		"index": found(strings.Index, true), "rindex": found(strings.LastIndex, true),
+		"count": {"sub", func(in *interpreter, v Value, a []Value) Value {
+			in.step(1 + len(v.text)/64)
+			return Int(strings.Count(v.text, in.wantText(a[0]).text))
+		}, nil},
+		"replace": {"old new count", func(in *interpreter, v Value, a []Value) Value {
+			return in.replace(v, in.wantText(a[0]), in.wantText(a[1]), in.intOr(a[2], -1))
+		}, nil},
+		"split": splits(false), "rsplit": splits(true),
+		"splitlines": {"keepends", func(in *interpreter, v Value, a []Value) Value {
+			return in.newList(in.lines(v, a[0].truth()))
+		}, nil},
+		"partition": partition(strings.Index, false), "rpartition": partition(strings.LastIndex, true),
+		"join": {"iterable", func(in *interpreter, v Value, a []Value) Value {
+			w := writer{in: in}
+			for i, item := range in.iterate(a[0]) {
+				if item.kind != kindString {
+					in.fail(TypeError, "sequence item %d: expected str instance, %s found", i, item.typeName())
+				}
+				if i > 0 {
+					w.addText(v)
+				}
+				w.addText(item)
+			}
+			return w.value()
+		}, nil},
+		"isalpha": asked(all(unicode.IsLetter)), "isdigit": asked(all(isDigit)), "isdecimal": asked(all(isDigit)),
+		"isnumeric": asked(all(unicode.IsNumber)), "isspace": asked(all(isSpace)),
+		"isalnum": asked(all(func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) })),
+		"isupper": asked(cased(unicode.IsUpper, unicode.IsLower)), "islower": asked(cased(unicode.IsLower, unicode.IsUpper)),
+		"isascii": asked(func(s string) bool {
+			return strings.IndexFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) < 0
+		}),
+		"removeprefix": {"prefix", func(in *interpreter, v Value, a []Value) Value {
+			return v.part(len(v.text)-len(strings.TrimPrefix(v.text, in.wantText(a[0]).text)), len(v.text))
+		}, nil},
+		"removesuffix": {"suffix", func(in *interpreter, v Value, a []Value) Value {
+			return v.part(0, len(strings.TrimSuffix(v.text, in.wantText(a[0]).text)))
+		}, nil},
+		"ljust": padded(func(int) int { return 0 }), "rjust": padded(func(missing int) int { return missing }), "center": padded(nil),
+		"zfill": {"width", func(in *interpreter, v Value, a []Value) Value {
+			sign := 0
+			if v.text != "" && (v.text[0] == '-' || v.text[0] == '+') {
+				sign = 1
+			}
+			missing := in.intOr(a[0], 0) - v.runes()
+			if missing <= 0 {
+				return v
+			}
+			in.room(missing)
+			return in.join(v.part(0, sign), in.repeat(String("0"), Int(missing)), v.part(sign, len(v.text)))
+		}, nil},
+		"expandtabs": {"tabsize", func(in *interpreter, v Value, a []Value) Value {
+			size, column := in.intOr(a[0], 8), 0
+			in.room(size)
+			w := writer{in: in}
+			for _, c := range in.iterate(v) {
+				switch {
+				case c.text == "\t" && size <= 0:
+				case c.text == "\t":
+					w.add(strings.Repeat(" ", size-column%size), c.tag)
+					column = 0
+				default:
+					w.addText(c)
+					if column++; c.text == "\n" || c.text == "\r" {
+						column = 0
+					}
+				}
+			}
+			return w.value()
+		}, nil},
+		"format": {raw: func(in *interpreter, v Value, a callArguments) Value { return in.braces(v, a) }},
+	}
+}

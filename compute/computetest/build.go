@@ -1,0 +1,139 @@
+package computetest
+
+import (
+	"math"
+	"math/rand/v2"
+	"unsafe"
+
+	"lian/compute"
+	"lian/dtype"
+)
+
+// Build makes the operands of a case on one backend. Two Builds with one seed make the same values.
+type Build struct {
+	Backend compute.Backend
+	stream  compute.Stream
+	random  *rand.Rand
+}
+
+// NewBuild starts a case.
+func NewBuild(b compute.Backend, seed uint64) *Build {
+	return &Build{Backend: b, stream: b.NewStream(), random: rand.New(rand.NewPCG(seed, 7))}
+}
+
+// Zero is a tensor of zeros.
+func (b *Build) Zero(t dtype.Type, shape ...int) *compute.Tensor {
+	return compute.NewTensor(b.Backend, t, shape...)
+}
+
+// Normal is a float32 tensor of normal values times scale.
+func (b *Build) Normal(scale float64, shape ...int) *compute.Tensor {
+	t := b.Zero(dtype.F32, shape...)
+	v := make([]float32, t.Elements())
+	for i := range v {
+		v[i] = float32(b.random.NormFloat64() * scale)
+	}
+	return b.Set(t, v)
+}
+
+// Set fills a float32 tensor.
+func (b *Build) Set(t *compute.Tensor, v []float32) *compute.Tensor {
+	b.stream.Write(t, bytesOf(v))
+	return t
+}
+
+// Packed is a tensor of another type with normal values.
+func (b *Build) Packed(kind dtype.Type, scale float64, shape ...int) *compute.Tensor {
+	t := b.Zero(kind, shape...)
+	v := make([]float32, t.Elements())
+	for i := range v {
+		v[i] = float32(b.random.NormFloat64() * scale)
+	}
+	raw := make([]byte, t.Bytes())
+	if err := dtype.Quantize(kind, v, raw); err != nil {
+		panic(err)
+	}
+	b.stream.Write(t, raw)
+	return t
+}
+
+// Ints is an int32 tensor.
+func (b *Build) Ints(v []int32, shape ...int) *compute.Tensor {
+	if len(shape) == 0 {
+		shape = []int{len(v)}
+	}
+	t := b.Zero(dtype.I32, shape...)
+	b.stream.Write(t, bytesOf(v))
+	return t
+}
+
+// Below is n int32 in [low, high).
+func (b *Build) Below(n int, low, high int32) []int32 {
+	v := make([]int32, n)
+	for i := range v {
+		v[i] = low + b.random.Int32N(high-low)
+	}
+	return v
+}
+
+// Floats reads a float32 tensor.
+func (b *Build) Floats(t *compute.Tensor) ([]float32, error) {
+	v := make([]float32, t.Elements())
+	err := b.stream.Read(t, bytesOf(v))
+	return v, err
+}
+
+// values reads a tensor of any plain type as float64.
+func (b *Build) values(t *compute.Tensor) ([]float64, error) {
+	out := make([]float64, t.Elements())
+	var err error
+	switch t.Type {
+	case dtype.F64:
+		err = b.stream.Read(t, bytesOf(out))
+	case dtype.I32:
+		v := make([]int32, len(out))
+		err = b.stream.Read(t, bytesOf(v))
+		for i := range v {
+			out[i] = float64(v[i])
+		}
+	default:
+		var v []float32
+		v, err = b.Floats(t)
+		for i := range v {
+			out[i] = float64(v[i])
+		}
+	}
+	return out, err
+}
+
+func bytesOf[E any](v []E) []byte {
+	var e E
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), len(v)*int(unsafe.Sizeof(e)))
+}
+
+// differ is the largest difference of two tensors relative to want's largest magnitude, and where it is. NaN must meet NaN,
+// and an infinity itself.
+func differ(got, want []float64) (worst float64, where int) {
+	most := 0.0
+	for _, w := range want {
+		if !math.IsInf(w, 0) && !math.IsNaN(w) {
+			most = max(most, math.Abs(w))
+		}
+	}
+	for i, w := range want {
+		g, d := got[i], 0.0
+		switch {
+		case math.IsNaN(w) || math.IsNaN(g):
+			if math.IsNaN(w) != math.IsNaN(g) {
+				d = math.Inf(1)
+			}
+		case g == w:
+		default:
+			d = math.Abs(g-w) / max(most, 1e-30)
+		}
+		if d > worst {
+			worst, where = d, i
+		}
+	}
+	return worst, where
+}

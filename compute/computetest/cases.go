@@ -1,0 +1,240 @@
+package computetest
+
+import (
+	"fmt"
+
+	"lian/compute"
+	"lian/dtype"
+)
+
+// Cases are all operations on odd shapes.
+func Cases() []Case {
+	var cases []Case
+	for _, f := range []func() []Case{matmulCases, elementCases, normCases, indexCases, ropeCases, attentionCases, lossCases, optimizerCases} {
+		cases = append(cases, f()...)
+	}
+	return cases
+}
+
+func matmulCases() []Case {
+	var cases []Case
+	shapes := [][3]int{{0, 5, 7}, {1, 1, 1}, {1, 33, 19}, {3, 7, 5}, {5, 64, 0}, {12, 32, 64}, {13, 33, 65}, {17, 31, 129}, {37, 100, 77}, {64, 48, 300}, {130, 70, 1100}, {50, 40, 2100}}
+	for _, s := range shapes {
+		m, n, k := s[0], s[1], s[2]
+		for trans := range 4 {
+			for extra := range 4 {
+				if extra > 0 && trans != extra {
+					continue // each extra once for each shape
+				}
+				cases = append(cases, Case{Name: fmt.Sprintf("matmul/%dx%dx%d/trans%d/extra%d", m, n, k, trans, extra), Make: func(b *Build) compute.Op {
+					o := &compute.MatMul{TransA: trans&1 != 0, TransB: trans&2 != 0, Out: b.Normal(1, m, n)}
+					o.A, o.B = b.Normal(1, m, k), b.Normal(1, k, n)
+					if o.TransA {
+						o.A = b.Normal(1, k, m)
+					}
+					if o.TransB {
+						o.B = b.Normal(1, n, k)
+					}
+					switch extra {
+					case 1:
+						o.Alpha, o.Accumulate = 0.5, true
+					case 2:
+						o.Alpha, o.Bias, o.Residual = -1.25, b.Normal(1, n), b.Normal(1, m, n)
+						o.B.Constant = true
+					case 3:
+						o.Accumulate, o.Bias, o.Residual = true, b.Normal(1, n), o.Out
+					}
+					return o
+				}, Tolerance: 5e-6})
+			}
+		}
+	}
+	for _, kind := range []dtype.Type{dtype.F16, dtype.BF16, dtype.Q8_0, dtype.Q4_0, dtype.Q4_1, dtype.Q5_0, dtype.Q5_1} {
+		for _, fast := range []bool{false, true} {
+			for _, m := range []int{1, 3, 8, 16, 40} {
+				for _, nk := range [][2]int{{5, 32}, {70, 96}, {64, 320}} {
+					cases = append(cases, Case{Name: fmt.Sprintf("matmul/%v/fast=%v/%dx%dx%d", kind, fast, m, nk[0], nk[1]), Make: func(b *Build) compute.Op {
+						return &compute.MatMul{A: b.Normal(1, m, nk[1]), B: b.Packed(kind, 0.1, nk[0], nk[1]), Out: b.Zero(dtype.F32, m, nk[0]), TransB: true, Fast: fast, Bias: b.Normal(1, nk[0])}
+					}, Tolerance: 5e-6})
+				}
+			}
+		}
+	}
+	return cases
+}
+
+// odd are numbers of values around the widths of registers and the lengths of kernel calls.
+var odd = []int{0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 255, 257, 4095, 4097, 10007}
+
+func elementCases() []Case {
+	var cases []Case
+	for _, n := range odd {
+		add := func(name string, tolerance float64, f func(b *Build) compute.Op) {
+			cases = append(cases, Case{Name: fmt.Sprintf("%s/%d", name, n), Make: f, Tolerance: tolerance})
+		}
+		add("add", 0, func(b *Build) compute.Op {
+			return &compute.Add{A: b.Normal(1, n), B: b.Normal(1, n), Out: b.Zero(dtype.F32, n)}
+		})
+		add("copy", 0, func(b *Build) compute.Op { return &compute.Add{A: b.Normal(1, n), Out: b.Zero(dtype.F32, n)} })
+		add("swiglu", 0, func(b *Build) compute.Op {
+			return &compute.SwiGLU{Gate: b.Normal(4, n), Up: b.Normal(1, n), Out: b.Zero(dtype.F32, n)}
+		})
+		add("swiglu_large", 0, func(b *Build) compute.Op {
+			return &compute.SwiGLU{Gate: b.Normal(60, n), Up: b.Normal(1, n), Out: b.Zero(dtype.F32, n)}
+		})
+		for _, want := range []int{1, 2, 3} {
+			add(fmt.Sprintf("swiglu_backward%d", want), 0, func(b *Build) compute.Op {
+				o := &compute.SwiGLUBackward{Gate: b.Normal(3, n), Up: b.Normal(1, n), DOut: b.Normal(1, n)}
+				if want&1 != 0 {
+					o.DGate = b.Zero(dtype.F32, n)
+				}
+				if want&2 != 0 {
+					o.DUp = b.Zero(dtype.F32, n)
+				}
+				return o
+			})
+		}
+	}
+	for _, s := range [][2]int{{0, 5}, {1, 7}, {5, 1}, {17, 33}, {300, 65}} {
+		for _, acc := range []bool{false, true} {
+			cases = append(cases, Case{Name: fmt.Sprintf("sum_rows/%v/%v", s, acc), Make: func(b *Build) compute.Op {
+				return &compute.SumRows{X: b.Normal(1, s[0], s[1]), Out: b.Normal(1, s[1]), Accumulate: acc}
+			}})
+		}
+	}
+	return cases
+}
+
+func normCases() []Case {
+	var cases []Case
+	for _, s := range [][2]int{{0, 8}, {1, 2}, {1, 7}, {3, 64}, {5, 65}, {129, 33}, {300, 256}, {2, 1025}} {
+		rows, n := s[0], s[1]
+		cases = append(cases, Case{Name: fmt.Sprintf("rmsnorm/%v", s), Make: func(b *Build) compute.Op {
+			return &compute.RMSNorm{X: b.Normal(2, rows, n), Weight: b.Normal(1, n), Out: b.Zero(dtype.F32, rows, n), Epsilon: 1e-5}
+		}})
+		for want := 1; want <= 3; want++ {
+			for _, acc := range []bool{false, true} {
+				cases = append(cases, Case{Name: fmt.Sprintf("rmsnorm_backward/%v/%d/%v", s, want, acc), Make: func(b *Build) compute.Op {
+					o := &compute.RMSNormBackward{X: b.Normal(2, rows, n), Weight: b.Normal(1, n), DOut: b.Normal(1, rows, n), Epsilon: 1e-5, AccumulateX: acc, AccumulateWeight: acc}
+					if want&1 != 0 {
+						o.DX = b.Normal(1, rows, n)
+					}
+					if want&2 != 0 {
+						o.DWeight = b.Normal(1, n)
+					}
+					return o
+				}, Tolerance: 5e-6})
+			}
+		}
+	}
+	return cases
+}
+
+func indexCases() []Case {
+	var cases []Case
+	for _, s := range [][3]int{{0, 5, 7}, {1, 1, 1}, {9, 4, 33}, {100, 7, 64}, {3, 50, 129}} {
+		rows, entries, n := s[0], s[1], s[2]
+		cases = append(cases,
+			Case{Name: fmt.Sprintf("gather/%v", s), Make: func(b *Build) compute.Op {
+				return &compute.Gather{Table: b.Normal(1, entries, n), Index: b.Ints(b.Below(rows, 0, int32(entries))), Out: b.Zero(dtype.F32, rows, n)}
+			}},
+			Case{Name: fmt.Sprintf("scatter_add/%v", s), Make: func(b *Build) compute.Op {
+				return &compute.ScatterAdd{X: b.Normal(1, rows, n), Index: b.Ints(b.Below(rows, 0, int32(entries))), Out: b.Normal(1, entries, n)}
+			}},
+			Case{Name: fmt.Sprintf("scatter_add_more/%v", s), Make: func(b *Build) compute.Op {
+				return &compute.ScatterAdd{X: b.Normal(1, rows, n), Index: b.Ints(b.Below(rows, 0, int32(entries))), Out: b.Normal(1, entries, n), Accumulate: true}
+			}})
+	}
+	for _, kind := range []dtype.Type{dtype.F16, dtype.BF16, dtype.Q8_0, dtype.Q4_0} {
+		cases = append(cases, Case{Name: fmt.Sprintf("gather/%v", kind), Make: func(b *Build) compute.Op {
+			return &compute.Gather{Table: b.Packed(kind, 1, 6, 96), Index: b.Ints([]int32{5, 0, 0, 3}), Out: b.Zero(dtype.F32, 4, 96)}
+		}})
+	}
+	cases = append(cases, Case{Name: "scatter", Make: func(b *Build) compute.Op {
+		return &compute.Scatter{X: b.Normal(1, 3, 2, 5), Index: b.Ints([]int32{4, 0, 2}), Out: b.Normal(1, 6, 2, 5)}
+	}})
+	return cases
+}
+
+func ropeCases() []Case {
+	var cases []Case
+	for _, s := range [][4]int{{0, 1, 4, 2}, {1, 1, 2, 1}, {5, 3, 10, 3}, {7, 4, 64, 32}, {40, 2, 48, 20}} {
+		for mode := range 4 {
+			cases = append(cases, Case{Name: fmt.Sprintf("rope/%v/%d", s, mode), Make: func(b *Build) compute.Op {
+				o := &compute.RoPE{X: b.Normal(1, s[0], s[1], s[2]), Positions: b.Ints(b.Below(s[0], 0, 5000)), Interleaved: mode&1 != 0, Inverse: mode&2 != 0}
+				f := make([]float32, s[3])
+				for i := range f {
+					f[i] = 1 / float32(1+3*i)
+				}
+				o.Frequencies = b.Set(b.Zero(dtype.F32, s[3]), f)
+				if mode == 3 {
+					o.Scale = 1.3
+				}
+				return o
+			}})
+		}
+	}
+	return cases
+}
+
+func lossCases() []Case {
+	var cases []Case
+	for _, s := range [][3]int{{0, 7, 5}, {1, 1, 3}, {1, 50, 16}, {7, 33, 8}, {70, 1031, 24}, {700, 2000, 16}, {40, 9001, 12}} {
+		rows, vocab, n := s[0], s[1], s[2]
+		for want := range 4 {
+			for _, acc := range []bool{false, true} {
+				if acc && want < 2 {
+					continue
+				}
+				cases = append(cases, Case{Name: fmt.Sprintf("cross_entropy/%v/%d/%v", s, want, acc), Make: func(b *Build) compute.Op {
+					o := &compute.LinearCrossEntropy{Hidden: b.Normal(1, rows, n), Weight: b.Normal(1, vocab, n), Loss: b.Zero(dtype.F32, rows), Best: b.Zero(dtype.I32, rows),
+						Targets: b.Ints(b.Below(rows, -1, int32(vocab))), Scale: 0.25, AccumulateWeight: acc}
+					if want&1 != 0 {
+						o.DHidden = b.Normal(1, rows, n)
+					}
+					if want&2 != 0 {
+						o.DWeight = b.Normal(1, vocab, n)
+					}
+					return o
+				}, Tolerance: 1e-5})
+			}
+		}
+	}
+	for _, kind := range []dtype.Type{dtype.F16, dtype.Q8_0, dtype.Q4_0} {
+		cases = append(cases, Case{Name: fmt.Sprintf("cross_entropy/%v", kind), Make: func(b *Build) compute.Op {
+			return &compute.LinearCrossEntropy{Hidden: b.Normal(1, 20, 64), Weight: b.Packed(kind, 0.2, 77, 64), Loss: b.Zero(dtype.F32, 20), Targets: b.Ints(b.Below(20, 0, 77)), Scale: 1, Fast: true}
+		}, Tolerance: 1e-5})
+	}
+	return cases
+}
+
+func optimizerCases() []Case {
+	var cases []Case
+	for _, n := range odd {
+		for _, step := range []int{1, 1000} {
+			cases = append(cases, Case{Name: fmt.Sprintf("adamw/%d/%d", n, step), Make: func(b *Build) compute.Op {
+				o := &compute.AdamW{Param: b.Normal(1, n), Grad: b.Normal(1, n), M: b.Normal(0.1, n), LearningRate: 1e-2, Beta1: 0.9, Beta2: 0.95, Epsilon: 1e-8, Decay: 0.1, Step: step}
+				v, _ := b.Floats(b.Normal(0.3, n))
+				for i := range v {
+					v[i] = v[i]*v[i] + 1e-3
+				}
+				o.V = b.Set(b.Zero(dtype.F32, n), v)
+				if step > 1 {
+					o.GradScale = b.Set(b.Zero(dtype.F32, 1), []float32{0.7})
+				}
+				return o
+			}})
+		}
+		cases = append(cases, Case{Name: fmt.Sprintf("sum_squares/%d", n), Make: func(b *Build) compute.Op {
+			return &compute.SumSquares{X: []*compute.Tensor{b.Normal(1, n), b.Normal(2, 3, n)}, Out: b.Zero(dtype.F64, 1)}
+		}, Tolerance: 1e-12})
+	}
+	for _, limit := range []float32{0, 0.5, 100} {
+		cases = append(cases, Case{Name: fmt.Sprintf("clip_factor/%v", limit), Make: func(b *Build) compute.Op {
+			s := b.Zero(dtype.F64, 1)
+			b.stream.Write(s, bytesOf([]float64{9.5}))
+			return &compute.ClipFactor{SumSquares: s, Out: b.Zero(dtype.F32, 1), MaxNorm: limit}
+		}})
+	}
+	return cases
+}

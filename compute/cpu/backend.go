@@ -1,0 +1,94 @@
+package cpu
+
+import (
+	"sync"
+
+	"lian/compute"
+	"lian/compute/host"
+)
+
+// backend runs operations through the kernels of one level.
+type backend struct {
+	*kernels
+	pool    *pool
+	workers int
+	table   host.Table
+
+	mu      sync.Mutex // one operation at a time: scratch memory is shared
+	scratch []scratch  // one for each worker
+	shared  scratch    // what all workers of an operation read
+}
+
+// New returns the backend with the number of workers to use, the caller's
+// goroutine included; 0 is one for each processor. All backends of a process
+// share one pool of resident goroutines. Results do not depend on workers.
+//
+// It panics if LIAN_KERNELS names a level that this processor lacks; call
+// LevelError first to say so politely.
+func New(workers int) compute.Backend {
+	if err := LevelError(); err != nil {
+		panic("cpu: " + err.Error())
+	}
+	return newBackend(current, workers)
+}
+
+func newBackend(k *kernels, workers int) *backend {
+	if workers <= 0 {
+		workers = processors()
+	}
+	b := &backend{kernels: k, pool: resident(workers), workers: workers, table: host.Table{}, scratch: make([]scratch, workers)}
+	host.Register(b.table, b.matmul)
+	host.Register(b.table, b.gather)
+	host.Register(b.table, b.scatter)
+	host.Register(b.table, b.scatterAdd)
+	host.Register(b.table, b.addOp)
+	host.Register(b.table, b.sumRows)
+	host.Register(b.table, b.rmsnorm)
+	host.Register(b.table, b.rmsnormBackward)
+	host.Register(b.table, b.swigluOp)
+	host.Register(b.table, b.swigluBackward)
+	host.Register(b.table, b.ropeOp)
+	host.Register(b.table, b.attention)
+	host.Register(b.table, b.attentionBackward)
+	host.Register(b.table, b.crossEntropy)
+	host.Register(b.table, b.sumSquaresOp)
+	host.Register(b.table, b.clipFactor)
+	host.Register(b.table, b.adamwOp)
+	return b
+}
+
+// Name implements compute.Backend.
+func (*backend) Name() string { return "cpu" }
+
+// Alloc implements compute.Backend.
+func (*backend) Alloc(bytes int) compute.Buffer { return host.Alloc(bytes) }
+
+// Import implements compute.Backend.
+func (*backend) Import(data []byte, owner any) compute.Buffer { return host.Import(data, owner) }
+
+// NewStream implements compute.Backend.
+func (b *backend) NewStream() compute.Stream { return host.NewStream("cpu", b.table) }
+
+// each runs f for tasks 0 … tasks−1 on the workers and waits.
+func (b *backend) each(tasks int, f func(s *scratch, task int)) {
+	b.pool.run(min(b.workers, tasks), tasks, func(worker, task int) { f(&b.scratch[worker], task) })
+}
+
+// spans cuts [0, n) into spans whose bounds are multiples of unit and gives them to the workers. The bounds never change a
+// result, because whatever f does for one index does not depend on the others.
+func (b *backend) spans(n, unit int, f func(s *scratch, from, to int)) {
+	if n <= 0 {
+		return
+	}
+	units := (n + unit - 1) / unit
+	tasks := min(units, b.workers*4)
+	if b.workers == 1 {
+		tasks = 1
+	}
+	b.each(tasks, func(s *scratch, t int) {
+		from, to := units*t/tasks*unit, min(units*(t+1)/tasks*unit, n)
+		if from < to {
+			f(s, from, to)
+		}
+	})
+}

@@ -1,0 +1,14 @@
+// Package cpu is the backend that computes on this machine's processors.
+//
+// Hot kernels are Go assembly written by the generator in gen, at three levels:
+// generic (plain Go), AVX2 with FMA, and AVX-512. The level is what the
+// processor offers, or what the variable LIAN_KERNELS names.
+//
+// It guarantees that a result depends on the operands and on the level, never on
+// the number of workers; that a row of a product, a norm or an attention is the
+// same alone or among others, bit for bit; and that no kernel call is longer
+// than about 100 µs, so that the runtime can stop a goroutine. It refuses a level
+// that the processor lacks.
+package cpu
+
+//go:generate go run ./gen

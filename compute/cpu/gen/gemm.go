@@ -1,0 +1,154 @@
+package main
+
+import "fmt"
+
+// Offsets in cpu.tile, which the assembly reads; kept in step by TestTileOffsets.
+const (
+	tileA        = 0
+	tileB        = 8
+	tileC        = 16
+	tilePartial  = 24
+	tileResidual = 32
+	tileBias     = 40
+	tileK        = 48
+	tileStride   = 56
+	tileRStride  = 64
+	tileAlpha    = 72
+	tileFlags    = 76
+)
+
+const flagAccumulate = 1
+
+// gemm writes the micro-kernel of a tile of rows × tileColumns: for k ascending, one fused multiply-add for each output with
+// a broadcast element of A and a register of B. All accumulators live in registers.
+//
+// With 12 rows of 2 registers a step has 24 independent chains, enough to hide the latency of 4 cycles on two ports, for
+// 14 loads: the ports for loads are never the limit.
+func (a *assembly) gemm(rows int) {
+	vecs := a.tileVecs
+	name := fmt.Sprintf("gemm%dx%d", rows, a.tileColumns())
+	a.function(name, fmt.Sprintf("multiplies %d rows of a packed panel of A with a packed panel of B.", rows), []argument{{"t", "*tile"}})
+	acc := func(i, j int) string { return a.r(i*vecs + j) }
+	b := func(j int) string { return a.r(rows*vecs + j) }
+	x := func(i int) string { return a.r(rows*vecs + vecs + i%2) } // broadcast, AVX2 only
+	a.op("MOVQ %s, DI", a.arg("t"))
+	a.op("MOVQ %d(DI), SI", tileA)
+	a.op("MOVQ %d(DI), DX", tileB)
+	a.op("MOVQ %d(DI), CX", tileK)
+	a.op("MOVQ %d(DI), AX", tilePartial)
+	start, zero := a.label(), a.label()
+	a.op("TESTQ AX, AX")
+	a.op("JZ %s", zero)
+	for i := range rows {
+		for j := range vecs {
+			a.op("VMOVUPS %d(AX), %s", (i*vecs+j)*a.bytes(), acc(i, j))
+		}
+	}
+	a.op("JMP %s", start)
+	a.mark(zero)
+	for i := range rows {
+		for j := range vecs {
+			a.op("VXORPS %s, %s, %s", acc(i, j), acc(i, j), acc(i, j))
+		}
+	}
+	a.mark(start)
+	step := func(u int) {
+		for j := range vecs {
+			a.op("VMOVUPS %d(DX), %s", (u*vecs+j)*a.bytes(), b(j))
+		}
+		for i := range rows {
+			at := fmt.Sprintf("%d(SI)", (u*rows+i)*4)
+			if a.set == avx512 {
+				for j := range vecs {
+					a.op("VFMADD231PS.BCST %s, %s, %s", at, b(j), acc(i, j))
+				}
+				continue
+			}
+			a.op("VBROADCASTSS %s, %s", at, x(i))
+			for j := range vecs {
+				a.op("VFMADD231PS %s, %s, %s", x(i), b(j), acc(i, j))
+			}
+		}
+	}
+	const unroll = 4
+	loop, rest, done := a.label(), a.label(), a.label()
+	a.op("SUBQ $%d, CX", unroll)
+	a.op("JLT %s", rest)
+	a.op("PCALIGN $32")
+	a.mark(loop)
+	for u := range unroll {
+		step(u)
+	}
+	a.op("ADDQ $%d, SI", unroll*rows*4)
+	a.op("ADDQ $%d, DX", unroll*vecs*a.bytes())
+	a.op("SUBQ $%d, CX", unroll)
+	a.op("JGE %s", loop)
+	a.mark(rest)
+	a.op("ADDQ $%d, CX", unroll)
+	a.op("JZ %s", done)
+	one := a.label()
+	a.mark(one)
+	step(0)
+	a.op("ADDQ $%d, SI", rows*4)
+	a.op("ADDQ $%d, DX", vecs*a.bytes())
+	a.op("DECQ CX")
+	a.op("JNZ %s", one)
+	a.mark(done)
+
+	// Alpha, the sum so far, residual, bias, in this order.
+	eachRow := func(pointer, stride string, f func(i int)) {
+		for i := range rows {
+			f(i)
+			if i+1 < rows && stride != "" {
+				a.op("ADDQ %s, %s", stride, pointer)
+			}
+		}
+	}
+	a.op("MOVQ %d(DI), R8", tileC)
+	a.op("MOVQ %d(DI), R9", tileStride)
+	a.op("VBROADCASTSS %d(DI), %s", tileAlpha, b(0))
+	for i := range rows {
+		for j := range vecs {
+			a.op("VMULPS %s, %s, %s", b(0), acc(i, j), acc(i, j))
+		}
+	}
+	noSum, noResidual, noBias := a.label(), a.label(), a.label()
+	a.op("MOVL %d(DI), AX", tileFlags)
+	a.op("TESTL $%d, AX", flagAccumulate)
+	a.op("JZ %s", noSum)
+	a.op("MOVQ R8, AX")
+	eachRow("AX", "R9", func(i int) {
+		for j := range vecs {
+			a.op("VADDPS %d(AX), %s, %s", j*a.bytes(), acc(i, j), acc(i, j))
+		}
+	})
+	a.mark(noSum)
+	a.op("MOVQ %d(DI), AX", tileResidual)
+	a.op("TESTQ AX, AX")
+	a.op("JZ %s", noResidual)
+	a.op("MOVQ %d(DI), R10", tileRStride)
+	eachRow("AX", "R10", func(i int) {
+		for j := range vecs {
+			a.op("VADDPS %d(AX), %s, %s", j*a.bytes(), acc(i, j), acc(i, j))
+		}
+	})
+	a.mark(noResidual)
+	a.op("MOVQ %d(DI), AX", tileBias)
+	a.op("TESTQ AX, AX")
+	a.op("JZ %s", noBias)
+	for j := range vecs {
+		a.op("VMOVUPS %d(AX), %s", j*a.bytes(), b(j))
+	}
+	for i := range rows {
+		for j := range vecs {
+			a.op("VADDPS %s, %s, %s", b(j), acc(i, j), acc(i, j))
+		}
+	}
+	a.mark(noBias)
+	eachRow("R8", "R9", func(i int) {
+		for j := range vecs {
+			a.op("VMOVUPS %s, %d(R8)", acc(i, j), j*a.bytes())
+		}
+	})
+	a.ret()
+}

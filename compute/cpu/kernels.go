@@ -1,0 +1,60 @@
+package cpu
+
+import "unsafe"
+
+// tile is one call of a matrix-multiplication micro-kernel. The assembly reads it by offset.
+type tile struct {
+	a, b     *float32 // packed panels
+	c        *float32 // where the tile goes
+	partial  *float32 // dense rows × columns to begin the chains with; nil begins with 0
+	residual *float32
+	bias     *float32
+	k        int
+	stride   int // bytes from one row of c to the next
+	rstride  int // bytes from one row of residual to the next
+	alpha    float32
+	flags    uint32
+}
+
+const flagAccumulate = 1
+
+// kernels is what differs between levels. All vector functions take any n ≥ 0.
+type kernels struct {
+	level         string
+	rows, columns int           // of the largest tile
+	gemm          []func(*tile) // for 1 … rows rows
+
+	transpose8, transpose4 func(dst *float32, dstStride int, src *float32, srcStride, blocks int) // strides in bytes
+	copyA, copyB           func(dst, src *float32, srcStride, count int)                          // rows or columns wide
+
+	add         func(out, a, b *float32, n int)
+	scale       func(x *float32, n int, by float32)
+	dot         func(a, b *float32, n int) float32
+	dot3        func(a, b, c *float32, n int) float32
+	normScale   func(out, x, w *float32, n int, r float32)                 // out = x·r·w
+	normGrad    func(dx, d, w, x *float32, n int, r, c float32)            // dx = r·d·w − c·x
+	normGradAdd func(dx, d, w, x *float32, n int, r, c float32)            // dx += …
+	mulAdd      func(sum, a, b *float32, n int, s float32)                 // sum += a·s·b
+	swiglu      func(out, gate, up *float32, n int)                        //
+	swigluGrad  func(dgate, dup, gate, up, d *float32, n int)              //
+	rope        func(x, y, cos, sin *float32, n int)                       // halves x and y
+	ropePairs   func(x, cos, sin *float32, n int)                          // n values; cos and sin repeated for each pair, sin's sign alternating
+	most        func(x *float32, n int) float32                            // the largest; NaN if any is
+	expSum      func(dst, x *float32, n int, scale, shift float32) float32 // dst = exp(x·scale − shift), and the sum
+	expScale    func(dst, x *float32, n int, shift, by float32)            // dst = exp(x − shift)·by
+	attention   func(p, dp *float32, n int, scale, lse, d float32)         // p = exp(p·scale − lse), dp = p·(dp − d)·scale
+	adamw       func(p, g, m, v *float32, n int, c *adamwFactors)          //
+	sumSquares  func(x *float32, n int) float64
+}
+
+// adamwFactors are the numbers of one AdamW step. The assembly reads them by offset.
+type adamwFactors struct {
+	gradScale, beta1, rest1, beta2, rest2, keep, rate, inverse2, epsilon float32
+}
+
+func slice(p *float32, n int) []float32 { return unsafe.Slice(p, n) }
+
+// at is the address of x[i]; i may be len(x).
+func at(x []float32, i int) *float32 {
+	return (*float32)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(x)), i*4))
+}

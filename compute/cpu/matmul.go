@@ -1,0 +1,85 @@
+package cpu
+
+import (
+	"lian/compute"
+	"lian/compute/host"
+	"lian/dtype"
+)
+
+func (b *backend) matmul(o *compute.MatMul) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	m, n, k := o.Dimensions()
+	p := &product{
+		m: m, n: n, k: k,
+		a:   operand{host.F32(o.A), k, true},
+		out: host.F32(o.Out), stride: n,
+		alpha: o.Scale(), accumulate: o.Accumulate,
+		residual: host.F32(o.Residual), bias: host.F32(o.Bias),
+	}
+	if o.TransA {
+		p.a.stride, p.a.contiguous = m, false
+	}
+	p.b = b.weight(o.B, n, k, o.TransB)
+	if o.TransB && m > 0 {
+		p.packed = b.kept(o.B)
+	}
+	if o.Fast && o.B.Type.Quantized() {
+		p.a = b.roundToInt8(p.a, m, k)
+	}
+	return b.multiply(p)
+}
+
+// weight is the second operand of a product as a source of panels.
+func (b *backend) weight(t *compute.Tensor, n, k int, transposed bool) source {
+	if t.Type != dtype.F32 {
+		return source{kind: t.Type, bytes: host.Bytes(t)}
+	}
+	if transposed {
+		return plain(operand{host.F32(t), k, true})
+	}
+	return plain(operand{host.F32(t), n, false})
+}
+
+// roundToInt8 rounds rows of activations as MatMul.Fast says and gives them back as float32.
+func (b *backend) roundToInt8(a operand, m, k int) operand {
+	out := b.shared.need(slotE, m*k)
+	b.spans(m, 1, func(_ *scratch, from, to int) {
+		for i := from; i < to; i++ {
+			row := a.data[i*a.stride : i*a.stride+k]
+			for at := 0; at < k; at += 32 {
+				block := row[at:min(at+32, k)]
+				scale, inverse := int8Scale(block)
+				stored := dtype.F16ToF32(dtype.F32ToF16(scale))
+				for j, v := range block {
+					out[i*k+at+j] = roundAway(v*inverse) * stored
+				}
+			}
+		}
+	})
+	return operand{out, k, true}
+}
+
+// int8Scale is the step of a block and its inverse, as ggml's Q8_0 takes them.
+func int8Scale(block []float32) (scale, inverse float32) {
+	most := float32(0)
+	for _, v := range block {
+		most = max(most, max(v, -v))
+	}
+	scale = most / 127
+	if scale != 0 {
+		inverse = 1 / scale
+	}
+	return scale, inverse
+}
+
+// roundAway rounds to the nearest whole number, halves away from zero.
+func roundAway(v float32) float32 {
+	n := float32(int32(v))
+	if d := v - n; d >= 0.5 {
+		n++
+	} else if d <= -0.5 {
+		n--
+	}
+	return n
+}

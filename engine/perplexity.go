@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"context"
+	"math"
+
+	"lian/compute"
+	"lian/model"
+)
+
+// Perplexity is how well a model foretells text.
+type Perplexity struct {
+	Documents int     `json:"documents"`
+	Tokens    int     `json:"tokens"`
+	Bytes     int     `json:"bytes"`
+	Nats      float64 `json:"nats"`
+	// PerDocument are nats and bytes of each document, for intervals and paired tests.
+	PerDocument []DocumentLoss `json:"-"`
+}
+
+// DocumentLoss is one document's part.
+type DocumentLoss struct {
+	Nats  float64
+	Bytes int
+}
+
+// BitsPerByte is the measure that does not depend on the tokenizer.
+func (p Perplexity) BitsPerByte() float64 {
+	if p.Bytes == 0 {
+		return math.NaN()
+	}
+	return p.Nats / math.Ln2 / float64(p.Bytes)
+}
+
+// PerToken is the usual perplexity: e to the mean loss of a token.
+func (p Perplexity) PerToken() float64 { return math.Exp(p.Nats / float64(p.Tokens)) }
+
+// Text is a document to be foretold.
+type Text struct {
+	IDs   []int32
+	Bytes int
+}
+
+// Measure foretells each text after separator and asks for separator at its end, as pretraining does. A text longer than the
+// context is cut into windows that do not see each other; every token is asked once.
+func Measure(ctx context.Context, b compute.Backend, m model.Model, texts []Text, separator int32, precision model.Precision) (Perplexity, error) {
+	var ids [][]int32
+	var starts, owner []int
+	window := m.Info().Context
+	for i, t := range texts {
+		all := append(append([]int32{separator}, t.IDs...), separator)
+		for from := 0; from+1 < len(all); from += window {
+			ids = append(ids, all[from:min(from+window+1, len(all))])
+			starts = append(starts, 1)
+			owner = append(owner, i)
+		}
+	}
+	scored, err := Score(ctx, b, m, ids, starts, precision)
+	if err != nil {
+		return Perplexity{}, err
+	}
+	p := Perplexity{Documents: len(texts), PerDocument: make([]DocumentLoss, len(texts))}
+	for i, t := range texts {
+		p.PerDocument[i].Bytes = t.Bytes
+		p.Bytes += t.Bytes
+	}
+	for i, s := range scored {
+		p.Tokens += len(s.LogProbs)
+		p.Nats -= s.Sum
+		p.PerDocument[owner[i]].Nats -= s.Sum
+	}
+	return p, nil
+}

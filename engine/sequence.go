@@ -1,0 +1,154 @@
+package engine
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"lian/engine/grammar"
+	"lian/engine/sample"
+	"lian/tokenizer"
+)
+
+// sequence is a request being worked on.
+type sequence struct {
+	request Request
+	ctx     context.Context
+	stream  *Stream
+	arrived time.Time
+	first   time.Duration
+
+	ids      []int32 // prompt and reply
+	computed int     // ids whose keys are in the cache
+	blocks   []int32
+
+	sampler *sample.Sampler
+	matcher *grammar.Matcher
+	decoder *tokenizer.Stream
+	text    strings.Builder // shown
+	held    string          // not shown yet: it may begin a stop text
+}
+
+func (q *sequence) reply() []int32 { return q.ids[len(q.request.Prompt):] }
+
+// choose takes the next token of a row of logits, which it may change. stop is why the reply ends before or with this token.
+func (q *sequence) choose(logits []float32, mask []uint64) (t Token, stop string) {
+	if q.matcher != nil {
+		if q.matcher.Mask(mask) == 0 {
+			return t, q.deadEnd()
+		}
+		for id := range logits {
+			if mask[id/64]>>(id%64)&1 == 0 {
+				logits[id] = float32(math.Inf(-1))
+			}
+		}
+	}
+	t.ID = q.sampler.Next(logits, len(q.ids))
+	if t.ID < 0 {
+		return t, q.deadEnd()
+	}
+	if slices.Contains(q.request.StopIDs, t.ID) {
+		return t, FinishStop
+	}
+	if q.matcher != nil {
+		if q.matcher.Accept(t.ID) != nil {
+			return t, FinishConstraint
+		}
+	}
+	if q.request.LogProbs {
+		q.logProbs(logits, &t)
+	}
+	return t, ""
+}
+
+func (q *sequence) deadEnd() string {
+	if q.matcher != nil && q.matcher.Complete() {
+		return FinishStop
+	}
+	return FinishConstraint
+}
+
+// logProbs fills in the token's log-probability, and those of the most likely.
+func (q *sequence) logProbs(logits []float32, t *Token) {
+	most, sum := float32(math.Inf(-1)), 0.0
+	for _, l := range logits {
+		most = max(most, l)
+	}
+	for _, l := range logits {
+		sum += math.Exp(float64(l - most))
+	}
+	lse := float64(most) + math.Log(sum)
+	t.LogProb = float32(float64(logits[t.ID]) - lse)
+	if q.request.Top == 0 {
+		return
+	}
+	order := make([]int32, len(logits))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int {
+		switch {
+		case logits[a] > logits[b]:
+			return -1
+		case logits[a] < logits[b]:
+			return 1
+		}
+		return int(a - b)
+	})
+	for _, id := range order[:min(q.request.Top, len(order))] {
+		t.Top = append(t.Top, TopToken{id, float32(float64(logits[id]) - lse)})
+	}
+}
+
+// take appends a token and returns why the reply ends with it, or "".
+func (q *sequence) take(t Token, context int) string {
+	if len(q.reply()) == 0 {
+		q.first = time.Since(q.arrived)
+	}
+	q.ids = append(q.ids, t.ID)
+	shown, stopped := q.show(q.decoder.Push(t.ID))
+	t.Text = shown
+	q.stream.push(t)
+	switch {
+	case stopped, q.matcher != nil && q.matcher.Done():
+		return FinishStop
+	case q.request.MaxTokens > 0 && len(q.reply()) >= q.request.MaxTokens, len(q.ids) >= context:
+		return FinishLength
+	}
+	return ""
+}
+
+// show is what of the held and the new text can be shown: all but the longest end that begins a stop text.
+func (q *sequence) show(piece string) (shown string, stopped bool) {
+	q.held += piece
+	keep := 0
+	for _, stop := range q.request.StopText {
+		if at := strings.Index(q.held, stop); stop != "" && at >= 0 {
+			shown, q.held = q.held[:at], ""
+			q.text.WriteString(shown)
+			return shown, true
+		}
+		for n := min(len(stop)-1, len(q.held)); n > keep; n-- {
+			if strings.HasSuffix(q.held, stop[:n]) {
+				keep = n
+			}
+		}
+	}
+	shown, q.held = q.held[:len(q.held)-keep], q.held[len(q.held)-keep:]
+	q.text.WriteString(shown)
+	return shown, false
+}
+
+// end closes the stream.
+func (q *sequence) end(why string, err error) {
+	if why != FinishStop || q.held != "" {
+		if rest := q.held + q.decoder.Flush(); rest != "" {
+			q.text.WriteString(rest)
+			q.stream.push(Token{ID: -1, Text: rest})
+		}
+	}
+	q.stream.finish(Result{IDs: slices.Clone(q.reply()), Text: q.text.String(), Finish: why, Err: err, PromptTokens: len(q.request.Prompt),
+		First: q.first, Total: time.Since(q.arrived)})
+}

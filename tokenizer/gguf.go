@@ -59,19 +59,17 @@ func FromGGUF(meta Metadata) (*Tokenizer, error) {
 		}
 		for id, k := range kinds {
 			switch k {
-			case ggufNormal, ggufByte:
+			case ggufNormal, ggufByte, ggufUnused:
+				// Unused tokens are names like "[PAD151646]" that fill the matrix up; no
+				// merge leads to them.
 			case ggufControl, ggufUnknown, ggufUserDefined:
 				d.Added = append(d.Added, Added{ID: int32(id), Text: texts[id], Special: k != ggufUserDefined})
-			case ggufUnused:
-				// A name like "[PAD151646]" that fills the matrix up; no text encodes to it.
-				d.Added = append(d.Added, Added{ID: int32(id), Text: texts[id], Special: true})
 			default:
 				return nil, fmt.Errorf("tokenizer.ggml.token_type: token %d has the unknown type %d", id, k)
 			}
 		}
 	}
 	for i, m := range merges {
-		// A token may hold no space, but llama.cpp looks for it from the second byte.
 		left, right, ok := strings.Cut(m, " ")
 		if !ok || left == "" || right == "" {
 			return nil, fmt.Errorf("tokenizer.ggml.merges: merge %d: %q is not two tokens with a space between", i, m)
@@ -79,10 +77,10 @@ func FromGGUF(meta Metadata) (*Tokenizer, error) {
 		d.Merges = append(d.Merges, [2]string{left, right})
 	}
 	var err error
-	if d.Before, err = ggufEdge(meta, "bos", len(texts)); err != nil {
+	if d.Before, err = ggufEdge(meta, "bos", len(texts), pattern.addBOS); err != nil {
 		return nil, err
 	}
-	if d.After, err = ggufEdge(meta, "eos", len(texts)); err != nil {
+	if d.After, err = ggufEdge(meta, "eos", len(texts), false); err != nil {
 		return nil, err
 	}
 	t, err := New(d)
@@ -92,10 +90,15 @@ func FromGGUF(meta Metadata) (*Tokenizer, error) {
 	return t, nil
 }
 
-// ggufEdge is the token that tokenizer.ggml.add_bos_token (or eos) asks for.
-func ggufEdge(meta Metadata, name string, size int) ([]int32, error) {
+// ggufEdge is the token that tokenizer.ggml.add_bos_token (or eos) asks for; usual
+// holds when the file does not say.
+func ggufEdge(meta Metadata, name string, size int, usual bool) ([]int32, error) {
 	key := "tokenizer.ggml.add_" + name + "_token"
-	if add, _ := meta.Bool(key); !add {
+	add, said := meta.Bool(key)
+	if !said {
+		add = usual
+	}
+	if !add {
 		return nil, nil
 	}
 	id, ok := meta.Uint("tokenizer.ggml." + name + "_token_id")

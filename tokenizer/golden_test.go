@@ -2,6 +2,7 @@ package tokenizer_test
 
 import (
 	"bufio"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -16,11 +17,18 @@ import (
 // inputs are the texts of the golden vectors by their id.
 func inputs(t *testing.T) map[string]string {
 	t.Helper()
-	var rows []struct{ ID, Text string }
+	var rows []struct {
+		ID    string
+		Text  string
+		Bytes string `json:"bytes_hex"` // instead of Text, for bytes that are not UTF-8
+	}
 	readJSON(t, shared.Path(t, "testdata", "golden", "data", "inputs", "tokenizer_strings.json"), &rows)
 	texts := map[string]string{}
 	for _, r := range rows {
 		texts[r.ID] = r.Text
+		if b, err := hex.DecodeString(r.Bytes); err == nil && r.Bytes != "" {
+			texts[r.ID] = string(b)
+		}
 	}
 	return texts
 }
@@ -106,7 +114,7 @@ func published(t *testing.T, tok *tokenizer.Tokenizer) *tokenizer.Tokenizer {
 type golden struct {
 	ID         string
 	IDs        json.RawMessage // a list, or one for each text (padding)
-	IDsPlain   []int32 `json:"ids_plain"`
+	IDsPlain   []int32         `json:"ids_plain"`
 	Tokens     []string
 	Offsets    [][2]int // code points
 	Decode     json.RawMessage

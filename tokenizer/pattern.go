@@ -1,11 +1,15 @@
 package tokenizer
 
 import (
+	"bytes"
+	_ "embed" // patterns.yaml
 	"fmt"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/dlclark/regexp2/v2"
+	"go.yaml.in/yaml/v3"
 )
 
 // Regular expressions by which published tokenizers split text. Those with a
@@ -39,38 +43,59 @@ var scanners = map[string]func(s string, i int) int{
 }
 
 // A named pattern is a way of splitting that GGUF files name in tokenizer.ggml.pre.
-// Source: llama.cpp, llama-vocab.cpp.
 type named struct {
 	names        []string // the first is the one we write
 	steps        []Step
 	ignoreMerges bool
+	addBOS       bool
 }
 
-func split(pattern string) Step { return Step{Kind: Split, Pattern: pattern} }
+//go:embed patterns.yaml
+var patternsYAML []byte
 
-var bytesOnly = Step{Kind: ByteLevelStep}
-
-var registry = []named{
-	{names: []string{"gpt-2", "phi-2", "jina-es", "jina-de", "mpt", "olmo", "jais", "trillion", "granite-docling"},
-		steps: []Step{{Kind: ByteLevelStep, Pattern: PatternGPT2}}},
-	{names: []string{"qwen2", "stablelm2", "deepseek-r1-qwen", "megrez", "hunyuan", "solar-open"},
-		steps: []Step{split(PatternQwen2), bytesOnly}},
-	{names: []string{"llama-bpe", "llama3", "llama-v3", "falcon3", "pixtral"},
-		steps: []Step{split(PatternLlama3), bytesOnly}, ignoreMerges: true},
-	{names: []string{"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"},
-		steps: []Step{{Kind: Digits, Individual: true}, {Kind: ByteLevelStep, Pattern: PatternGPT2}}},
-	{names: []string{"default"},
-		steps: []Step{split(`[\p{P}\$\+<=>\^~\|]+`), split(patternGPT2NoTail), split(`\p{N}+`), split(`[0-9][0-9][0-9]`), bytesOnly}},
-	{names: []string{"falcon"},
-		steps: []Step{split("[\\p{P}\\$\\+<=>\\^~\\|`]+"), split(patternGPT2NoTail), split(`[0-9][0-9][0-9]`), bytesOnly}},
-	{names: []string{"deepseek-coder"},
-		steps: []Step{split(`[\r\n]`), split(`\s?\p{L}+`), split(`\s?\p{P}+`), split(`[一-龥ࠀ-一가-퟿]+`), split(`\p{N}`), bytesOnly}},
-}
+// registry reads patterns.yaml; a test reads it too, so the panic is for a broken
+// build only.
+var registry = sync.OnceValue(func() []named {
+	var rows []struct {
+		Names        []string
+		About        string
+		IgnoreMerges bool `yaml:"ignore_merges"`
+		AddBOS       bool `yaml:"add_bos"`
+		Steps        []struct {
+			Split, Bytes string
+			Digits       bool
+		}
+	}
+	d := yaml.NewDecoder(bytes.NewReader(patternsYAML))
+	d.KnownFields(true)
+	if err := d.Decode(&rows); err != nil {
+		panic("tokenizer/patterns.yaml: " + err.Error())
+	}
+	var all []named
+	for _, r := range rows {
+		n := named{names: r.Names, ignoreMerges: r.IgnoreMerges, addBOS: r.AddBOS}
+		for _, s := range r.Steps {
+			switch {
+			case s.Digits:
+				n.steps = append(n.steps, Step{Kind: Digits, Individual: true})
+			case s.Split != "":
+				n.steps = append(n.steps, Step{Kind: Split, Pattern: s.Split})
+			default:
+				n.steps = append(n.steps, Step{Kind: ByteLevelStep, Pattern: s.Bytes})
+			}
+		}
+		if last := n.steps[len(n.steps)-1]; last.Kind != ByteLevelStep {
+			n.steps = append(n.steps, Step{Kind: ByteLevelStep})
+		}
+		all = append(all, n)
+	}
+	return all
+})
 
 // Patterns are the names that Options of training and GGUF files may use.
 func Patterns() []string {
 	var names []string
-	for _, n := range registry {
+	for _, n := range registry() {
 		names = append(names, n.names...)
 	}
 	sort.Strings(names)
@@ -84,7 +109,7 @@ func PatternSteps(name string) (steps []Step, ok bool) {
 }
 
 func lookup(name string) (named, bool) {
-	for _, n := range registry {
+	for _, n := range registry() {
 		for _, one := range n.names {
 			if one == name {
 				return n, true
@@ -165,10 +190,10 @@ func compile(steps []Step) ([]stage, error) {
 }
 
 // patternName is the GGUF name of the steps, "" when there is none.
-func patternName(steps []Step) string {
+func patternName(steps []Step, ignoreMerges bool) string {
 	want := describe(steps)
-	for _, n := range registry {
-		if describe(n.steps) == want {
+	for _, n := range registry() {
+		if describe(n.steps) == want && n.ignoreMerges == ignoreMerges {
 			return n.names[0]
 		}
 	}

@@ -237,7 +237,7 @@ func (t *Tokenizer) Merges() [][2]string { return append([][2]string(nil), t.def
 // PatternName is what GGUF's tokenizer.ggml.pre calls the way this tokenizer splits
 // text, "" when llama.cpp has no name for it. (GGUF cannot ask for NFC; the name is
 // that of the split alone.)
-func (t *Tokenizer) PatternName() string { return patternName(t.def.Steps) }
+func (t *Tokenizer) PatternName() string { return patternName(t.def.Steps, t.def.IgnoreMerges) }
 
 // Around are the ids that the model expects before and after a text (its BOS and
 // EOS, from the post-processor). Encode adds none.

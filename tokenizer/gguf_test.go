@@ -1,0 +1,76 @@
+package tokenizer_test
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+	"unicode/utf8"
+
+	"lian/format/gguf"
+	"lian/tokenizer"
+	"lian/verify/shared"
+)
+
+// TestEqualsLlamaCpp compares ids of the vocabularies inside GGUF files.
+func TestEqualsLlamaCpp(t *testing.T) {
+	texts := inputs(t)
+	for _, c := range []struct {
+		golden string
+		file   []string
+		pre    string
+	}{
+		{"gpt-2", []string{"tokenizers", "ggml-vocab", "ggml-vocab-gpt-2.gguf"}, "gpt-2"},
+		{"mpt", []string{"tokenizers", "ggml-vocab", "ggml-vocab-mpt.gguf"}, "gpt-2"},
+		{"refact", []string{"tokenizers", "ggml-vocab", "ggml-vocab-refact.gguf"}, "smollm"},
+		{"starcoder", []string{"tokenizers", "ggml-vocab", "ggml-vocab-starcoder.gguf"}, "smollm"},
+		{"falcon", []string{"tokenizers", "ggml-vocab", "ggml-vocab-falcon.gguf"}, "falcon"},
+		{"gpt-neox", []string{"tokenizers", "ggml-vocab", "ggml-vocab-gpt-neox.gguf"}, "default"},
+		{"deepseek-coder", []string{"tokenizers", "ggml-vocab", "ggml-vocab-deepseek-coder.gguf"}, "deepseek-coder"},
+		{"deepseek-llm", []string{"tokenizers", "ggml-vocab", "ggml-vocab-deepseek-llm.gguf"}, "deepseek-llm"},
+		{"smollm2", []string{"models", "smollm2-135m-instruct-q4_1.gguf"}, "smollm"},
+	} {
+		t.Run(c.golden, func(t *testing.T) {
+			t.Parallel()
+			file, err := gguf.Open(shared.Path(t, append([]string{"testdata"}, c.file...)...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			tok, err := tokenizer.FromGGUF(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tok.PatternName() != c.pre {
+				t.Errorf("pattern name %q, want %q", tok.PatternName(), c.pre)
+			}
+			type row struct {
+				ID         string
+				Error      any
+				IDs        []int32
+				IDsSpecial []int32         `json:"ids_special"`
+				IDsAdd     []int32         `json:"ids_add"`
+				Detok      json.RawMessage `json:"detok_hex"`
+			}
+			rows(t, shared.Path(t, "testdata", "golden", "data", "tokenizers", "gguf-"+c.golden+".jsonl"), func(r row) {
+				text, ok := texts[r.ID]
+				if !ok || r.Error != nil || !utf8.ValidString(text) {
+					return
+				}
+				if got := tok.Encode(text); !slices.Equal(got, r.IDs) {
+					t.Errorf("%s %q:\n got %v\nwant %v", r.ID, text, got, r.IDs)
+				}
+				if got := tok.EncodeAll(text); r.IDsSpecial != nil && !slices.Equal(got, r.IDsSpecial) {
+					t.Errorf("%s %q with control tokens:\n got %v\nwant %v", r.ID, text, got, r.IDsSpecial)
+				}
+				before, after := tok.Around()
+				if got := slices.Concat(before, tok.Encode(text), after); r.IDsAdd != nil && !slices.Equal(got, r.IDsAdd) {
+					t.Errorf("%s %q with BOS and EOS:\n got %v\nwant %v", r.ID, text, got, r.IDsAdd)
+				}
+				// Where llama.cpp gives another text it has "cleaned up" spaces before signs.
+				if got := tok.Decode(r.IDs); string(r.Detok) == "true" && got != text {
+					t.Errorf("%s: decode: got %q, want %q", r.ID, got, text)
+				}
+			})
+		})
+	}
+}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"lian/store"
 )
 
 const threeSteps = `
@@ -294,10 +296,7 @@ func TestDryRunWritesNothingAndSaysWhy(t *testing.T) {
 
 func TestOneFolderHasOneRunAtATime(t *testing.T) {
 	runs := t.TempDir()
-	if err := os.Mkdir(filepath.Join(runs, "three"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	release, err := lock(filepath.Join(runs, "three", ".lock"))
+	other, err := store.ContinueRun(runs, "three", "recipe three", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -305,7 +304,9 @@ func TestOneFolderHasOneRunAtATime(t *testing.T) {
 	if _, err := b.run(threeSteps, Options{}); err == nil || !strings.Contains(err.Error(), "another process") {
 		t.Error(err)
 	}
-	release()
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
 	b.must(threeSteps, Options{}, "one", "other", "two", "three")
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"lian/event"
+	"lian/store"
 )
 
 // Context is what a step runs with.
@@ -24,7 +25,7 @@ type Context struct {
 	// Resumed says that the folder holds what an interrupted attempt left.
 	Resumed bool
 
-	// Events takes what happens; it ends up in the step's events.jsonl.
+	// Events takes what happens; it ends up in the run's events.jsonl with the step's name.
 	Events event.Sink
 
 	mu     sync.Mutex
@@ -58,7 +59,7 @@ func (c *Context) SetValue(key string, value any) error {
 // WriteCard saves the step's part of the report card: any value whose JSON is a
 // part of report.Card. It may be called again and again while the step runs.
 func (c *Context) WriteCard(part any) error {
-	if err := writeJSON(c.Path(CardFile), part); err != nil {
+	if err := store.WriteJSON(c.Path(CardFile), part); err != nil {
 		return fmt.Errorf("step %s: report card: %w", c.Step, err)
 	}
 	return nil

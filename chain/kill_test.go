@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"lian/store"
 )
 
 const killRecipe = `
@@ -28,7 +30,7 @@ func TestMain(m *testing.M) {
 		if err == nil {
 			_, err = Run(context.Background(), r, KindSet(textKind(nil), slowKind(os.Getenv("CHAIN_TEST_RESUMES") != "")),
 				Options{Runs: runs, Every: 3 * time.Millisecond, Refresh: func(s Status) error {
-					return writeJSON(filepath.Join(s.Dir, "report.json"), s)
+					return store.WriteJSON(filepath.Join(s.Dir, "report.json"), s)
 				}})
 		}
 		if err != nil {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -15,14 +14,13 @@ import (
 	"strings"
 	"time"
 
-	"lian/store/atomicfile"
+	"lian/store"
 )
 
 // Names within a step's folder that the engine writes. They are no outputs.
 const (
 	startFile  = "start.json"
 	configFile = "config.yaml"
-	eventsFile = "events.jsonl"
 	CardFile   = "card.json" // the step's part of the report card
 	DoneFile   = "done.json"
 )
@@ -93,14 +91,14 @@ func outputs(dir string, volatile []string) ([]File, error) {
 		}
 		relative = filepath.ToSlash(relative)
 		switch relative {
-		case startFile, configFile, eventsFile, CardFile, DoneFile:
+		case startFile, configFile, CardFile, DoneFile:
 			return nil
 		}
 		info, err := entry.Info()
 		if err != nil {
 			return err
 		}
-		sum, err := hashFile(at)
+		sum, err := store.HashFile(at)
 		if err != nil {
 			return err
 		}
@@ -146,26 +144,13 @@ func (m *Mark) harmed(dir string) string {
 		case info.ModTime().Equal(f.Modified):
 			continue
 		}
-		if sum, err := hashFile(at); err != nil {
+		if sum, err := store.HashFile(at); err != nil {
 			return err.Error()
 		} else if sum != f.SHA256 {
 			return f.Path + " was changed"
 		}
 	}
 	return ""
-}
-
-func hashFile(name string) (string, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", fmt.Errorf("read %s: %w", name, err)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // start is the content of start.json: what an unfinished folder belongs to.
@@ -184,12 +169,4 @@ func readStart(dir string) (start, bool) {
 		return start{}, false
 	}
 	return s, true
-}
-
-func writeJSON(path string, v any) error {
-	text, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	return atomicfile.WriteFile(path, append(text, '\n'))
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"lian/store"
 )
 
 // outside hashes files and folders that a step reads from outside the run. It
@@ -42,7 +44,7 @@ func (o *outside) save() error {
 		return nil
 	}
 	o.dirty = false
-	return writeJSON(o.file, o.known)
+	return store.WriteJSON(o.file, o.known)
 }
 
 // hash is the identity of a file's bytes or of a folder's names and bytes. A file
@@ -95,7 +97,7 @@ func (o *outside) one(path string, info fs.FileInfo) string {
 	if k, ok := o.known[key]; ok && k.Size == info.Size() && k.Modified.Equal(info.ModTime()) {
 		return k.SHA256
 	}
-	sum, err := hashFile(path)
+	sum, err := store.HashFile(path)
 	if err != nil {
 		return "unreadable"
 	}

@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"lian/event"
 )
 
 // set changes the status of a step and tells everyone.
@@ -20,18 +18,13 @@ func (e *engine) set(name string, change func(*StepStatus)) {
 		}
 	}
 	e.mu.Unlock()
-	e.emit(e.log, KindStep, changed)
+	if e.home != nil {
+		e.home.Step(name).Emit(KindStep, changed)
+	}
+	e.o.Sink.Emit(KindStep, changed)
 	if changed.State != Cached { // a run in which all is cached writes its report once
 		e.refresh()
 	}
-}
-
-// emit passes an event to whoever shows the run and to the run's own file.
-func (e *engine) emit(log *event.Writer, kind string, payload any) {
-	if log != nil {
-		log.Emit(kind, payload)
-	}
-	e.o.Sink.Emit(kind, payload)
 }
 
 func (e *engine) snapshot() Status {

@@ -19,7 +19,7 @@ import (
 
 	"lian/config"
 	"lian/event"
-	"lian/store/atomicfile"
+	"lian/store"
 )
 
 // Options say where and how a recipe runs.
@@ -40,8 +40,6 @@ type Options struct {
 	Refresh func(Status) error
 	Every   time.Duration // zero is 3 seconds
 }
-
-var errLocked = errors.New("locked")
 
 // Run checks a recipe, runs what is not done, and returns the status at the end,
 // which is filled as far as it got when there is an error too.
@@ -89,7 +87,7 @@ type engine struct {
 	marks   map[string]*Mark // of the steps that are done
 	missing map[string]bool  // steps that would run, in a dry run
 	forced  map[string]bool  // by --from
-	log     *event.Writer
+	home    *store.Run       // nil in a dry run
 
 	mu     sync.Mutex
 	status Status
@@ -132,20 +130,19 @@ func (e *engine) needs(s *Step) (names []string) {
 }
 
 func (e *engine) run(ctx context.Context) (Status, error) {
-	if err := os.MkdirAll(e.dir, 0o777); err != nil {
-		return e.status, fmt.Errorf("make the run's folder: %w; choose a folder that can be written with --runs", err)
+	settings, err := e.settings()
+	if err != nil {
+		return e.status, err
 	}
-	release, err := lock(filepath.Join(e.dir, ".lock"))
-	if errors.Is(err, errLocked) {
-		return e.status, fmt.Errorf("%s: another process is running this recipe here; wait for it, or choose another name with --name", e.dir)
+	e.home, err = store.ContinueRun(e.o.Runs, e.o.Name, "recipe "+e.recipe.Name, settings)
+	if errors.Is(err, store.ErrLocked) {
+		return e.status, fmt.Errorf("%w, or choose another name with --name", err)
 	} else if err != nil {
-		return e.status, fmt.Errorf("the run's folder cannot be written: %w; choose another with --runs", err)
+		return e.status, fmt.Errorf("%w; choose a folder that can be written with --runs", err)
 	}
-	defer release()
 	if err := e.prepare(); err != nil {
-		return e.status, e.explain("", err)
+		return e.status, errors.Join(e.explain("", err), e.home.Close())
 	}
-	defer e.log.Close()
 	e.outside = openOutside(filepath.Join(e.dir, ".outside.json"))
 
 	e.refresh() // the report card exists from the first second
@@ -160,13 +157,30 @@ func (e *engine) run(ctx context.Context) (Status, error) {
 	}
 	e.mu.Unlock()
 	e.refresh()
-	err = errors.Join(err, e.refreshErr)
-	e.emit(e.log, KindFinished, e.snapshot())
-	return e.snapshot(), err
+	if err = errors.Join(err, e.refreshErr); err == nil {
+		err = e.home.Done(e.snapshot())
+	} else {
+		e.home.Fail(err)
+	}
+	e.o.Sink.Emit(KindFinished, e.snapshot())
+	return e.snapshot(), errors.Join(err, e.home.Close())
 }
 
-// prepare writes what makes the run's folder readable by itself, and clears away
-// what earlier runs could not.
+// settings is the content of the run's config.yaml.
+func (e *engine) settings() ([]byte, error) {
+	dials := &yaml.Node{Kind: yaml.MappingNode}
+	for _, d := range e.recipe.Dials {
+		dials.Content = append(dials.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: d.Name}, d.value)
+	}
+	return yaml.Marshal(struct {
+		Recipe string     `yaml:"recipe"`
+		Name   string     `yaml:"name"`
+		Set    []string   `yaml:"set"`
+		Dials  *yaml.Node `yaml:"dials"`
+	}{e.recipe.File, e.o.Name, e.o.Set, dials})
+}
+
+// prepare clears away what earlier runs could not, and what --from asks to make anew.
 func (e *engine) prepare() error {
 	leftovers, err := filepath.Glob(filepath.Join(e.dir, ".old-*"))
 	if err != nil {
@@ -176,25 +190,6 @@ func (e *engine) prepare() error {
 		if err := os.RemoveAll(old); err != nil {
 			return err
 		}
-	}
-	if e.log, err = event.NewWriter(filepath.Join(e.dir, eventsFile), e.o.Name, ""); err != nil {
-		return err
-	}
-	dials := &yaml.Node{Kind: yaml.MappingNode}
-	for _, d := range e.recipe.Dials {
-		dials.Content = append(dials.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: d.Name}, d.value)
-	}
-	text, err := yaml.Marshal(struct {
-		Recipe string     `yaml:"recipe"`
-		Name   string     `yaml:"name"`
-		Set    []string   `yaml:"set"`
-		Dials  *yaml.Node `yaml:"dials"`
-	}{e.recipe.File, e.o.Name, e.o.Set, dials})
-	if err != nil {
-		return err
-	}
-	if err := atomicfile.WriteFile(filepath.Join(e.dir, configFile), text); err != nil {
-		return err
 	}
 	// Forced steps lose their marks now: a kill later must not bring them back.
 	for name := range e.forced {
@@ -284,22 +279,16 @@ func (e *engine) execute(ctx context.Context, step *Step, dir, hash, why string)
 	if resumed {
 		begun.Started = before.Started
 	}
-	if err := writeJSON(filepath.Join(dir, startFile), begun); err != nil {
+	if err := store.WriteJSON(filepath.Join(dir, startFile), begun); err != nil {
 		return err
 	}
-	if err := atomicfile.WriteFile(filepath.Join(dir, configFile), config.Marshal(settings)); err != nil {
+	if err := store.WriteFile(filepath.Join(dir, configFile), config.Marshal(settings)); err != nil {
 		return err
 	}
-	log, err := event.NewWriter(filepath.Join(dir, eventsFile), e.o.Name, step.Name)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-
 	c := &Context{
 		Recipe: e.recipe.Name, Step: step.Name, Config: settings, Dir: dir, RunDir: e.dir,
 		Inputs: map[string]string{}, Resumed: resumed, values: map[string]json.RawMessage{},
-		Events: event.Tee(sparse(log, time.Second), e.o.Sink),
+		Events: event.Tee(sparse(e.home.Step(step.Name), time.Second), e.o.Sink),
 	}
 	for _, name := range e.needs(step) {
 		c.Inputs[name] = filepath.Join(e.dir, name)
@@ -319,7 +308,7 @@ func (e *engine) execute(ctx context.Context, step *Step, dir, hash, why string)
 	}
 	if runErr != nil {
 		begun.Wall, begun.CPU = spent()
-		return errors.Join(runErr, writeJSON(filepath.Join(dir, startFile), begun))
+		return errors.Join(runErr, store.WriteJSON(filepath.Join(dir, startFile), begun))
 	}
 	files, err := outputs(dir, kind.Volatile)
 	if err != nil {
@@ -330,10 +319,7 @@ func (e *engine) execute(ctx context.Context, step *Step, dir, hash, why string)
 		Files: files, Values: c.values, Started: begun.Started, PeakMemory: peakMemory(), Attempts: begun.Attempts,
 	}
 	mark.Wall, mark.CPU = spent()
-	if err := log.Sync(); err != nil {
-		return err
-	}
-	if err := writeJSON(filepath.Join(dir, DoneFile), mark); err != nil {
+	if err := store.WriteJSON(filepath.Join(dir, DoneFile), mark); err != nil {
 		return err
 	}
 	e.marks[step.Name] = mark

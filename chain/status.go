@@ -48,5 +48,5 @@ type Status struct {
 // Kinds of events that the engine emits. Their payload is a StepStatus.
 const (
 	KindStep     = "chain.step"     // a step changed its state
-	KindFinished = "chain.finished" // the run ended; the payload is a Status
+	KindFinished = "chain.finished" // the run ended; the payload is a Status; only for showing
 )

@@ -166,7 +166,7 @@ func FuzzDequantize(f *testing.F) {
 func BenchmarkQuantize(b *testing.B) {
 	x := make([]float32, 1<<14)
 	for i := range x {
-		x[i] = float32(math.Sin(float64(i*i)))
+		x[i] = float32(math.Sin(float64(i * i)))
 	}
 	for _, typ := range []Type{F16, Q4_0, Q8_0, Q4_K, Q6_K} {
 		packed := make([]byte, typ.Bytes(len(x)))

@@ -4,17 +4,13 @@ import "math"
 
 // F16ToF32 returns the value of a binary16 bit pattern; every one is exact.
 func F16ToF32(h uint16) float32 {
-	sign := uint32(h&0x8000) << 16
-	exponent := uint32(h>>10) & 0x1f
-	mantissa := uint32(h) & 0x3ff
-	switch {
-	case exponent == 0x1f: // infinity or NaN, payload kept
-		return math.Float32frombits(sign | 0x7f800000 | mantissa<<13)
-	case exponent != 0:
-		return math.Float32frombits(sign | (exponent+112)<<23 | mantissa<<13)
-	default: // zero or subnormal: mantissa · 2⁻²⁴, exact in float32
-		return math.Float32frombits(math.Float32bits(float32(mantissa)*0x1p-24) | sign)
+	// As a float32 the exponent is too small by 112; the product makes that good,
+	// also for subnormal numbers.
+	b := math.Float32bits(math.Float32frombits(uint32(h&0x7fff)<<13) * 0x1p112)
+	if h&0x7c00 == 0x7c00 { // infinity or NaN, payload kept
+		b = 0x7f800000 | uint32(h&0x3ff)<<13
 	}
+	return math.Float32frombits(b | uint32(h&0x8000)<<16)
 }
 
 // F32ToF16 rounds to the nearest binary16, ties to even. Values over 65504 by

@@ -10,16 +10,16 @@ import "math"
 // tooSmall is the magnitude under which a sub-block counts as zeros.
 const tooSmall = 1e-15
 
-// nearest rounds halves to even and limits the result. It takes any float.
+// nearest rounds halves to even and limits the result; NaN gives low. Adding
+// 1.5·2²³ leaves a float32 no bits for a fraction. |low| and |high| are small.
 func nearest(v float32, low, high int) int {
-	r := math.RoundToEven(float64(v))
-	switch {
-	case r > float64(high):
-		return high
-	case r >= float64(low):
-		return int(r)
+	if !(v > float32(low)) {
+		return low
 	}
-	return low
+	if v >= float32(high) {
+		return high
+	}
+	return int(math.Float32bits(v+0x1.8p23)&0x7fffff) - 0x400000
 }
 
 // fitRange looks for codes 0…top, a scale and a minimum with x ≈ scale·code −

@@ -1,7 +1,8 @@
 package tokenizer
 
 import (
-	"hash/maphash"
+	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -239,21 +240,6 @@ func (e *encoder) incomplete(piece string, start, added int) {
 	}
 }
 
-// The cache remembers the ids of pieces: text repeats its words. It has a fixed
-// number of slots, each an atomic pointer, so it needs no lock and no eviction; a
-// lost race costs one more merge and never changes a result.
-const (
-	cacheSlots = 1 << 15
-	cacheBytes = 96 // longer pieces do not repeat
-)
-
-type cached struct {
-	piece string
-	ids   []int32
-}
-
-var cacheSeed = maphash.MakeSeed()
-
 // encodePiece appends the ids of a piece of which every byte has a token.
 func (t *Tokenizer) encodePiece(dst []int32, piece string) []int32 {
 	if len(piece) == 1 {
@@ -267,13 +253,13 @@ func (t *Tokenizer) encodePiece(dst []int32, piece string) []int32 {
 	if len(piece) > cacheBytes {
 		return t.merge(dst, piece)
 	}
-	slot := &t.cache[maphash.String(cacheSeed, piece)%cacheSlots]
+	slot := t.cache.slot(piece)
 	if c := slot.Load(); c != nil && c.piece == piece {
 		return append(dst, c.ids...)
 	}
 	from := len(dst)
 	dst = t.merge(dst, piece)
 	// Copies: a cached piece must not keep a whole document alive.
-	slot.Store(&cached{string([]byte(piece)), append([]int32(nil), dst[from:]...)})
+	slot.Store(&cached{strings.Clone(piece), slices.Clone(dst[from:])})
 	return dst
 }

@@ -15,7 +15,7 @@ func (t *Tokenizer) JSON() ([]byte, error) {
 	if t.source != nil {
 		return bytes.Clone(t.source), nil
 	}
-	return t.def.marshal()
+	return t.def.JSON()
 }
 
 // Definition is what the tokenizer was made from. The caller must not change what it
@@ -28,7 +28,8 @@ func byteLevelObject(prefixSpace, regex bool) object {
 	return object{"type": "ByteLevel", "add_prefix_space": prefixSpace, "trim_offsets": true, "use_regex": regex}
 }
 
-func (d *Definition) marshal() ([]byte, error) {
+// JSON writes the definition as a tokenizer.json.
+func (d Definition) JSON() ([]byte, error) {
 	top := struct {
 		Version       string      `json:"version"`
 		Truncation    any         `json:"truncation"`

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"sync/atomic"
 )
 
 // Tokenizer turns text into ids and back. It is made by Load, Parse, FromGGUF or
@@ -25,7 +24,7 @@ type Tokenizer struct {
 	raw     trie // added tokens found before normalisation
 	late    trie // added tokens found after it
 	hash    string
-	cache   []atomic.Pointer[cached]
+	cache   cache
 }
 
 type kind uint8
@@ -79,7 +78,6 @@ func New(d Definition) (*Tokenizer, error) {
 		}
 	}
 	t.hash = t.sum()
-	t.cache = make([]atomic.Pointer[cached], cacheSlots)
 	return t, nil
 }
 

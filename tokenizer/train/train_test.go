@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -112,6 +113,121 @@ func lines(text string) func(func(string) bool) {
 				return
 			}
 			text = text[end:]
+		}
+	}
+}
+
+// varied is English, Chinese and code, words in a fixed pseudo-random order.
+func varied() []string {
+	english := strings.Fields("the language model learns words from newest text and widest lower code with many different endings walking walked walker talks talking tokens")
+	chinese := strings.Fields("中文 模型 语言 训练 数据 分词 学习 我们 他们 问题 答案 的 了 在 是 和 大 小 新 旧")
+	r := rand.New(rand.NewPCG(1, 2))
+	var texts []string
+	for range 600 {
+		var b strings.Builder
+		for range 12 {
+			b.WriteString(english[r.IntN(len(english))] + " ")
+		}
+		b.WriteString("\n")
+		for range 12 {
+			b.WriteString(chinese[r.IntN(len(chinese))])
+		}
+		fmt.Fprintf(&b, "。\nfunc f%d() int { return %d }\n", r.IntN(100), r.IntN(1000))
+		texts = append(texts, b.String())
+	}
+	return texts
+}
+
+func TestWorkersAndOrderDoNotMatter(t *testing.T) {
+	texts := varied()
+	hash := ""
+	for _, workers := range []int{1, 2, 3, 8} {
+		tok, err := train.Train(context.Background(), slices.Values(texts), train.Options{VocabSize: 1000, Workers: workers})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if hash == "" {
+			hash = tok.Hash()
+		}
+		if tok.Hash() != hash {
+			t.Errorf("%d workers give another vocabulary", workers)
+		}
+		slices.Reverse(texts)
+	}
+}
+
+func TestVocabulary(t *testing.T) {
+	var last, calls int
+	tok, err := train.Train(context.Background(), slices.Values(varied()), train.Options{
+		VocabSize: 500, Special: []string{"<|im_start|>", "<|im_end|>"}, MaxTokenBytes: 9,
+		Progress: func(done, total int) {
+			if calls++; done < last || total != 500 {
+				t.Errorf("progress went from %d to %d of %d", last, done, total)
+			}
+			last = done
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tok.VocabSize() != 500 || last != 500 {
+		t.Errorf("%d tokens, progress ended at %d, want 500", tok.VocabSize(), last)
+	}
+	if id, ok := tok.Special("<|im_end|>"); !ok || id != 1 {
+		t.Errorf("<|im_end|> is %d, %v", id, ok)
+	}
+	if tok.PatternName() != tokenizer.DefaultPattern || len(tok.MissingBytes()) != 0 {
+		t.Errorf("pattern %q, missing bytes %v", tok.PatternName(), tok.MissingBytes())
+	}
+	for _, e := range tok.Vocabulary() {
+		if !e.Special && len(e.Bytes) >= 9 {
+			t.Errorf("%q is longer than allowed", e.Bytes)
+		}
+	}
+	if id, ok := tok.ID(tokenizer.ByteLevel("中文")); !ok {
+		t.Errorf("a common Chinese word did not become a token (%d)", id)
+	}
+	for _, text := range []string{"中文 <|im_end|> 😀", "\xff", "unseen ŵörds"} {
+		if got := tok.Decode(tok.Encode(text)); got != text {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+}
+
+func TestFewTextsGiveASmallVocabulary(t *testing.T) {
+	tok, err := train.Train(context.Background(), slices.Values([]string{"中中"}), train.Options{VocabSize: 5000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tok.VocabSize() != 256+3 { // the two merges of one character, and the pair
+		t.Errorf("%d tokens", tok.VocabSize())
+	}
+	tok, err = train.Train(context.Background(), slices.Values([]string{}), train.Options{VocabSize: 256})
+	if err != nil || tok.VocabSize() != 256 {
+		t.Errorf("no text at all: %v", err)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, c := range []struct {
+		why  string
+		ctx  context.Context
+		o    train.Options
+		says string
+	}{
+		{"no room for the bytes", context.Background(), train.Options{VocabSize: 255}, "too small"},
+		{"no room for the special tokens", context.Background(), train.Options{VocabSize: 256, Special: []string{"<s>"}}, "too small"},
+		{"unknown pattern", context.Background(), train.Options{VocabSize: 300, Pattern: "gtp-2"}, "gtp-2"},
+		{"special token twice", context.Background(), train.Options{VocabSize: 300, Special: []string{"<s>", "<s>"}}, "<s>"},
+		{"empty special token", context.Background(), train.Options{VocabSize: 300, Special: []string{""}}, "empty"},
+		{"negative limit", context.Background(), train.Options{VocabSize: 300, MaxTokenBytes: -1}, "negative"},
+		{"stopped", cancelled, train.Options{VocabSize: 300}, "canceled"},
+	} {
+		_, err := train.Train(c.ctx, slices.Values(varied()), c.o)
+		if err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: error %v, want one that says %q", c.why, err, c.says)
 		}
 	}
 }

@@ -264,6 +264,23 @@ func TestFieldsAreInOrder(t *testing.T) {
 	}
 }
 
+func TestATreeIsFlattened(t *testing.T) {
+	tree, err := Tree([]byte(`{"b": [1, 2], "a": {"x": 0.5, "词": null}, "c": [{"k": "v"}], "d": []}`), "f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, v := range Flatten(tree) {
+		got = append(got, v.Path+"="+v.Value)
+	}
+	if want := "a.x=0.5 a.词= b=1,2 c[0].k=v d="; strings.Join(got, " ") != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if _, err := Tree([]byte("a: [1"), "f.yaml"); err == nil || !strings.HasPrefix(err.Error(), "f.yaml:") {
+		t.Errorf("bad YAML: %v", err)
+	}
+}
+
 func TestAliasBombIsRefused(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("extra: 1\nlabels: {x: y}\nsources:\n- &a {path: x}\n")

@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"lian/store"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"lian": func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+		"makerun": func() { // makerun NAME KIND SETTINGS [SUMMARY]: a run in ./runs, done if it has a summary
+			if err := makeRun(os.Args[1:]); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+		},
+	})
+}
+
+func makeRun(args []string) error {
+	r, err := store.NewRun(runsDir, args[0], args[1], []byte(args[2]+"\n"))
+	if err != nil {
+		return err
+	}
+	if len(args) > 3 {
+		if err := r.Done(json.RawMessage(args[3])); err != nil {
+			return err
+		}
+	}
+	return r.Close()
+}
+
+// Scripts are in testdata/script. Besides the usual commands they have
+//
+//	status N lian …   runs lian and checks the exit status
+//	lines N FILE      checks that each line of FILE is a JSON object, and how many
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"),
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("LIAN_HOME", filepath.Join(env.WorkDir, "home"))
+			env.Setenv("LIAN_LANG", "en")
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"status": exitStatus,
+			"lines":  jsonLines,
+		},
+	})
+}
+
+func exitStatus(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N COMMAND…")
+	}
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit, ok := err.(interface{ ExitCode() int })
+		if !ok {
+			ts.Fatalf("%v: %v", args[1:], err)
+		}
+		got = exit.ExitCode()
+	}
+	if fmt.Sprint(got) != args[0] {
+		ts.Fatalf("%s: exit status %d, want %s", strings.Join(args[1:], " "), got, args[0])
+	}
+}
+
+func jsonLines(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: lines N FILE")
+	}
+	text := strings.TrimSuffix(ts.ReadFile(args[1]), "\n")
+	lines := strings.Split(text, "\n")
+	if text == "" {
+		lines = nil
+	}
+	for _, line := range lines {
+		var object map[string]any
+		if err := json.Unmarshal([]byte(line), &object); err != nil {
+			ts.Fatalf("%s: not a JSON object: %v: %s", args[1], err, line)
+		}
+	}
+	if fmt.Sprint(len(lines)) != args[0] {
+		ts.Fatalf("%s: %d lines, want %s", args[1], len(lines), args[0])
+	}
+}

@@ -184,7 +184,7 @@ func TestWriteIsTheReferenceLibrarys(t *testing.T) {
 
 func TestShardsAreOneModel(t *testing.T) {
 	dir := shared.Path(t, "testdata", "golden", "infer", "hf", "llama-sharded")
-	for _, path := range []string{filepath.Join(dir, "model.safetensors.index.json")} {
+	for _, path := range []string{dir, filepath.Join(dir, "model.safetensors.index.json")} {
 		f, err := Open(path)
 		if err != nil {
 			t.Fatal(err)
@@ -201,6 +201,29 @@ func TestShardsAreOneModel(t *testing.T) {
 		}
 		if f.Metadata()["format"] != "pt" {
 			t.Errorf("metadata is %v", f.Metadata())
+		}
+		f.Close()
+	}
+}
+
+// TestPublishedFilesOpen opens every safetensors file among the golden models.
+func TestPublishedFilesOpen(t *testing.T) {
+	paths, err := filepath.Glob(filepath.Join(shared.Path(t, "testdata", "golden", "infer", "hf"), "*"))
+	if err != nil || len(paths) < 50 {
+		t.Fatalf("%d models, %v", len(paths), err)
+	}
+	more, _ := filepath.Glob(shared.Path(t, "testdata", "models") + "/*/*.safetensors")
+	for _, path := range append(paths, more...) {
+		f, err := Open(path)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for _, name := range f.Names() {
+			info, _ := f.Info(name)
+			if data, err := f.Data(name); err != nil || int64(len(data)) != info.Bytes {
+				t.Errorf("%s: %v: %d bytes, %v", path, info, len(data), err)
+			}
 		}
 		f.Close()
 	}

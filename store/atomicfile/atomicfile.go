@@ -80,8 +80,9 @@ func (f *File) keep(err error) error {
 }
 
 // Commit syncs the bytes, gives the file its final name and syncs the folder.
-// Where anything fails, the file of that name is as it was and the temporary one
-// is gone.
+// Where anything fails before the renaming, the file of that name is as it was
+// and the temporary one is gone; where only syncing the folder fails, the file is
+// there, but a power cut might undo it.
 func (f *File) Commit() error {
 	if f.temp == nil {
 		return fmt.Errorf("%s: commit after commit or abort", f.path)

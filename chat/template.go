@@ -1,56 +1,271 @@
 package chat
 
-import "time"
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 
-// Where rendered bytes come from when it is not a message: values of
-// [Origin].Message.
-const (
-	FromTemplate  = -1 // written by the template, or by its variables such as bos_token
-	FromTools     = -2 // from the tools offered
-	FromVariables = -3 // from Options.Extra
+	"lian/chat/jinja"
 )
 
-// Options says how a conversation is rendered.
-type Options struct {
-	Tools               []Tool
-	AddGenerationPrompt bool           // end with the opening of an assistant's turn
-	Extra               map[string]any // further variables of the template; values as of encoding/json
-	// Verbatim hands contents and arguments to the template in the form in which
-	// they were read (lists as lists, argument strings as strings), as
-	// transformers does. Otherwise text parts become one string, and arguments
-	// an object or, where the template can only join strings, their JSON text.
-	Verbatim bool
-	Now      func() time.Time // the clock of strftime_now; nil is the time of day
+// Template renders conversations as the text that a model reads. It is safe
+// for use by many goroutines.
+type Template struct {
+	program   *jinja.Program
+	variables map[string]string
+
+	promptOnce sync.Once
+	prompt     string // what AddGenerationPrompt adds, with no extra variables
 }
 
-// Origin says where the bytes Start..End of a rendered text come from.
-type Origin struct {
-	Start, End int
-	Message    int    // index of the message, or FromTemplate, FromTools, FromVariables
-	Field      string // "content", "role", "tool_calls", "reasoning_content", …; empty for the template
+// ParseTemplate reads a Jinja template; name stands in errors.
+func ParseTemplate(name, source string) (*Template, error) {
+	program, err := jinja.Parse(name, source)
+	if err != nil {
+		return nil, err
+	}
+	return &Template{program: program}, nil
 }
 
-// Range is a half-open range, of bytes unless said otherwise.
-type Range struct{ Start, End int }
+//go:embed templates/*.jinja
+var builtIn embed.FS
 
-// Rendered is a conversation as text, with the origin of every byte.
-type Rendered struct {
-	Text      string
-	Origins   []Origin // in order, without gaps, over all of Text
-	Generated []Range  // what {% generation %} blocks wrote
+// BuiltIn is a template that comes with Lian, by its file name in templates/
+// without ending. "lian" is the one its own models learn: turns between
+// <|im_start|> and <|im_end|>, tools in the system turn, calls as
+// <tool_call>{"name":…,"arguments":…}</tool_call>, results as tool turns.
+func BuiltIn(name string) (*Template, error) {
+	source, err := builtIn.ReadFile("templates/" + name + ".jinja")
+	if err != nil {
+		return nil, fmt.Errorf("chat template %q: no such built-in template; there are %s", name, strings.Join(BuiltInNames(), ", "))
+	}
+	tpl, err := ParseTemplate(name, string(source))
+	if err != nil {
+		return nil, err
+	}
+	return tpl.WithVariables(map[string]string{"eos_token": "<|endoftext|>"}), nil
 }
 
-// Span is a run of tokens with one origin.
-type Span struct {
-	Start, End int // tokens
-	Message    int // as in Origin
-	Field      string
+// BuiltInNames lists the templates that come with Lian.
+func BuiltInNames() []string {
+	files, _ := builtIn.ReadDir("templates")
+	var names []string
+	for _, f := range files {
+		names = append(names, strings.TrimSuffix(f.Name(), ".jinja"))
+	}
+	return names
 }
 
-// Encoding is a conversation as a model reads it.
-type Encoding struct {
-	IDs   []int32
-	Mask  []bool // len(IDs); true: the token is a label in training
-	Spans []Span // in order, without gaps, over all of IDs
-	Text  string
+// LoadTemplate reads the template of a model folder: chat_template.jinja, or
+// the member chat_template of tokenizer_config.json, whose bos_token, eos_token
+// and so on become variables. A path to a file ending in .jinja is read alone.
+// The error wraps os.ErrNotExist when the folder has no template.
+func LoadTemplate(path string) (*Template, error) {
+	if strings.HasSuffix(path, ".jinja") {
+		source, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		return ParseTemplate(filepath.Base(path), string(source))
+	}
+	config := filepath.Join(path, "tokenizer_config.json")
+	members := map[string]json.RawMessage{}
+	switch data, err := os.ReadFile(config); {
+	case err == nil:
+		if err := json.Unmarshal(data, &members); err != nil {
+			return nil, fmt.Errorf("%s: %w", config, err)
+		}
+	case !os.IsNotExist(err):
+		return nil, err
+	}
+	name := filepath.Join(path, "chat_template.jinja")
+	source, err := os.ReadFile(name)
+	if os.IsNotExist(err) {
+		var text string
+		if text, err = configTemplate(members["chat_template"]); err != nil {
+			return nil, fmt.Errorf("%s: chat_template: %w", config, err)
+		}
+		name, source = config+": chat_template", []byte(text)
+	} else if err != nil {
+		return nil, err
+	}
+	tpl, err := ParseTemplate(name, string(source))
+	if err != nil {
+		return nil, err
+	}
+	variables := map[string]string{}
+	for key, raw := range members {
+		if !strings.HasSuffix(key, "_token") {
+			continue
+		}
+		var text string
+		var added struct{ Content string }
+		if json.Unmarshal(raw, &text) == nil && text != "" {
+			variables[key] = text
+		} else if json.Unmarshal(raw, &added) == nil && added.Content != "" {
+			variables[key] = added.Content
+		}
+	}
+	return tpl.WithVariables(variables), nil
+}
+
+// configTemplate reads a template that is one text, or the one called default
+// of a list of named ones.
+func configTemplate(raw json.RawMessage) (string, error) {
+	switch first(raw) {
+	case 0, 'n':
+		return "", fmt.Errorf("the model has no chat template: %w", os.ErrNotExist)
+	case '"':
+		var text string
+		err := json.Unmarshal(raw, &text)
+		return text, err
+	}
+	var named []struct{ Name, Template string }
+	if err := json.Unmarshal(raw, &named); err != nil {
+		return "", err
+	}
+	for _, n := range named {
+		if n.Name == "default" {
+			return n.Template, nil
+		}
+	}
+	return "", fmt.Errorf(`a list of %d templates without one called "default"`, len(named))
+}
+
+// WithVariables returns the template with texts that belong to it, such as
+// bos_token and eos_token; special tokens in them are recognised.
+func (t *Template) WithVariables(variables map[string]string) *Template {
+	all := maps.Clone(t.variables)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, variables)
+	return &Template{program: t.program, variables: all}
+}
+
+// Variables are the texts given with WithVariables.
+func (t *Template) Variables() map[string]string { return maps.Clone(t.variables) }
+
+// Source is the template's text.
+func (t *Template) Source() string { return t.program.Source() }
+
+// HasGeneration says whether the template itself marks what a model writes.
+func (t *Template) HasGeneration() bool { return t.program.HasGeneration() }
+
+// Render writes the conversation. An error of kind jinja.RaisedError is the
+// template's refusal of this conversation, in its authors' words.
+func (t *Template) Render(messages []Message, o Options) (Rendered, error) {
+	rendered, err := t.render(messages, o, form{verbatim: o.Verbatim})
+	if err == nil || o.Verbatim {
+		return rendered, err
+	}
+	// Templates differ in what they can take; those that cannot take the usual
+	// forms fail with a type error.
+	for _, f := range []form{{textArguments: true}, {emptyTools: true}, {textArguments: true, emptyTools: true}} {
+		if !jinja.IsKind(err, jinja.TypeError) {
+			break
+		}
+		if f.textArguments && !slices.ContainsFunc(messages, func(m Message) bool { return len(m.ToolCalls) > 0 }) ||
+			f.emptyTools && o.Tools != nil {
+			continue
+		}
+		if again, otherErr := t.render(messages, o, f); otherErr == nil {
+			return again, nil
+		}
+	}
+	return Rendered{}, err
+}
+
+func (t *Template) render(messages []Message, o Options, f form) (Rendered, error) {
+	v := newVariables(f)
+	names, err := v.names(messages, o)
+	if err != nil {
+		return Rendered{}, err
+	}
+	for name, text := range t.variables {
+		names[name] = jinja.String(text)
+	}
+	out, err := t.program.Render(names, jinja.Options{Now: o.Now})
+	if err != nil {
+		return Rendered{}, err
+	}
+	r := v.rendered(out)
+	if o.ContinueFinal {
+		return r.cutAfter(len(messages) - 1)
+	}
+	return r, nil
+}
+
+// cutAfter drops what follows the content of message i.
+func (r Rendered) cutAfter(i int) (Rendered, error) {
+	for n := len(r.Origins); n > 0; n-- {
+		if from := r.Origins[n-1]; from.Message == i && from.Field == "content" {
+			r.Text, r.Origins = r.Text[:from.End], r.Origins[:n]
+			for len(r.Generated) > 0 && r.Generated[len(r.Generated)-1].Start >= from.End {
+				r.Generated = r.Generated[:len(r.Generated)-1]
+			}
+			if k := len(r.Generated); k > 0 {
+				r.Generated[k-1].End = min(r.Generated[k-1].End, from.End)
+			}
+			return r, nil
+		}
+	}
+	return Rendered{}, fmt.Errorf("message %d cannot be continued: the template shows nothing of its content", i)
+}
+
+// rendered translates a template's output into messages and fields.
+func (v *variables) rendered(out jinja.Output) Rendered {
+	r := Rendered{Text: out.Text}
+	start := 0
+	for _, run := range out.Runs {
+		from := v.origin(run.Origin)
+		if n := len(r.Origins); n > 0 && r.Origins[n-1].Message == from.Message && r.Origins[n-1].Field == from.Field {
+			r.Origins[n-1].End = run.End
+		} else {
+			r.Origins = append(r.Origins, Origin{start, run.End, from.Message, from.Field})
+		}
+		if run.Generated {
+			if n := len(r.Generated); n > 0 && r.Generated[n-1].End == start {
+				r.Generated[n-1].End = run.End
+			} else {
+				r.Generated = append(r.Generated, Range{start, run.End})
+			}
+		}
+		start = run.End
+	}
+	return r
+}
+
+// generationPrompt is the opening of an assistant's turn, "" where the
+// template has none or does not simply add it at the end.
+func (t *Template) generationPrompt(o Options) string {
+	find := func() string {
+		ask := Options{Extra: o.Extra, Now: o.Now}
+		hello := []Message{UserMessage("x")}
+		without, err := t.Render(hello, ask)
+		if err != nil {
+			return ""
+		}
+		ask.AddGenerationPrompt = true
+		with, err := t.Render(hello, ask)
+		if err != nil {
+			return ""
+		}
+		prompt, ok := strings.CutPrefix(with.Text, without.Text)
+		if !ok {
+			return ""
+		}
+		return prompt
+	}
+	if len(o.Extra) > 0 {
+		return find()
+	}
+	t.promptOnce.Do(func() { t.prompt = find() })
+	return t.prompt
 }

@@ -160,7 +160,6 @@ func (in *interpreter) item(v, index Value) Value {
 	if index.kind == kindString {
 		return in.named(v, index.text, false)
 	}
-	in.use(index)
 	return undefined(UndefinedError, "'%s' has no element %s", objectName(v), in.show(index).text)
 }
 

@@ -120,6 +120,9 @@ func pick(sign int) builtin {
 // selecting is select, reject (attribute false), selectattr and rejectattr.
 func selecting(keep, attribute bool) builtin {
 	return builtin{raw: func(in *interpreter, v Value, a callArguments) Value {
+		if !v.truth() { // Jinja2 does not look at an empty value, even None
+			return newGenerator(nil)
+		}
 		get := func(v Value) Value { return v }
 		if attribute {
 			if len(a.positional) == 0 {
@@ -146,6 +149,9 @@ func selecting(keep, attribute bool) builtin {
 }
 
 func mapFilter(in *interpreter, v Value, a callArguments) Value {
+	if !v.truth() {
+		return newGenerator(nil)
+	}
 	var f func(Value) Value
 	if len(a.positional) == 0 {
 		var attribute, otherwise Value

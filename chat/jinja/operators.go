@@ -24,8 +24,11 @@ func (in *interpreter) binary(op string, a, b Value) Value {
 	case op == "%" && a.kind == kindString:
 		return in.percent(a, b)
 	case op == "+" && a.kind == kindString && b.kind == kindString:
+		if a.markup != b.markup { // Python's Markup escapes what is added to it
+			a, b = in.marked(a), in.marked(b)
+		}
 		out := in.join(a, b)
-		out.markup = a.markup && b.markup
+		out.markup = a.markup
 		return out
 	case op == "+" && (a.kind == kindList || a.kind == kindTuple) && a.kind == b.kind:
 		in.spend(valueSize * (len(a.items()) + len(b.items())))
@@ -38,6 +41,13 @@ func (in *interpreter) binary(op string, a, b Value) Value {
 	out := in.arithmetic(op, a, b)
 	out.tag = either(a, b)
 	return out
+}
+
+func (in *interpreter) marked(v Value) Value {
+	if v.markup {
+		return v
+	}
+	return in.escape(v)
 }
 
 func (in *interpreter) badOperands(op string, a, b Value) {

@@ -143,3 +143,22 @@ func Load(dir string, b compute.Backend, m model.Model, bindings []model.Binding
 	}
 	return l, s.Err()
 }
+
+// Base is the base model that an adapter's folder names.
+func Base(dir string) (string, error) {
+	file := filepath.Join(dir, configFile)
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("adapter %s: %w", dir, err)
+	}
+	var c struct {
+		Base string `json:"base_model_name_or_path"`
+	}
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return "", fmt.Errorf("%s: %w", file, err)
+	}
+	if c.Base == "" {
+		return "", fmt.Errorf("%s: base_model_name_or_path is missing; name the base yourself: BASE+%s", file, dir)
+	}
+	return c.Base, nil
+}

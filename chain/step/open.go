@@ -1,0 +1,192 @@
+package step
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"lian/chat"
+	"lian/compute"
+	"lian/compute/cpu"
+	"lian/format/gguf"
+	"lian/model/adapter"
+	"lian/model/checkpoint"
+	"lian/tokenizer"
+)
+
+// Opened is a model with what it needs to read and speak.
+type Opened struct {
+	*checkpoint.Checkpoint
+	Backend   compute.Backend
+	Name      string // for tables: the last part of the path
+	Tokenizer *tokenizer.Tokenizer
+	Template  *chat.Template // nil if the model has none
+	// Separator stands between documents in pretraining: the model's own start token, or its end token.
+	Separator int32
+	// Adapter is the adapter that was merged in, nil if none.
+	Adapter *adapter.LoRA
+}
+
+// Backend is the backend of this process.
+func Backend() (compute.Backend, error) {
+	if err := cpu.LevelError(); err != nil {
+		return nil, err
+	}
+	return cpu.New(0), nil
+}
+
+// OpenModel opens MODEL or MODEL+ADAPTER: a folder in the hub's layout, a GGUF file, or a step or run folder that holds one as
+// "model". An adapter is merged into the weights, which are then float32.
+func OpenModel(path string, b compute.Backend, o checkpoint.Options) (*Opened, error) {
+	base, adapterDir, hasAdapter := cutAdapter(path)
+	if isAdapter(base) && !hasAdapter { // an adapter alone names its base
+		adapterDir, hasAdapter = base, true
+		var err error
+		if base, err = adapter.Base(adapterDir); err != nil {
+			return nil, err
+		}
+	}
+	base, err := modelPath(base)
+	if err != nil {
+		return nil, err
+	}
+	o.Float32 = o.Float32 || hasAdapter
+	c, err := checkpoint.Open(base, b, o)
+	if err != nil {
+		return nil, err
+	}
+	m := &Opened{Checkpoint: c, Backend: b, Name: strings.TrimSuffix(filepath.Base(base), ".gguf")}
+	if m.Name == "model" {
+		m.Name = filepath.Base(filepath.Dir(base))
+	}
+	if err := m.words(base); err != nil {
+		c.Close()
+		return nil, err
+	}
+	if hasAdapter {
+		if m.Adapter, err = adapter.Load(adapterDir, b, c.Model, c.Bindings); err == nil {
+			err = m.Adapter.Merge(b.NewStream(), c.Model)
+		}
+		if err != nil {
+			c.Close()
+			return nil, err
+		}
+		m.Name = filepath.Base(adapterDir)
+		c.Model.Parameters().Freeze()
+	}
+	return m, nil
+}
+
+// cutAdapter splits MODEL+ADAPTER; a path that exists as it is has no adapter.
+func cutAdapter(path string) (base, adapter string, ok bool) {
+	if _, err := os.Stat(path); err == nil {
+		return path, "", false
+	}
+	return strings.Cut(path, "+")
+}
+
+func isAdapter(path string) bool {
+	_, err := os.Stat(filepath.Join(path, "adapter_config.json"))
+	return err == nil
+}
+
+// modelPath finds the model in a folder of ours: the folder itself, or "model" in it.
+func modelPath(path string) (string, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("model %s: there is no such file or folder; pass a folder with config.json and safetensors, a .gguf file, or MODEL+ADAPTER", path)
+	}
+	if err != nil || !info.IsDir() {
+		return path, err
+	}
+	for _, dir := range []string{path, filepath.Join(path, "model")} {
+		if _, err := os.Stat(filepath.Join(dir, "config.json")); err == nil {
+			return dir, nil
+		}
+	}
+	return "", fmt.Errorf("model %s: there is no config.json in it, nor in a folder model below it", path)
+}
+
+// words opens the tokenizer, the template and the separator.
+func (m *Opened) words(path string) error {
+	if strings.HasSuffix(path, ".gguf") {
+		return m.wordsOfGGUF(path)
+	}
+	var err error
+	if m.Tokenizer, err = tokenizer.Load(path); err != nil {
+		return err
+	}
+	if m.Template, err = chat.LoadTemplate(path); errors.Is(err, fs.ErrNotExist) {
+		m.Template, err = nil, nil
+	}
+	if err != nil {
+		return err
+	}
+	var ids struct {
+		BOS any `json:"bos_token_id"`
+		EOS any `json:"eos_token_id"`
+	}
+	raw, err := os.ReadFile(filepath.Join(path, "config.json"))
+	if err == nil {
+		err = json.Unmarshal(raw, &ids)
+	}
+	if err != nil {
+		return err
+	}
+	for _, v := range []any{ids.BOS, ids.EOS} {
+		if list, ok := v.([]any); ok && len(list) > 0 {
+			v = list[0]
+		}
+		if id, ok := v.(float64); ok && id >= 0 && int(id) < m.Model.Spec.Vocab {
+			m.Separator = int32(id)
+			return nil
+		}
+	}
+	return nil
+}
+
+func (m *Opened) wordsOfGGUF(path string) error {
+	f, err := gguf.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if m.Tokenizer, err = tokenizer.FromGGUF(f); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	for _, key := range []string{"tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id"} {
+		if id, ok := f.Uint(key); ok && id < uint64(m.Model.Spec.Vocab) {
+			m.Separator = int32(id)
+			break
+		}
+	}
+	source, ok := f.String("tokenizer.chat_template")
+	if !ok {
+		return nil
+	}
+	m.Template, err = chat.ParseTemplate(path+": tokenizer.chat_template", source)
+	if err != nil {
+		return err
+	}
+	variables := map[string]string{}
+	vocabulary := m.Tokenizer.Vocabulary()
+	for name, key := range map[string]string{"bos_token": "tokenizer.ggml.bos_token_id", "eos_token": "tokenizer.ggml.eos_token_id"} {
+		if id, ok := f.Uint(key); ok && id < uint64(len(vocabulary)) {
+			variables[name] = vocabulary[id].Text
+		}
+	}
+	m.Template = m.Template.WithVariables(variables)
+	return nil
+}
+
+// NeedTemplate is the model's chat template, or why there is none.
+func (m *Opened) NeedTemplate() (*chat.Template, error) {
+	if m.Template == nil {
+		return nil, fmt.Errorf("model %s has no chat template; use lian generate, or fine-tune it on conversations first", m.Path)
+	}
+	return m.Template, nil
+}

@@ -200,7 +200,7 @@ func (e *encoder) split(text string, start, depth int) {
 // added bytes are not in the segment.
 func (e *encoder) piece(piece string, start, added int) {
 	t := e.t
-	if len(t.missing) > 0 {
+	if len(t.missing) > 0 && !t.complete(piece) {
 		e.incomplete(piece, start, added)
 		return
 	}
@@ -215,6 +215,16 @@ func (e *encoder) piece(piece string, start, added int) {
 		e.tokens = append(e.tokens, Token{id, e.at(start + max(from-added, 0)), e.at(start + max(to-added, 0))})
 		from = to
 	}
+}
+
+// complete tells whether every byte of a piece has a token.
+func (t *Tokenizer) complete(piece string) bool {
+	for i := range len(piece) {
+		if t.single[piece[i]] < 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // incomplete encodes a piece with a vocabulary that lacks some bytes: they are left

@@ -77,6 +77,9 @@ func New(d Definition) (*Tokenizer, error) {
 			t.raw.add(a)
 		}
 	}
+	if len(t.missing) > 0 {
+		t.notes = append(t.notes, fmt.Sprintf("the vocabulary has no token for %d of the 256 bytes (hexadecimal % x); texts lose them", len(t.missing), t.missing))
+	}
 	t.hash = t.sum()
 	return t, nil
 }

@@ -111,10 +111,11 @@ func bytesOf[E any](v []E) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), len(v)*int(unsafe.Sizeof(e)))
 }
 
-// differ is the largest difference of two tensors relative to want's largest magnitude, and where it is. NaN must meet NaN,
+// differ is the largest difference of two tensors relative to want's largest magnitude (at least
+// floor), and where it is. NaN must meet NaN,
 // and an infinity itself.
-func differ(got, want []float64) (worst float64, where int) {
-	most := 0.0
+func differ(got, want []float64, floor float64) (worst float64, where int) {
+	most := max(floor, 1e-30)
 	for _, w := range want {
 		if !math.IsInf(w, 0) && !math.IsNaN(w) {
 			most = max(most, math.Abs(w))
@@ -129,7 +130,7 @@ func differ(got, want []float64) (worst float64, where int) {
 			}
 		case g == w:
 		default:
-			d = math.Abs(g-w) / max(most, 1e-30)
+			d = math.Abs(g-w) / most
 		}
 		if d > worst {
 			worst, where = d, i

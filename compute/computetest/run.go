@@ -26,6 +26,7 @@ type Case struct {
 	Name      string
 	Make      func(b *Build) compute.Op
 	Tolerance float64 // 0 means 2e-6: float32 chains of a few hundred
+	Floor     float64 // magnitude that differences are relative to, at least; for results that cancel
 }
 
 func (c *Case) check(t *testing.T, backend compute.Backend, others []compute.Backend) {
@@ -37,7 +38,7 @@ func (c *Case) check(t *testing.T, backend compute.Backend, others []compute.Bac
 		tolerance = 2e-6
 	}
 	for i := range want {
-		if worst, at := differ(got[i], want[i]); worst > tolerance {
+		if worst, at := differ(got[i], want[i], c.Floor); worst > tolerance {
 			t.Errorf("output %d (%s): value %d is %v, ref says %v: relative difference %.3g, allowed %.3g", i, names[i], at, got[i][at], want[i][at], worst, tolerance)
 		}
 	}

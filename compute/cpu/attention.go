@@ -1,72 +1,36 @@
 package cpu
 
 import (
-	"fmt"
 	"math"
 
 	"lian/compute"
 	"lian/compute/host"
 )
 
-// sequences is the ragged layout of an attention, read and checked once.
-type sequences struct {
-	starts, lengths, blocks []int32
-	blocksOfSequence, size  int
-}
+const (
+	keyTile   = compute.KeyTile
+	queryRows = 96 // rows of a tile of queries: query rows × heads that share their keys
+	noneYet   = -1e38
+)
 
-func layout(o *compute.Attention) (sequences, error) {
-	q := sequences{host.I32(o.QueryStart), host.I32(o.KeyLength), host.I32(o.Blocks), 0, o.BlockSize}
-	if o.Blocks != nil {
-		q.blocksOfSequence = o.Blocks.Shape[1]
-	}
-	slots, rows := o.K.Shape[0], o.Q.Shape[0]
-	for s, length := range q.lengths {
-		from, to := int(q.starts[s]), int(q.starts[s+1])
-		switch {
-		case from < 0 || to < from || to > rows:
-			return q, fmt.Errorf("sequence %d has the query rows %d to %d of %d", s, from, to, rows)
-		case length < 0:
-			return q, fmt.Errorf("sequence %d has %d keys", s, length)
-		case q.blocks == nil && from+int(length) > slots:
-			return q, fmt.Errorf("sequence %d has keys to row %d of %d", s, from+int(length), slots)
-		case q.blocks != nil && (int(length)+q.size-1)/q.size > q.blocksOfSequence:
-			return q, fmt.Errorf("sequence %d has %d keys but only %d blocks of %d", s, length, q.blocksOfSequence, q.size)
-		}
-		if q.blocks == nil {
-			continue
-		}
-		for i := range (int(length) + q.size - 1) / q.size {
-			block := int(q.blocks[s*q.blocksOfSequence+i])
-			if last := min(int(length), (i+1)*q.size) - 1; block < 0 || block*q.size+last%q.size >= slots {
-				return q, fmt.Errorf("key %d of sequence %d is in block %d; there are %d slots", last, s, block, slots)
+// attentionTask is the queries [first, last) of one sequence, for the heads of one kv head.
+type attentionTask struct{ sequence, group, first, last int }
+
+// attentionTasks cuts the queries into tiles. Where they are cut changes no result: rows do not depend on each other.
+func attentionTasks(seqs *sequences, kv, queries int) []attentionTask {
+	var tasks []attentionTask
+	for s := range seqs.lengths {
+		for g := range kv {
+			for r := int(seqs.starts[s]); r < int(seqs.starts[s+1]); r += queries {
+				tasks = append(tasks, attentionTask{s, g, r, min(r+queries, int(seqs.starts[s+1]))})
 			}
 		}
 	}
-	return q, nil
+	return tasks
 }
 
-// slot is where key position p of sequence s lies.
-func (q *sequences) slot(s, p int) int {
-	if q.blocks == nil {
-		return int(q.starts[s]) + p
-	}
-	return int(q.blocks[s*q.blocksOfSequence+p/q.size])*q.size + p%q.size
-}
-
-// sees is the range of key positions that a query row of sequence s sees.
-func (q *sequences) sees(o *compute.Attention, s, row int) (first, last int) {
-	keys := int(q.lengths[s])
-	position := keys - int(q.starts[s+1]) + row
-	first, last = 0, keys
-	if o.Causal {
-		last = min(max(position+1, 0), keys)
-	}
-	if o.Window > 0 {
-		first = min(max(position+1-o.Window, 0), last)
-	}
-	return first, last
-}
-
+// attention goes over tiles of keys for each tile of queries: scores by the matrix-multiplication kernels, a running softmax,
+// values by the same kernels with the output so far as their partial sums. Every chain ascends from key 0.
 func (b *backend) attention(o *compute.Attention) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -74,93 +38,196 @@ func (b *backend) attention(o *compute.Attention) error {
 	if err != nil {
 		return err
 	}
-	q, k, v, out, lse := host.F32(o.Q), host.F32(o.K), host.F32(o.V), host.F32(o.Out), host.F32(o.LogSumExp)
-	heads, kv, head := o.Q.Shape[1], o.K.Shape[1], o.Q.Shape[2]
-	type row struct{ sequence, row int }
-	var rows []row
-	for s := range seqs.lengths {
-		for r := seqs.starts[s]; r < seqs.starts[s+1]; r++ {
-			rows = append(rows, row{s, int(r)})
-		}
-	}
-	b.spans(len(rows), 1, func(s *scratch, from, to int) {
-		p := s.need(slotA, compute.KeyTile)
-		for _, r := range rows[from:to] {
-			first, last := seqs.sees(o, r.sequence, r.row)
-			for h := range heads {
-				y := out[(r.row*heads+h)*head:][:head]
-				clear(y)
-				most, sum := float32(math.Inf(-1)), float32(0)
-				for tile := first / compute.KeyTile * compute.KeyTile; tile < last; tile += compute.KeyTile {
-					lo, hi := max(first, tile), min(last, tile+compute.KeyTile)
-					if lo >= hi {
-						continue
-					}
-					for i := lo; i < hi; i++ {
-						slot := seqs.slot(r.sequence, i)
-						p[i-lo] = b.dot(at(q, (r.row*heads+h)*head), at(k, (slot*kv+h*kv/heads)*head), head) * o.Scale
-					}
-					m := b.most(at(p, 0), hi-lo)
-					m = max(m, most)
-					correct := exp32(most - m)
-					if m == float32(math.Inf(-1)) {
-						correct = 1
-					}
-					sum = sum*correct + b.expSum(at(p, 0), at(p, 0), hi-lo, 1, m)
-					most = m
-					b.scale(at(y, 0), head, correct)
-					for i := lo; i < hi; i++ {
-						slot := seqs.slot(r.sequence, i)
-						x := v[(slot*kv+h*kv/heads)*head:][:head]
-						for j := range y {
-							y[j] += float32(p[i-lo] * x[j])
-						}
-					}
-				}
-				if last > first {
-					b.scale(at(y, 0), head, 1/sum)
-				}
-				if lse != nil {
-					lse[r.row*heads+h] = most + float32(math.Log(float64(sum)))
-				}
-			}
-		}
-	})
+	group := o.Q.Shape[1] / o.K.Shape[1]
+	tasks := attentionTasks(&seqs, o.K.Shape[1], max(1, queryRows/group))
+	b.each(len(tasks), func(s *scratch, t int) { b.attentionTile(s, o, &seqs, tasks[t]) })
 	return nil
 }
 
-func (b *backend) attentionBackward(o *compute.AttentionBackward) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	seqs, err := layout(&o.Attention)
-	if err != nil {
-		return err
-	}
-	q, k, v, out, lse := host.F32(o.Q), host.F32(o.K), host.F32(o.V), host.F32(o.Out), host.F32(o.LogSumExp)
-	d, dq, dk, dv := host.F32(o.DOut), host.F32(o.DQ), host.F32(o.DK), host.F32(o.DV)
+func (b *backend) attentionTile(s *scratch, o *compute.Attention, seqs *sequences, t attentionTask) {
 	heads, kv, head := o.Q.Shape[1], o.K.Shape[1], o.Q.Shape[2]
-	clear(dq)
-	clear(dk)
-	clear(dv)
-	b.each(len(seqs.lengths)*kv, func(_ *scratch, task int) {
-		s, g := task/kv, task%kv
-		for r := int(seqs.starts[s]); r < int(seqs.starts[s+1]); r++ {
-			first, last := seqs.sees(&o.Attention, s, r)
-			for h := g * heads / kv; h < (g+1)*heads/kv; h++ {
-				x := (r*heads + h) * head
-				mean := b.dot(at(d, x), at(out, x), head)
-				for i := first; i < last; i++ {
-					y := (seqs.slot(s, i)*kv + g) * head
-					p := exp32(b.dot(at(q, x), at(k, y), head)*o.Scale - lse[r*heads+h])
-					ds := p * (b.dot(at(d, x), at(v, y), head) - mean) * o.Scale
-					for j := range head {
-						dv[y+j] += float32(p * d[x+j])
-						dk[y+j] += float32(ds * q[x+j])
-						dq[x+j] += float32(ds * k[y+j])
-					}
-				}
+	group := heads / kv
+	queries := t.last - t.first
+	rows := queries * group
+	panels := (head + b.columns - 1) / b.columns
+	tiles := (rows + b.rows - 1) / b.rows
+
+	// One row for each query and head; scores, running state and outputs by row.
+	q := s.need(slotA, rows*head)
+	copyHeads(q, host.F32(o.Q), t, heads, group, head)
+	packedQ := s.need(slotB, tiles*b.rows*head)
+	b.packTiles(packedQ, operand{q, head, true}, rows, head)
+	p := s.need(slotC, rows*keyTile)
+	state := s.need(slotD, 3*tiles*b.rows)
+	most, sum, factor := state[:rows], state[tiles*b.rows:][:rows], state[2*tiles*b.rows:][:tiles*b.rows]
+	for i := range most {
+		most[i], sum[i] = noneYet, 0
+	}
+	out := s.need(slotE, tiles*panels*b.rows*b.columns) // by tile and panel, as kernels hold them
+	clear(out)
+	keys := s.need(slotF, (keyTile+b.columns)*head)
+	values := s.need(slotG, keyTile*panels*b.columns)
+	packedP := s.need(slotPartial, tiles*b.rows*keyTile)
+
+	begin, _ := seqs.sees(o, t.sequence, t.first)
+	_, end := seqs.sees(o, t.sequence, t.last-1)
+	for tile := begin / keyTile * keyTile; tile < end; tile += keyTile {
+		count := min(keyTile, int(seqs.lengths[t.sequence])-tile, end-tile)
+		b.packKeys(s, keys, values, o, seqs, t, tile, count)
+		b.multiplyTiles(s, packedQ, keys, p, rows, count, head, o.Scale)
+		masked := hideUnseen(p, o, seqs, t, group, tile, count)
+		b.softmaxRows(at(p, 0), rows, at(most, 0), at(sum, 0), at(factor, 0))
+		for i := range tiles {
+			here := min(b.rows, rows-i*b.rows)
+			for j := range panels {
+				b.scaleRows(at(out, (i*panels+j)*b.rows*b.columns), here, at(factor, i*b.rows))
 			}
 		}
-	})
-	return nil
+		if masked && !finite(b.dot(at(values, 0), at(values, 0), count*panels*b.columns)) {
+			b.addSeenValues(s, p, values, out, o, seqs, t, group, tile, count, panels)
+			continue
+		}
+		b.packTiles(packedP, operand{p, keyTile, true}, rows, count)
+		for j := range panels {
+			for i := range tiles {
+				here := at(out, (i*panels+j)*b.rows*b.columns)
+				s.tile = tile0(at(packedP, i*b.rows*count), at(values, j*count*b.columns), here, b.columns, count)
+				s.tile.partial = here
+				b.gemm[min(b.rows, rows-i*b.rows)-1](&s.tile)
+			}
+		}
+	}
+	b.storeAttention(o, t, out, most, sum, group, panels)
+}
+
+// tile0 is a kernel call that begins chains at 0 and writes rows of `columns` values.
+func tile0(a, b, c *float32, columns, k int) tile {
+	return tile{a: a, b: b, c: c, stride: columns * 4, k: k, alpha: 1}
+}
+
+// copyHeads gathers the rows of a task from a tensor [rows, heads, head]: query by query, and its heads in order.
+func copyHeads(dst, src []float32, t attentionTask, heads, group, head int) {
+	for i := range t.last - t.first {
+		from := ((t.first+i)*heads + t.group*group) * head
+		copy(dst[i*group*head:(i+1)*group*head], src[from:])
+	}
+}
+
+// packTiles packs all rows of x, k values each, as panels of A.
+func (c *kernels) packTiles(dst []float32, x operand, rows, k int) {
+	for first := 0; first < rows; first += c.rows {
+		here := min(c.rows, rows-first)
+		c.pack(dst[first*k:], x, first, here, here, 0, k)
+	}
+}
+
+// multiplyTiles writes alpha · A·B for packed panels to rows of KeyTile values; columns past count are undefined.
+func (c *kernels) multiplyTiles(s *scratch, packedA, packedB, out []float32, rows, count, k int, alpha float32) {
+	for j := 0; j < count; j += c.columns {
+		for i := 0; i < rows; i += c.rows {
+			s.tile = tile0(at(packedA, i*k), at(packedB, j*k), at(out, i*keyTile+j), keyTile, k)
+			s.tile.alpha = alpha
+			c.gemm[min(c.rows, rows-i)-1](&s.tile)
+		}
+	}
+}
+
+// packKeys packs `count` keys and values from key position `tile` on: keys as lanes, values over k.
+func (b *backend) packKeys(s *scratch, keys, values []float32, o *compute.Attention, seqs *sequences, t attentionTask, tile, count int) {
+	kv, head := o.K.Shape[1], o.K.Shape[2]
+	k, v := host.F32(o.K), host.F32(o.V)
+	row := kv * head
+	from := (seqs.slot(t.sequence, tile)*kv + t.group) * head
+	if seqs.blocks != nil { // rows of one tile lie in several blocks
+		dense := s.need(slotH, 2*keyTile*head)
+		for i := range count {
+			at := (seqs.slot(t.sequence, tile+i)*kv + t.group) * head
+			copy(dense[i*head:(i+1)*head], k[at:])
+			copy(dense[(keyTile+i)*head:(keyTile+i+1)*head], v[at:])
+		}
+		k, v, row, from = dense[:keyTile*head], dense[keyTile*head:], head, 0
+	}
+	b.packKeysOf(keys, operand{k[from:], row, true}, count, head)
+	b.packValuesOf(values, operand{v[from:], row, false}, count, head)
+}
+
+// packKeysOf packs rows as lanes: panels of B for a product over the head.
+func (c *kernels) packKeysOf(dst []float32, x operand, count, head int) {
+	for j := 0; j < count; j += c.columns {
+		c.pack(dst[j*head:], x, j, min(c.columns, count-j), c.columns, 0, head)
+	}
+}
+
+// packValuesOf packs rows as k: panels of B for a product over the rows.
+func (c *kernels) packValuesOf(dst []float32, x operand, count, head int) {
+	for j := 0; j < head; j += c.columns {
+		c.pack(dst[j*count:], x, j, min(c.columns, head-j), c.columns, 0, count)
+	}
+}
+
+// hideUnseen sets the scores of keys that a row does not see to −∞ and says whether there are any within count.
+func hideUnseen(p []float32, o *compute.Attention, seqs *sequences, t attentionTask, group, tile, count int) bool {
+	masked := false
+	for i := range t.last - t.first {
+		first, last := seqs.seesOf(o, t, i, tile, count)
+		if first == 0 && last == keyTile {
+			continue
+		}
+		masked = masked || first > 0 || last < count
+		for r := i * group; r < (i+1)*group; r++ {
+			fill(p[r*keyTile:r*keyTile+first], float32(math.Inf(-1)))
+			fill(p[r*keyTile+last:(r+1)*keyTile], float32(math.Inf(-1)))
+		}
+	}
+	return masked
+}
+
+func fill(x []float32, v float32) {
+	for i := range x {
+		x[i] = v
+	}
+}
+
+func finite(x float32) bool { return x-x == 0 }
+
+// addSeenValues is the product with the values, row by row over the keys it sees: for a tile that holds NaN or ∞, which must
+// not reach the rows that do not see it. The chains are the same.
+func (b *backend) addSeenValues(s *scratch, p, values, out []float32, o *compute.Attention, seqs *sequences, t attentionTask, group, tile, count, panels int) {
+	for i := range t.last - t.first {
+		first, last := seqs.seesOf(o, t, i, tile, count)
+		for r := i * group; r < (i+1)*group; r++ {
+			for j := range panels {
+				if first >= last {
+					continue
+				}
+				here := at(out, ((r/b.rows*panels+j)*b.rows+r%b.rows)*b.columns)
+				s.tile = tile0(at(p, r*keyTile+first), at(values, (j*count+first)*b.columns), here, b.columns, last-first)
+				s.tile.partial = here
+				b.gemm[0](&s.tile)
+			}
+		}
+	}
+}
+
+// storeAttention divides by the sums and writes the rows where they belong. A row that saw no key is 0.
+func (b *backend) storeAttention(o *compute.Attention, t attentionTask, out, most, sum []float32, group, panels int) {
+	y, lse := host.F32(o.Out), host.F32(o.LogSumExp)
+	heads, head := o.Q.Shape[1], o.Q.Shape[2]
+	for r := range most {
+		row := (t.first+r/group)*heads + t.group*group + r%group
+		by := 1 / sum[r]
+		if sum[r] == 0 {
+			by = 0
+		}
+		for j := range panels {
+			from := j * b.columns
+			n := min(b.columns, head-from)
+			src := at(out, ((r/b.rows*panels+j)*b.rows+r%b.rows)*b.columns)
+			b.scale(src, n, by)
+			copy(y[row*head+from:row*head+from+n], slice(src, n))
+		}
+		if lse != nil {
+			lse[row] = most[r] + float32(math.Log(float64(sum[r])))
+		}
+	}
 }

@@ -108,7 +108,7 @@ func (b *backend) rowLoss(s *scratch, logits []float32, target int, scale float3
 	e := s.need(slotE, min(vocab, stretch))
 	sum := float32(0)
 	for from := 0; from < vocab; from += stretch {
-		sum += b.expSum(at(e, 0), at(logits, from), min(stretch, vocab-from), 1, most)
+		sum += b.expSum(at(e, 0), at(logits, from), min(stretch, vocab-from), most)
 	}
 	lse := most + float32(math.Log(float64(sum)))
 	loss = lse - logits[target]

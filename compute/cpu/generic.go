@@ -1,6 +1,10 @@
 package cpu
 
-import "math"
+import (
+	"math"
+
+	"lian/compute"
+)
 
 // generic is the level that needs nothing but Go. Products and sums are rounded separately (the conversions keep a compiler
 // from fusing them), so its last bits differ from the other levels and equal each other on every processor.
@@ -19,7 +23,8 @@ func generic() *kernels {
 	k.add, k.scale, k.dot, k.dot3 = genericAdd, genericScale, genericDot, genericDot3
 	k.normScale, k.normGrad, k.normGradAdd, k.mulAdd = genericNormScale, genericNormGrad, genericNormGradAdd, genericMulAdd
 	k.swiglu, k.swigluGrad, k.rope, k.ropePairs = genericSwiGLU, genericSwiGLUGrad, genericRope, genericRopePairs
-	k.most, k.expSum, k.expScale, k.attention = genericMost, genericExpSum, genericExpScale, genericAttention
+	k.most, k.expSum, k.expScale = genericMost, genericExpSum, genericExpScale
+	k.softmaxRows, k.softmaxGrad, k.scaleRows = genericSoftmaxRows, genericSoftmaxGrad, genericScaleRows
 	k.adamw, k.sumSquares = genericAdamW, genericSumSquares
 	return k
 }
@@ -194,18 +199,18 @@ func genericRopePairs(x, cos, sin *float32, n int) {
 func genericMost(x *float32, n int) float32 {
 	m := float32(math.Inf(-1))
 	for _, v := range slice(x, n) {
-		if v > m || v != v {
+		if v > m {
 			m = v
 		}
 	}
 	return m
 }
 
-func genericExpSum(dst, x *float32, n int, scale, shift float32) float32 {
+func genericExpSum(dst, x *float32, n int, shift float32) float32 {
 	o := slice(dst, n)
 	var lanes [8]float32
 	for i, v := range slice(x, n) {
-		e := exp32(float32(v*scale) - shift)
+		e := exp32(v - shift)
 		o[i] = e
 		lanes[i&7] += e
 	}
@@ -219,11 +224,30 @@ func genericExpScale(dst, x *float32, n int, shift, by float32) {
 	}
 }
 
-func genericAttention(p, dp *float32, n int, scale, lse, d float32) {
-	x, y := slice(p, n), slice(dp, n)
+func genericSoftmaxRows(p *float32, rows int, most, sum, factor *float32) {
+	m, l, f := slice(most, rows), slice(sum, rows), slice(factor, rows)
+	for i := range rows {
+		row := at(slice(p, 1), i*compute.KeyTile)
+		now := max(m[i], genericMost(row, compute.KeyTile))
+		f[i] = exp32(m[i] - now)
+		m[i] = now
+		l[i] = float32(l[i]*f[i]) + genericExpSum(row, row, compute.KeyTile, now)
+	}
+}
+
+func genericSoftmaxGrad(p, dp *float32, rows int, lse, mean *float32, scale float32) {
+	x, y := slice(p, rows*compute.KeyTile), slice(dp, rows*compute.KeyTile)
+	l, d := slice(lse, rows), slice(mean, rows)
 	for i := range x {
-		e := exp32(float32(x[i]*scale) - lse)
-		x[i], y[i] = e, float32(e*(y[i]-d))*scale
+		row := i / compute.KeyTile
+		e := exp32(x[i] - l[row])
+		x[i], y[i] = e, float32(e*(y[i]-d[row]))*scale
+	}
+}
+
+func genericScaleRows(x *float32, rows int, factor *float32) {
+	for i, f := range slice(factor, rows) {
+		genericScale(at(slice(x, 1), i*4), 4, f)
 	}
 }
 

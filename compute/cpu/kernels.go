@@ -31,19 +31,21 @@ type kernels struct {
 	scale       func(x *float32, n int, by float32)
 	dot         func(a, b *float32, n int) float32
 	dot3        func(a, b, c *float32, n int) float32
-	normScale   func(out, x, w *float32, n int, r float32)                 // out = x·r·w
-	normGrad    func(dx, d, w, x *float32, n int, r, c float32)            // dx = r·d·w − c·x
-	normGradAdd func(dx, d, w, x *float32, n int, r, c float32)            // dx += …
-	mulAdd      func(sum, a, b *float32, n int, s float32)                 // sum += a·s·b
-	swiglu      func(out, gate, up *float32, n int)                        //
-	swigluGrad  func(dgate, dup, gate, up, d *float32, n int)              //
-	rope        func(x, y, cos, sin *float32, n int)                       // halves x and y
-	ropePairs   func(x, cos, sin *float32, n int)                          // n values; cos and sin repeated for each pair, sin's sign alternating
-	most        func(x *float32, n int) float32                            // the largest; NaN if any is
-	expSum      func(dst, x *float32, n int, scale, shift float32) float32 // dst = exp(x·scale − shift), and the sum
-	expScale    func(dst, x *float32, n int, shift, by float32)            // dst = exp(x − shift)·by
-	attention   func(p, dp *float32, n int, scale, lse, d float32)         // p = exp(p·scale − lse), dp = p·(dp − d)·scale
-	adamw       func(p, g, m, v *float32, n int, c *adamwFactors)          //
+	normScale   func(out, x, w *float32, n int, r float32)                        // out = x·r·w
+	normGrad    func(dx, d, w, x *float32, n int, r, c float32)                   // dx = r·d·w − c·x
+	normGradAdd func(dx, d, w, x *float32, n int, r, c float32)                   // dx += …
+	mulAdd      func(sum, a, b *float32, n int, s float32)                        // sum += a·s·b
+	swiglu      func(out, gate, up *float32, n int)                               //
+	swigluGrad  func(dgate, dup, gate, up, d *float32, n int)                     //
+	rope        func(x, y, cos, sin *float32, n int)                              // halves x and y
+	ropePairs   func(x, cos, sin *float32, n int)                                 // n values; cos and sin repeated for each pair, sin's sign alternating
+	most        func(x *float32, n int) float32                                   // the largest; NaN is passed over
+	expSum      func(dst, x *float32, n int, shift float32) float32               // dst = exp(x − shift), and the sum
+	expScale    func(dst, x *float32, n int, shift, by float32)                   // dst = exp(x − shift)·by
+	softmaxRows func(p *float32, rows int, most, sum, factor *float32)            // rows of KeyTile scores into a running softmax
+	softmaxGrad func(p, dp *float32, rows int, lse, mean *float32, scale float32) // p = exp(p − lse), dp = p·(dp − mean)·scale
+	scaleRows   func(x *float32, rows int, factor *float32)                       // rows of `columns` values, each times its factor
+	adamw       func(p, g, m, v *float32, n int, c *adamwFactors)                 //
 	sumSquares  func(x *float32, n int) float64
 }
 

@@ -51,3 +51,103 @@ func copyRows6AVX2(dst *float32, src *float32, srcStride int, rows int)
 //
 //go:noescape
 func copyRows16AVX2(dst *float32, src *float32, srcStride int, rows int)
+
+// addAVX2 is out = a + b.
+//
+//go:noescape
+func addAVX2(out *float32, a *float32, b *float32, n int)
+
+// scaleAVX2 is x = x·by.
+//
+//go:noescape
+func scaleAVX2(x *float32, n int, by float32)
+
+// dotAVX2 is Σ a·b: one chain for each lane, then a tree.
+//
+//go:noescape
+func dotAVX2(a *float32, b *float32, n int) (ret float32)
+
+// dot3AVX2 is Σ a·b·c: one chain for each lane, then a tree.
+//
+//go:noescape
+func dot3AVX2(a *float32, b *float32, c *float32, n int) (ret float32)
+
+// normScaleAVX2 is out = x·r·w.
+//
+//go:noescape
+func normScaleAVX2(out *float32, x *float32, w *float32, n int, r float32)
+
+// normGradAVX2 is dx = d·w·r − c·x.
+//
+//go:noescape
+func normGradAVX2(dx *float32, d *float32, w *float32, x *float32, n int, r float32, c float32)
+
+// normGradAddAVX2 is dx += d·w·r − c·x.
+//
+//go:noescape
+func normGradAddAVX2(dx *float32, d *float32, w *float32, x *float32, n int, r float32, c float32)
+
+// mulAddAVX2 is sum += a·s·b.
+//
+//go:noescape
+func mulAddAVX2(sum *float32, a *float32, b *float32, n int, s float32)
+
+// swigluAVX2 is out = gate·sigmoid(gate)·up.
+//
+//go:noescape
+func swigluAVX2(out *float32, gate *float32, up *float32, n int)
+
+// swigluGradAVX2 is dup = d·gate·s, dgate = d·up·(s + gate·s·(1−s)), s = sigmoid(gate).
+//
+//go:noescape
+func swigluGradAVX2(dgate *float32, dup *float32, gate *float32, up *float32, d *float32, n int)
+
+// ropeAVX2 turns pairs (x, y) by angles with the given cosines and sines.
+//
+//go:noescape
+func ropeAVX2(x *float32, y *float32, cos *float32, sin *float32, n int)
+
+// ropePairsAVX2 turns neighbours of x; cos repeats for each pair, the sign of sin alternates.
+//
+//go:noescape
+func ropePairsAVX2(x *float32, cos *float32, sin *float32, n int)
+
+// mostAVX2 is the largest value, −∞ of none; NaN is passed over.
+//
+//go:noescape
+func mostAVX2(x *float32, n int) (ret float32)
+
+// expSumAVX2 is dst = exp(x − shift) and their sum: one chain for each lane, then a tree.
+//
+//go:noescape
+func expSumAVX2(dst *float32, x *float32, n int, shift float32) (ret float32)
+
+// expScaleAVX2 is dst = exp(x − shift)·by.
+//
+//go:noescape
+func expScaleAVX2(dst *float32, x *float32, n int, shift float32, by float32)
+
+// adamwAVX2 is one step of AdamW.
+//
+//go:noescape
+func adamwAVX2(param *float32, grad *float32, mean *float32, square *float32, n int, c *adamwFactors)
+
+// sumSquaresAVX2 is Σ x² in float64: a chain for each lane, then a tree.
+//
+//go:noescape
+func sumSquaresAVX2(x *float32, n int) (ret float64)
+
+// softmaxRowsAVX2 takes the next 64 scores of each row into a running softmax: p becomes exp(p − most), sum and most go on, factor is what earlier sums shrink by.
+//
+//go:noescape
+func softmaxRowsAVX2(p *float32, rows int, most *float32, sum *float32, factor *float32)
+
+// softmaxGradRowsAVX2 is p = exp(p − lse), dp = p·(dp − mean)·scale for rows of 64.
+//
+//go:noescape
+func softmaxGradRowsAVX2(p *float32, dp *float32, rows int, lse *float32, mean *float32, scale float32)
+
+// scaleRowsAVX2 multiplies each row of a dense tile by its factor.
+//
+//go:noescape
+func scaleRowsAVX2(x *float32, rows int, factor *float32)

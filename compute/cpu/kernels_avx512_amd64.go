@@ -81,3 +81,103 @@ func copyRows12AVX512(dst *float32, src *float32, srcStride int, rows int)
 //
 //go:noescape
 func copyRows32AVX512(dst *float32, src *float32, srcStride int, rows int)
+
+// addAVX512 is out = a + b.
+//
+//go:noescape
+func addAVX512(out *float32, a *float32, b *float32, n int)
+
+// scaleAVX512 is x = x·by.
+//
+//go:noescape
+func scaleAVX512(x *float32, n int, by float32)
+
+// dotAVX512 is Σ a·b: one chain for each lane, then a tree.
+//
+//go:noescape
+func dotAVX512(a *float32, b *float32, n int) (ret float32)
+
+// dot3AVX512 is Σ a·b·c: one chain for each lane, then a tree.
+//
+//go:noescape
+func dot3AVX512(a *float32, b *float32, c *float32, n int) (ret float32)
+
+// normScaleAVX512 is out = x·r·w.
+//
+//go:noescape
+func normScaleAVX512(out *float32, x *float32, w *float32, n int, r float32)
+
+// normGradAVX512 is dx = d·w·r − c·x.
+//
+//go:noescape
+func normGradAVX512(dx *float32, d *float32, w *float32, x *float32, n int, r float32, c float32)
+
+// normGradAddAVX512 is dx += d·w·r − c·x.
+//
+//go:noescape
+func normGradAddAVX512(dx *float32, d *float32, w *float32, x *float32, n int, r float32, c float32)
+
+// mulAddAVX512 is sum += a·s·b.
+//
+//go:noescape
+func mulAddAVX512(sum *float32, a *float32, b *float32, n int, s float32)
+
+// swigluAVX512 is out = gate·sigmoid(gate)·up.
+//
+//go:noescape
+func swigluAVX512(out *float32, gate *float32, up *float32, n int)
+
+// swigluGradAVX512 is dup = d·gate·s, dgate = d·up·(s + gate·s·(1−s)), s = sigmoid(gate).
+//
+//go:noescape
+func swigluGradAVX512(dgate *float32, dup *float32, gate *float32, up *float32, d *float32, n int)
+
+// ropeAVX512 turns pairs (x, y) by angles with the given cosines and sines.
+//
+//go:noescape
+func ropeAVX512(x *float32, y *float32, cos *float32, sin *float32, n int)
+
+// ropePairsAVX512 turns neighbours of x; cos repeats for each pair, the sign of sin alternates.
+//
+//go:noescape
+func ropePairsAVX512(x *float32, cos *float32, sin *float32, n int)
+
+// mostAVX512 is the largest value, −∞ of none; NaN is passed over.
+//
+//go:noescape
+func mostAVX512(x *float32, n int) (ret float32)
+
+// expSumAVX512 is dst = exp(x − shift) and their sum: one chain for each lane, then a tree.
+//
+//go:noescape
+func expSumAVX512(dst *float32, x *float32, n int, shift float32) (ret float32)
+
+// expScaleAVX512 is dst = exp(x − shift)·by.
+//
+//go:noescape
+func expScaleAVX512(dst *float32, x *float32, n int, shift float32, by float32)
+
+// adamwAVX512 is one step of AdamW.
+//
+//go:noescape
+func adamwAVX512(param *float32, grad *float32, mean *float32, square *float32, n int, c *adamwFactors)
+
+// sumSquaresAVX512 is Σ x² in float64: a chain for each lane, then a tree.
+//
+//go:noescape
+func sumSquaresAVX512(x *float32, n int) (ret float64)
+
+// softmaxRowsAVX512 takes the next 64 scores of each row into a running softmax: p becomes exp(p − most), sum and most go on, factor is what earlier sums shrink by.
+//
+//go:noescape
+func softmaxRowsAVX512(p *float32, rows int, most *float32, sum *float32, factor *float32)
+
+// softmaxGradRowsAVX512 is p = exp(p − lse), dp = p·(dp − mean)·scale for rows of 64.
+//
+//go:noescape
+func softmaxGradRowsAVX512(p *float32, dp *float32, rows int, lse *float32, mean *float32, scale float32)
+
+// scaleRowsAVX512 multiplies each row of a dense tile by its factor.
+//
+//go:noescape
+func scaleRowsAVX512(x *float32, rows int, factor *float32)

@@ -21,6 +21,12 @@ func levelAVX2() *kernels {
 	k.level, k.rows, k.columns = "avx2", 6, 16
 	k.gemm = []func(*tile){gemm1x16AVX2, gemm2x16AVX2, gemm3x16AVX2, gemm4x16AVX2, gemm5x16AVX2, gemm6x16AVX2}
 	k.transpose8, k.transpose4, k.copyA, k.copyB = transpose8AVX2, transpose4AVX2, copyRows6AVX2, copyRows16AVX2
+	k.add, k.scale, k.dot, k.dot3 = addAVX2, scaleAVX2, dotAVX2, dot3AVX2
+	k.normScale, k.normGrad, k.normGradAdd, k.mulAdd = normScaleAVX2, normGradAVX2, normGradAddAVX2, mulAddAVX2
+	k.swiglu, k.swigluGrad, k.rope, k.ropePairs = swigluAVX2, swigluGradAVX2, ropeAVX2, ropePairsAVX2
+	k.most, k.expSum, k.expScale = mostAVX2, expSumAVX2, expScaleAVX2
+	k.softmaxRows, k.softmaxGrad, k.scaleRows = softmaxRowsAVX2, softmaxGradRowsAVX2, scaleRowsAVX2
+	k.adamw, k.sumSquares = adamwAVX2, sumSquaresAVX2
 	return k
 }
 
@@ -30,5 +36,11 @@ func levelAVX512() *kernels {
 	k.gemm = []func(*tile){gemm1x32AVX512, gemm2x32AVX512, gemm3x32AVX512, gemm4x32AVX512, gemm5x32AVX512, gemm6x32AVX512,
 		gemm7x32AVX512, gemm8x32AVX512, gemm9x32AVX512, gemm10x32AVX512, gemm11x32AVX512, gemm12x32AVX512}
 	k.transpose8, k.transpose4, k.copyA, k.copyB = transpose8AVX512, transpose4AVX512, copyRows12AVX512, copyRows32AVX512
+	k.add, k.scale, k.dot, k.dot3 = addAVX512, scaleAVX512, dotAVX512, dot3AVX512
+	k.normScale, k.normGrad, k.normGradAdd, k.mulAdd = normScaleAVX512, normGradAVX512, normGradAddAVX512, mulAddAVX512
+	k.swiglu, k.swigluGrad, k.rope, k.ropePairs = swigluAVX512, swigluGradAVX512, ropeAVX512, ropePairsAVX512
+	k.most, k.expSum, k.expScale = mostAVX512, expSumAVX512, expScaleAVX512
+	k.softmaxRows, k.softmaxGrad, k.scaleRows = softmaxRowsAVX512, softmaxGradRowsAVX512, scaleRowsAVX512
+	k.adamw, k.sumSquares = adamwAVX512, sumSquaresAVX512
 	return k
 }

@@ -1,3 +1,226 @@
 package main
 
-func (a *assembly) vectors() {}
+// Offsets in cpu.adamwFactors, kept in step by TestStructsMatchTheAssembly.
+const (
+	adamGradScale = 4 * iota
+	adamBeta1
+	adamRest1
+	adamBeta2
+	adamRest2
+	adamKeep
+	adamRate
+	adamInverse2
+	adamEpsilon
+)
+
+// vectors writes everything that is not matrix multiplication.
+func (a *assembly) vectors() {
+	a.each("add", "is out = a + b.", []string{"out", "a", "b"}, nil, nil, nil, func(v *vector) {
+		x, y := v.load("a"), v.load("b")
+		v.op("VADDPS %s, %s, %s", y, x, x)
+		v.store(x, "out")
+	}, nil)
+
+	var s, t, u, z string
+	a.each("scale", "is x = x·by.", []string{"x"}, floats("by"), nil, func(v *vector) { s = v.scalar("by") }, func(v *vector) {
+		x := v.load("x")
+		v.op("VMULPS %s, %s, %s", s, x, x)
+		v.store(x, "x")
+	}, nil)
+
+	result := floats("ret")
+	answer := func(v *vector) {
+		v.sum(z)
+		v.op("VMOVSS X%s, %s", z[1:], v.arg("ret"))
+	}
+	a.each("dot", "is Σ a·b: one chain for each lane, then a tree.", []string{"a", "b"}, nil, result, func(v *vector) { z = v.zero() }, func(v *vector) {
+		x, y := v.load("a"), v.load("b")
+		v.op("VFMADD231PS %s, %s, %s", y, x, z)
+	}, answer)
+	a.each("dot3", "is Σ a·b·c: one chain for each lane, then a tree.", []string{"a", "b", "c"}, nil, result, func(v *vector) { z = v.zero() }, func(v *vector) {
+		x, y, w := v.load("a"), v.load("b"), v.load("c")
+		v.op("VMULPS %s, %s, %s", y, x, x)
+		v.op("VFMADD231PS %s, %s, %s", w, x, z)
+	}, answer)
+
+	a.each("normScale", "is out = x·r·w.", []string{"out", "x", "w"}, floats("r"), nil, func(v *vector) { s = v.scalar("r") }, func(v *vector) {
+		x, w := v.load("x"), v.load("w")
+		v.op("VMULPS %s, %s, %s", s, x, x)
+		v.op("VMULPS %s, %s, %s", w, x, x)
+		v.store(x, "out")
+	}, nil)
+	for _, add := range []bool{false, true} {
+		name, about := "normGrad", "is dx = d·w·r − c·x."
+		if add {
+			name, about = "normGradAdd", "is dx += d·w·r − c·x."
+		}
+		a.each(name, about, []string{"dx", "d", "w", "x"}, floats("r", "c"), nil, func(v *vector) { s, t = v.scalar("r"), v.scalar("c") }, func(v *vector) {
+			d, w, x := v.load("d"), v.load("w"), v.load("x")
+			v.op("VMULPS %s, %s, %s", w, d, d)
+			v.op("VMULPS %s, %s, %s", s, d, d)
+			v.op("VFNMADD231PS %s, %s, %s", t, x, d)
+			if add {
+				old := v.load("dx")
+				v.op("VADDPS %s, %s, %s", old, d, d)
+			}
+			v.store(d, "dx")
+		}, nil)
+	}
+	a.each("mulAdd", "is sum += a·s·b.", []string{"sum", "a", "b"}, floats("s"), nil, func(v *vector) { s = v.scalar("s") }, func(v *vector) {
+		x, y, o := v.load("a"), v.load("b"), v.load("sum")
+		v.op("VMULPS %s, %s, %s", s, x, x)
+		v.op("VFMADD231PS %s, %s, %s", y, x, o)
+		v.store(o, "sum")
+	}, nil)
+
+	// sigmoid of g in a new register
+	sigmoid := func(v *vector, g string) string {
+		e := v.new()
+		v.op("VXORPS %s, %s, %s", v.consts.bits("signBit", 0x80000000), g, e)
+		v.exp(e)
+		one := v.new()
+		v.op("VMOVUPS %s, %s", v.consts.value("exp7", 1), one)
+		v.op("VADDPS %s, %s, %s", one, e, e)
+		v.op("VDIVPS %s, %s, %s", e, one, e)
+		v.drop(one)
+		return e
+	}
+	a.each("swiglu", "is out = gate·sigmoid(gate)·up.", []string{"out", "gate", "up"}, nil, nil, nil, func(v *vector) {
+		g := v.load("gate")
+		e := sigmoid(v, g)
+		v.op("VMULPS %s, %s, %s", e, g, g)
+		y := v.load("up")
+		v.op("VMULPS %s, %s, %s", y, g, g)
+		v.store(g, "out")
+	}, nil)
+	a.each("swigluGrad", "is dup = d·gate·s, dgate = d·up·(s + gate·s·(1−s)), s = sigmoid(gate).", []string{"dgate", "dup", "gate", "up", "d"}, nil, nil, nil, func(v *vector) {
+		g := v.load("gate")
+		e := sigmoid(v, g)
+		v.op("VMULPS %s, %s, %s", e, g, g) // g·s
+		d, y := v.load("d"), v.load("up")
+		v.op("VMULPS %s, %s, %s", d, y, y) // d·up
+		v.op("VMULPS %s, %s, %s", g, d, d)
+		v.store(d, "dup")
+		w := v.new()
+		v.op("VADDPS %s, %s, %s", g, e, w)
+		v.op("VFNMADD231PS %s, %s, %s", e, g, w)
+		v.op("VMULPS %s, %s, %s", w, y, y)
+		v.store(y, "dgate")
+	}, nil)
+
+	a.each("rope", "turns pairs (x, y) by angles with the given cosines and sines.", []string{"x", "y", "cos", "sin"}, nil, nil, nil, func(v *vector) {
+		x, y, c, w := v.load("x"), v.load("y"), v.load("cos"), v.load("sin")
+		o := v.new()
+		v.op("VMULPS %s, %s, %s", w, y, o)
+		v.op("VFMSUB231PS %s, %s, %s", c, x, o) // x·c − y·s
+		v.store(o, "x")
+		v.op("VMULPS %s, %s, %s", w, x, o)
+		v.op("VFMADD231PS %s, %s, %s", c, y, o)
+		v.store(o, "y")
+	}, nil)
+	a.each("ropePairs", "turns neighbours of x; cos repeats for each pair, the sign of sin alternates.", []string{"x", "cos", "sin"}, nil, nil, nil, func(v *vector) {
+		x, c, w := v.load("x"), v.load("cos"), v.load("sin")
+		o := v.new()
+		v.op("VPERMILPS $0xb1, %s, %s", x, o)
+		v.op("VMULPS %s, %s, %s", w, o, o)
+		v.op("VFMADD231PS %s, %s, %s", c, x, o)
+		v.store(o, "x")
+	}, nil)
+
+	a.each("most", "is the largest value, −∞ of none; NaN is passed over.", []string{"x"}, nil, result, func(v *vector) {
+		z, u = v.new(), v.new()
+		v.op("VMOVUPS %s, %s", v.consts.bits("minusInfinity", 0xff800000), z)
+		v.op("VMOVAPS %s, %s", z, u)
+	}, func(v *vector) {
+		x := v.load("x")
+		v.fillRest(x, u)
+		v.op("VMAXPS %s, %s, %s", z, x, z)
+	}, func(v *vector) {
+		v.most(z)
+		v.op("VMOVSS X%s, %s", z[1:], v.arg("ret"))
+	})
+	a.each("expSum", "is dst = exp(x − shift) and their sum: one chain for each lane, then a tree.", []string{"dst", "x"}, floats("shift"), result, func(v *vector) {
+		s, z = v.scalar("shift"), v.zero()
+	}, func(v *vector) {
+		x := v.load("x")
+		v.op("VSUBPS %s, %s, %s", s, x, x)
+		v.exp(x)
+		v.zeroRest(x)
+		v.op("VADDPS %s, %s, %s", x, z, z)
+		v.store(x, "dst")
+	}, answer)
+	a.each("expScale", "is dst = exp(x − shift)·by.", []string{"dst", "x"}, floats("shift", "by"), nil, func(v *vector) {
+		s, t = v.scalar("shift"), v.scalar("by")
+	}, func(v *vector) {
+		x := v.load("x")
+		v.op("VSUBPS %s, %s, %s", s, x, x)
+		v.exp(x)
+		v.op("VMULPS %s, %s, %s", t, x, x)
+		v.store(x, "dst")
+	}, nil)
+
+	a.each("adamw", "is one step of AdamW.", []string{"param", "grad", "mean", "square"}, []argument{{"c", "*adamwFactors"}}, nil, func(v *vector) {
+		v.op("MOVQ %s, R13", v.arg("c"))
+	}, func(v *vector) {
+		field := func(offset int) string {
+			r := v.new()
+			v.op("VBROADCASTSS %d(R13), %s", offset, r)
+			return r
+		}
+		g, k := v.load("grad"), field(adamGradScale)
+		v.op("VMULPS %s, %s, %s", k, g, g)
+		v.drop(k)
+		m, k := v.load("mean"), field(adamBeta1)
+		v.op("VMULPS %s, %s, %s", k, m, m)
+		v.drop(k)
+		k = field(adamRest1)
+		v.op("VFMADD231PS %s, %s, %s", g, k, m)
+		v.store(m, "mean")
+		v.drop(k)
+		w, k := v.load("square"), field(adamBeta2)
+		v.op("VMULPS %s, %s, %s", k, w, w)
+		v.drop(k)
+		k = field(adamRest2)
+		v.op("VMULPS %s, %s, %s", g, g, g)
+		v.op("VFMADD231PS %s, %s, %s", g, k, w)
+		v.store(w, "square")
+		v.drop(k)
+		k = field(adamInverse2)
+		v.op("VMULPS %s, %s, %s", k, w, w)
+		v.op("VSQRTPS %s, %s", w, w)
+		v.drop(k)
+		k = field(adamEpsilon)
+		v.op("VADDPS %s, %s, %s", k, w, w)
+		v.drop(k)
+		k = field(adamRate)
+		v.op("VMULPS %s, %s, %s", k, m, m)
+		v.op("VDIVPS %s, %s, %s", w, m, m)
+		v.drop(k)
+		p, k := v.load("param"), field(adamKeep)
+		v.op("VFMSUB213PS %s, %s, %s", m, k, p) // p·keep − step
+		v.store(p, "param")
+	}, nil)
+
+	a.each("sumSquares", "is Σ x² in float64: a chain for each lane, then a tree.", []string{"x"}, nil, []argument{{"ret", "float64"}}, func(v *vector) {
+		z, u = v.zero(), v.zero()
+	}, func(v *vector) {
+		x, y := v.load("x"), v.new()
+		v.high(x, y)
+		v.op("VCVTPS2PD %s, %s", low(x), x)
+		v.op("VCVTPS2PD %s, %s", low(y), y)
+		v.op("VFMADD231PD %s, %s, %s", x, x, z)
+		v.op("VFMADD231PD %s, %s, %s", y, y, u)
+	}, func(v *vector) {
+		v.op("VADDPD %s, %s, %s", u, z, z)
+		v.high(z, u)
+		if a.set == avx512 {
+			v.op("VADDPD %s, %s, %s", low(u), low(z), low(z))
+			v.op("VEXTRACTF128 $1, %s, X%s", low(z), u[1:])
+		}
+		v.op("VADDPD X%s, X%s, X%s", u[1:], z[1:], z[1:])
+		v.op("VPERMILPD $1, X%s, X%s", z[1:], u[1:])
+		v.op("VADDPD X%s, X%s, X%s", u[1:], z[1:], z[1:])
+		v.op("VMOVSD X%s, %s", z[1:], v.arg("ret"))
+	})
+	a.attention()
+}

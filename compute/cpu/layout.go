@@ -1,0 +1,74 @@
+package cpu
+
+import (
+	"fmt"
+
+	"lian/compute"
+	"lian/compute/host"
+)
+
+// sequences is the ragged layout of an attention, read and checked once.
+type sequences struct {
+	starts, lengths, blocks []int32
+	blocksOfSequence, size  int
+}
+
+func layout(o *compute.Attention) (sequences, error) {
+	q := sequences{host.I32(o.QueryStart), host.I32(o.KeyLength), host.I32(o.Blocks), 0, o.BlockSize}
+	if o.Blocks != nil {
+		q.blocksOfSequence = o.Blocks.Shape[1]
+	}
+	slots, rows := o.K.Shape[0], o.Q.Shape[0]
+	for s, length := range q.lengths {
+		from, to := int(q.starts[s]), int(q.starts[s+1])
+		switch {
+		case from < 0 || to < from || to > rows:
+			return q, fmt.Errorf("sequence %d has the query rows %d to %d of %d", s, from, to, rows)
+		case length < 0:
+			return q, fmt.Errorf("sequence %d has %d keys", s, length)
+		case q.blocks == nil && from+int(length) > slots:
+			return q, fmt.Errorf("sequence %d has keys to row %d of %d", s, from+int(length), slots)
+		case q.blocks != nil && (int(length)+q.size-1)/q.size > q.blocksOfSequence:
+			return q, fmt.Errorf("sequence %d has %d keys but only %d blocks of %d", s, length, q.blocksOfSequence, q.size)
+		}
+		if q.blocks == nil {
+			continue
+		}
+		for i := range (int(length) + q.size - 1) / q.size {
+			block := int(q.blocks[s*q.blocksOfSequence+i])
+			if last := min(int(length), (i+1)*q.size) - 1; block < 0 || block*q.size+last%q.size >= slots {
+				return q, fmt.Errorf("key %d of sequence %d is in block %d; there are %d slots", last, s, block, slots)
+			}
+		}
+	}
+	return q, nil
+}
+
+// slot is where key position p of sequence s lies.
+func (q *sequences) slot(s, p int) int {
+	if q.blocks == nil {
+		return int(q.starts[s]) + p
+	}
+	return int(q.blocks[s*q.blocksOfSequence+p/q.size])*q.size + p%q.size
+}
+
+// sees is the range of key positions that a query row of sequence s sees.
+func (q *sequences) sees(o *compute.Attention, s, row int) (first, last int) {
+	keys := int(q.lengths[s])
+	position := keys - int(q.starts[s+1]) + row
+	first, last = 0, keys
+	if o.Causal {
+		last = min(max(position+1, 0), keys)
+	}
+	if o.Window > 0 {
+		first = min(max(position+1-o.Window, 0), last)
+	}
+	return first, last
+}
+
+// seesOf is the range of keys within a tile, from key position `tile` on, that query i of a task sees.
+func (q *sequences) seesOf(o *compute.Attention, t attentionTask, i, tile, count int) (first, last int) {
+	first, last = q.sees(o, t.sequence, t.first+i)
+	first = min(max(first-tile, 0), count)
+	return first, max(first, min(last-tile, count))
+}

@@ -9,8 +9,10 @@ package index
 
 import (
 	"math"
+	"slices"
 	"sort"
 	"strings"
+	"sync"
 )
 
 // Document is what can be found.
@@ -46,39 +48,49 @@ type Index struct {
 	documents []Document
 	lengths   []float32 // weighted terms of each document
 	mean      float64
-	postings  map[string][]posting
+	terms     map[string]int32 // places in postings
+	postings  [][]posting
 	titles    map[string][]int32
+	scratch   sync.Pool
 }
 
 // New indexes documents. Their order decides between equal scores.
 func New(documents []Document) *Index {
-	x := &Index{documents: documents, lengths: make([]float32, len(documents)), postings: map[string][]posting{}, titles: map[string][]int32{}}
+	x := &Index{documents: documents, lengths: make([]float32, len(documents)), terms: map[string]int32{}, titles: map[string][]int32{}}
 	total := 0.0
-	counts := map[string]int{}
+	var found []int32
 	for i, d := range documents {
-		clear(counts)
-		length := 0
-		eachTerm(d.Title, true, func(term string) {
-			counts[term] += titleWeight
-			length += titleWeight
-		})
-		eachTerm(d.Text, false, func(term string) {
-			counts[term]++
-			length++
-		})
-		for term, n := range counts {
-			if list, ok := x.postings[term]; ok {
-				x.postings[term] = append(list, posting{int32(i), uint16(min(n, math.MaxUint16))})
-			} else { // the term would keep the whole text alive
-				x.postings[strings.Clone(term)] = []posting{{int32(i), uint16(min(n, math.MaxUint16))}}
+		found = found[:0]
+		note := func(term string, times int) {
+			id, ok := x.terms[term]
+			if !ok {
+				id = int32(len(x.postings))
+				x.terms[strings.Clone(term)] = id // a part would keep the whole text alive
+				x.postings = append(x.postings, nil)
+			}
+			for range times {
+				found = append(found, id)
 			}
 		}
+		eachTerm(d.Title, true, func(term string) { note(term, titleWeight) })
+		eachTerm(d.Text, false, func(term string) { note(term, 1) })
+		slices.Sort(found)
+		for start := 0; start < len(found); {
+			end := start
+			for end < len(found) && found[end] == found[start] {
+				end++
+			}
+			x.postings[found[start]] = append(x.postings[found[start]], posting{int32(i), uint16(min(end-start, math.MaxUint16))})
+			start = end
+		}
+		length := len(found)
 		if title := normal(d.Title); title != "" {
 			x.titles[title] = append(x.titles[title], int32(i))
 		}
 		x.lengths[i] = float32(length)
 		total += float64(length)
 	}
+	x.scratch.New = func() any { return &scores{of: make([]float64, len(documents))} }
 	if len(documents) > 0 {
 		x.mean = total / float64(len(documents))
 	}
@@ -101,32 +113,69 @@ func (x *Index) Search(query string, k int) []Hit {
 			terms = append(terms, term)
 		}
 	})
-	scores := map[int32]float64{}
+	scratch := x.scratch.Get().(*scores)
+	defer x.scratch.Put(scratch)
 	n := float64(len(x.documents))
 	for _, term := range terms {
-		list := x.postings[term]
+		id, ok := x.terms[term]
+		if !ok {
+			continue
+		}
+		list := x.postings[id]
 		inverse := math.Log(1 + (n-float64(len(list))+0.5)/(float64(len(list))+0.5))
 		for _, p := range list {
 			count := float64(p.count)
-			scores[p.document] += inverse * count * (k1 + 1) / (count + k1*(1-b+b*float64(x.lengths[p.document])/x.mean))
+			scratch.add(p.document, inverse*count*(k1+1)/(count+k1*(1-b+b*float64(x.lengths[p.document])/x.mean)))
 		}
 	}
 	for _, i := range x.titles[normal(query)] {
-		scores[i] += titleBonus
+		scratch.add(i, titleBonus)
 	}
-	order := make([]int32, 0, len(scores))
-	for i := range scores {
-		order = append(order, i)
+	best := scratch.best(min(k, len(x.documents)))
+	hits := make([]Hit, len(best))
+	for r, i := range best {
+		hits[r] = Hit{x.documents[i], scratch.of[i]}
 	}
-	sort.Slice(order, func(i, j int) bool {
-		a, b := order[i], order[j]
-		return scores[a] > scores[b] || scores[a] == scores[b] && a < b
-	})
-	hits := make([]Hit, 0, min(k, len(order)))
-	for _, i := range order[:min(k, len(order))] {
-		hits = append(hits, Hit{x.documents[i], scores[i]})
-	}
+	scratch.clear()
 	return hits
+}
+
+// scores of one query: dense, with a list of what was touched.
+type scores struct {
+	of      []float64
+	touched []int32
+}
+
+func (s *scores) add(i int32, score float64) {
+	if s.of[i] == 0 {
+		s.touched = append(s.touched, i)
+	}
+	s.of[i] += score
+}
+
+func (s *scores) clear() {
+	for _, i := range s.touched {
+		s.of[i] = 0
+	}
+	s.touched = s.touched[:0]
+}
+
+// best gives the k documents with the highest scores, the earlier of equals
+// first, by insertion into a short sorted list.
+func (s *scores) best(k int) []int32 {
+	list := make([]int32, 0, k+1)
+	before := func(a, b int32) bool { return s.of[a] > s.of[b] || s.of[a] == s.of[b] && a < b }
+	for _, i := range s.touched {
+		if len(list) == k && !before(i, list[k-1]) {
+			continue
+		}
+		at := sort.Search(len(list), func(j int) bool { return before(i, list[j]) })
+		list = append(list, 0)
+		copy(list[at+1:], list[at:])
+		list[at] = i
+		list = list[:min(len(list), k)]
+	}
+	return list
 }
 
 func normal(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }

@@ -77,11 +77,15 @@ func plain(r *Result, text string) {
 	pieces := Pieces(newlines(text), pieceBytes)
 	for i, piece := range pieces {
 		heading, section := firstLine(piece)
-		if heading == "" {
+		if heading == "" && len(pieces) == 1 {
 			heading, section = stem(r.File.Name), piece
 		}
+		title := heading
+		if title == "" {
+			title = fmt.Sprintf("%s, part %d", stem(r.File.Name), i+1)
+		}
 		r.add(document.Document{
-			Kind: document.KindText, Title: heading, Text: piece, Group: group(r.File.Name, i, len(pieces)),
+			Kind: document.KindText, Title: title, Text: piece, Group: group(r.File.Name, i, len(pieces)),
 			Fields: map[string]string{"file": path.Base(r.File.Name), "heading": heading, "section": section},
 		}, "txt")
 	}

@@ -42,6 +42,19 @@ func Backend() (compute.Backend, error) {
 // OpenModel opens MODEL or MODEL+ADAPTER: a folder in the hub's layout, a GGUF file, or a step or run folder that holds one as
 // "model". An adapter is merged into the weights, which are then float32.
 func OpenModel(path string, b compute.Backend, o checkpoint.Options) (*Opened, error) {
+	m, err := OpenWeights(path, b, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.words(m.Path); err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// OpenWeights is OpenModel without tokenizer and template, for those who have ids already.
+func OpenWeights(path string, b compute.Backend, o checkpoint.Options) (*Opened, error) {
 	base, adapterDir, hasAdapter := cutAdapter(path)
 	if isAdapter(base) && !hasAdapter { // an adapter alone names its base
 		adapterDir, hasAdapter = base, true
@@ -62,10 +75,6 @@ func OpenModel(path string, b compute.Backend, o checkpoint.Options) (*Opened, e
 	m := &Opened{Checkpoint: c, Backend: b, Name: strings.TrimSuffix(filepath.Base(base), ".gguf")}
 	if m.Name == "model" {
 		m.Name = filepath.Base(filepath.Dir(base))
-	}
-	if err := m.words(base); err != nil {
-		c.Close()
-		return nil, err
 	}
 	if hasAdapter {
 		if m.Adapter, err = adapter.Load(adapterDir, b, c.Model, c.Bindings); err == nil {

@@ -1,0 +1,249 @@
+package step
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+
+	"lian/chat"
+	"lian/engine"
+	"lian/engine/sample"
+	"lian/event"
+	"lian/format/shard"
+	"lian/model"
+	"lian/model/family"
+	"lian/model/nn"
+	"lian/store"
+	"lian/tokenizer"
+	"lian/train"
+	"lian/train/pack"
+)
+
+// Size is the shape of a new model: Llama's architecture.
+type Size struct {
+	Hidden      int     `yaml:"hidden" help:"hidden size" default:"256" range:"32..65536"`
+	Layers      int     `yaml:"layers" help:"decoder layers" default:"6" range:"1..1000"`
+	Heads       int     `yaml:"heads" help:"query heads" default:"4" range:"1..1024"`
+	KVHeads     int     `yaml:"kv_heads" help:"key and value heads" default:"2" range:"1..1024"`
+	FeedForward int     `yaml:"feed_forward" help:"feed-forward size" default:"704" range:"32..262144"`
+	Context     int     `yaml:"context" help:"longest sequence in tokens" default:"256" range:"8..1048576"`
+	Theta       float64 `yaml:"theta" help:"base of the rotary frequencies" default:"10000" range:"1..1000000000"`
+	Deviation   float64 `yaml:"deviation" help:"standard deviation of the initial weights" default:"0.02" range:"0..10"`
+}
+
+// Spec is the size as a model of so many tokens.
+func (s Size) Spec(vocab int) nn.Spec {
+	head := s.Hidden / max(s.Heads, 1)
+	return nn.Spec{Family: "llama", Vocab: vocab, Hidden: s.Hidden, Layers: s.Layers, Context: s.Context, NormEpsilon: 1e-5, TiedEmbedding: true,
+		Attention:   nn.Attention{Heads: s.Heads, KVHeads: s.KVHeads, HeadSize: head, RoPE: nn.RoPE{Theta: s.Theta, Rotary: head}},
+		FeedForward: nn.FeedForward{Hidden: s.FeedForward}}
+}
+
+// PretrainOptions are what lian pretrain takes.
+type PretrainOptions struct {
+	Shards        string        `yaml:"shards" help:"folder with train.shard and heldout.shard"`
+	Tokenizer     string        `yaml:"tokenizer" help:"tokenizer.json or a folder that has one"`
+	Size          Size          `yaml:"model"`
+	Train         train.Options `yaml:"train"`
+	StepTokens    int           `yaml:"step_tokens" help:"tokens in one optimizer step" default:"8192" range:"1..100000000"`
+	HeldOutTokens int           `yaml:"held_out_tokens" help:"held-out tokens looked at during training; the end looks at three times as many" default:"16384" range:"0..100000000"`
+	Looks         int           `yaml:"looks" help:"how often held-out text is looked at and the prompts are answered" default:"10" range:"1..1000"`
+	Prompts       []string      `yaml:"prompts" help:"texts to go on with at each look, to see the model learn"`
+	PromptTokens  int           `yaml:"prompt_tokens" help:"tokens of each answer" default:"32" range:"1..1000"`
+}
+
+// Events of training.
+const (
+	KindTrainStep = "train.step"    // payload StepEvent
+	KindHeldOut   = "train.heldout" // payload HeldOutEvent
+	KindPrompts   = "train.prompts" // payload PromptsEvent
+)
+
+// StepEvent is a training step as it is reported.
+type StepEvent struct {
+	train.Progress
+	BitsPerByte float64 `json:"bits_per_byte,omitempty"` // of this step's text, pretraining only
+}
+
+// HeldOutEvent is a look at held-out text.
+type HeldOutEvent struct {
+	Step        int     `json:"step"`
+	Tokens      int64   `json:"tokens"` // learnt from so far
+	BitsPerByte float64 `json:"bits_per_byte"`
+	Documents   int     `json:"documents"`
+	Final       bool    `json:"final"`
+}
+
+// PromptsEvent is how the model goes on with the fixed prompts.
+type PromptsEvent struct {
+	Step     int      `json:"step"`
+	Progress float64  `json:"progress"` // 0 to 1
+	Prompts  []string `json:"prompts"`
+	Answers  []string `json:"answers"`
+}
+
+// PretrainReport is what came of it.
+type PretrainReport struct {
+	Model       string  `json:"model"` // folder
+	Parameters  int     `json:"parameters"`
+	Steps       int     `json:"steps"`
+	Tokens      int64   `json:"tokens"`
+	Epochs      float64 `json:"epochs"`
+	BitsPerByte float64 `json:"bits_per_byte"` // held out, at the end
+}
+
+// Pretrain trains a new model on shards into dir/model, with checkpoints in dir/state.
+func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.Sink) (PretrainReport, error) {
+	var r PretrainReport
+	tok, err := tokenizer.Load(o.Tokenizer)
+	if err != nil {
+		return r, err
+	}
+	text, err := openShard(filepath.Join(o.Shards, "train.shard"), tok)
+	if err != nil {
+		return r, err
+	}
+	defer text.Close()
+	heldOut, err := openShard(filepath.Join(o.Shards, "heldout.shard"), tok)
+	if err != nil {
+		return r, err
+	}
+	defer heldOut.Close()
+	separator, ok := tok.Special(Separator)
+	if !ok {
+		return r, fmt.Errorf("%s: the tokenizer has no %s token, which stands between documents", o.Tokenizer, Separator)
+	}
+	b, err := Backend()
+	if err != nil {
+		return r, err
+	}
+	// rows of the embedding in whole blocks of 32, so that every format can hold it
+	spec := o.Size.Spec((tok.VocabSize() + 31) / 32 * 32)
+	m, err := nn.Initialise(b, spec, o.Train.Seed, o.Size.Deviation)
+	if err != nil {
+		return r, err
+	}
+	source, err := pack.NewStream(text, separator, o.Size.Context, o.StepTokens, o.Train.Seed)
+	if err != nil {
+		return r, err
+	}
+	o.Train.EvalEvery = max(1, (o.Train.Steps+o.Looks-1)/o.Looks)
+	perByte := float64(text.Tokens()) / float64(max(text.TextBytes(), 1)) / math.Ln2
+	l := look{options: o, tok: tok, separator: separator, events: events}
+	t := &train.Trainer{Options: o.Train, Backend: b, Model: m, Weights: m.Parameters(), Source: source, Folder: filepath.Join(dir, "state")}
+	var tokens int64
+	t.OnStep = func(p train.Progress) {
+		tokens = p.Tokens
+		emitStep(events, "pretrain", p, p.Loss*perByte)
+	}
+	t.OnEvaluate = func(ctx context.Context, step int) error {
+		final := step == o.Train.Steps
+		amount := o.HeldOutTokens
+		if final {
+			amount *= 3
+		}
+		p, err := engine.Measure(ctx, b, m, texts(heldOut, amount), separator, model.Exact)
+		if err != nil {
+			return err
+		}
+		r.BitsPerByte = p.BitsPerByte()
+		events.Emit(KindHeldOut, HeldOutEvent{step, tokens, r.BitsPerByte, p.Documents, final})
+		return l.prompts(ctx, t, step)
+	}
+	if err := t.Run(ctx); err != nil {
+		return r, err
+	}
+	f, err := family.ByName("llama")
+	if err != nil {
+		return r, err
+	}
+	template, err := chat.BuiltIn("lian")
+	if err != nil {
+		return r, err
+	}
+	r.Model, r.Parameters, r.Steps, r.Tokens = filepath.Join(dir, "model"), m.Parameters().Count(), o.Train.Steps, int64(o.Train.Steps)*int64(o.StepTokens)
+	r.Epochs = float64(r.Tokens) / float64(source.EpochTokens())
+	if err := saveModel(r.Model, b.NewStream(), f, m, tok, template, separator, false); err != nil {
+		return r, err
+	}
+	return r, store.WriteJSON(filepath.Join(dir, "pretrain.json"), r)
+}
+
+// emitStep tells a step twice: as what it was, and as progress with its figures.
+func emitStep(events event.Sink, stage string, p train.Progress, bits float64) {
+	events.Emit(KindTrainStep, StepEvent{p, bits})
+	figures := []event.Figure{{Name: "loss", Value: p.Loss}}
+	if bits > 0 {
+		figures = append(figures, event.Figure{Name: "bits/byte", Value: bits})
+	}
+	figures = append(figures, event.Figure{Name: "tokens/s", Value: math.Round(p.Rate)})
+	events.Emit(event.KindProgress, event.Progress{Stage: stage, Done: int64(p.Step), Total: int64(p.Steps), Unit: "steps", Figures: figures})
+}
+
+// openShard opens token shards and checks that the tokenizer made them.
+func openShard(path string, tok *tokenizer.Tokenizer) (*shard.Reader, error) {
+	r, err := shard.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if err = r.Verify(); err == nil && r.Meta().TokenizerHash != tok.Hash() {
+		err = fmt.Errorf("%s: made with another tokenizer (%s) than the one given (%s); make the shards again", path, r.Meta().TokenizerHash, tok.Hash())
+	}
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// texts are the first documents of a shard that together have about so many tokens, at least one.
+func texts(r *shard.Reader, tokens int) []engine.Text {
+	var out []engine.Text
+	for i, n := 0, 0; i < r.Documents() && (i == 0 || n < tokens); i++ {
+		ids := r.Document(i)
+		out = append(out, engine.Text{IDs: ids, Bytes: int(r.DocumentTextBytes(i))})
+		n += len(ids)
+	}
+	return out
+}
+
+// look answers the fixed prompts.
+type look struct {
+	options   PretrainOptions
+	tok       *tokenizer.Tokenizer
+	separator int32
+	events    event.Sink
+}
+
+func (l look) prompts(ctx context.Context, t *train.Trainer, step int) error {
+	o := l.options
+	if len(o.Prompts) == 0 {
+		return nil
+	}
+	e, err := engine.New(t.Backend, t.Model, l.tok, engine.Options{Precision: model.Exact, CacheTokens: o.Size.Context * len(o.Prompts)})
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	streams := make([]*engine.Stream, len(o.Prompts))
+	for i, p := range o.Prompts {
+		ids := append([]int32{l.separator}, l.tok.Encode(p)...)
+		ids = ids[:min(len(ids), max(1, o.Size.Context-o.PromptTokens))]
+		streams[i], err = e.Generate(ctx, engine.Request{Prompt: ids, MaxTokens: min(o.PromptTokens, o.Size.Context-len(ids)), StopIDs: []int32{l.separator},
+			Sample: sample.Params{Temperature: 0.7, TopK: 40, Seed: o.Train.Seed}})
+		if err != nil {
+			return err
+		}
+	}
+	answers := make([]string, len(streams))
+	for i, s := range streams {
+		r := s.Result()
+		if r.Err != nil {
+			return r.Err
+		}
+		answers[i] = r.Text
+	}
+	l.events.Emit(KindPrompts, PromptsEvent{step, float64(step) / float64(o.Train.Steps), o.Prompts, answers})
+	return nil
+}

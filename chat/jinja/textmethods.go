@@ -223,7 +223,7 @@ func (in *interpreter) split(v, sep Value, most int, fromRight bool) Value {
 
 func (in *interpreter) fields(v Value, most int, fromRight bool) []Value {
 	parts := []Value{}
-	rest := strip(v, isSpace, true, true)
+	rest := strip(v, isSpace, !fromRight, fromRight)
 	for ; most != 0 && rest.text != ""; most-- {
 		in.spend(valueSize)
 		i := strings.IndexFunc(rest.text, isSpace)

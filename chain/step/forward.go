@@ -18,17 +18,6 @@ type ForwardOptions struct {
 	Precision model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised; exact never does" default:"exact" range:"exact|fast"`
 }
 
-// Validate implements config.Validator.
-func (o ForwardOptions) Validate() error {
-	switch {
-	case len(o.IDs) == 0:
-		return fmt.Errorf("--ids: needs at least one token id, such as --ids 1,2,3; lian tokenizer encode MODEL TEXT gives them")
-	case o.Out == "":
-		return fmt.Errorf("--out: needs the name of a .safetensors file to write")
-	}
-	return nil
-}
-
 // Forwarded says what lian forward wrote.
 type Forwarded struct {
 	Path      string   `json:"path"`

@@ -1,0 +1,168 @@
+package grammar
+
+import (
+	"encoding/binary"
+	"slices"
+)
+
+// machine determinises a network as it is walked. A moment is the set of all (state, stack) pairs that the text so far
+// can have led to; equal sets are one moment, so its exits and its token masks are worked out once and shared by all
+// matchers of the grammar. Guarded by Grammar.mu.
+type machine struct {
+	g       *Grammar
+	frames  map[frameKey]*frame
+	moments map[string]*moment
+	next    uint64 // number of the next frame
+	memory  int    // bytes held by masks
+	first   *moment
+}
+
+// Above these the tables are dropped and filled anew; moments in use by matchers live on.
+const (
+	maxMoments    = 1 << 14
+	maxMaskMemory = 64 << 20
+)
+
+// frame is a stack of return states, its top first. Equal stacks are one frame.
+type frame struct {
+	state  int32
+	below  *frame
+	number uint64
+}
+
+type frameKey struct {
+	state int32
+	below *frame
+}
+
+// thread is one way in which the network can have read the text: the state it is in and where it returns to.
+type thread struct {
+	state int32
+	stack *frame
+}
+
+type moment struct {
+	threads  []thread  // those with a byte to read, in canonical order
+	complete bool      // the text so far is of the language
+	exits    []*moment // by byte class; nil is not worked out yet
+	masks    []maskOf
+}
+
+type maskOf struct {
+	vocabulary *Vocabulary
+	bits       []uint64
+	count      int
+}
+
+// dead is the moment after a text that nothing in the language begins with.
+var dead = &moment{}
+
+func newMachine(g *Grammar) *machine {
+	m := &machine{g: g}
+	m.reset()
+	return m
+}
+
+func (m *machine) reset() {
+	m.frames, m.moments, m.memory = map[frameKey]*frame{}, map[string]*moment{}, 0
+	m.first = m.settle([]thread{{state: m.g.start}})
+}
+
+func (m *machine) push(state int32, below *frame) *frame {
+	key := frameKey{state, below}
+	f, ok := m.frames[key]
+	if !ok {
+		m.next++
+		f = &frame{state, below, m.next}
+		m.frames[key] = f
+	}
+	return f
+}
+
+// step returns the moment after one more byte, dead if there is none.
+func (m *machine) step(from *moment, c byte) *moment {
+	class := m.g.class[c]
+	if to := from.exits[class]; to != nil {
+		return to
+	}
+	var next []thread
+	for _, t := range from.threads {
+		for _, e := range m.g.states[t.state].edges {
+			if e.low <= c && c <= e.high {
+				next = append(next, thread{e.to, t.stack})
+			}
+		}
+	}
+	to := dead
+	if len(next) > 0 {
+		to = m.settle(next)
+	}
+	from.exits[class] = to
+	return to
+}
+
+// settle follows all moves that read nothing and returns the moment of what is reached.
+func (m *machine) settle(work []thread) *moment {
+	seen := map[thread]bool{}
+	var reading []thread
+	complete := false
+	for len(work) > 0 {
+		t := work[len(work)-1]
+		work = work[:len(work)-1]
+		if seen[t] {
+			continue
+		}
+		seen[t] = true
+		s := &m.g.states[t.state]
+		if len(s.edges) > 0 {
+			reading = append(reading, t)
+		}
+		for _, to := range s.empty {
+			work = append(work, thread{to, t.stack})
+		}
+		for _, c := range s.calls {
+			work = append(work, thread{c.rule, m.push(c.to, t.stack)})
+		}
+		if s.returns {
+			if t.stack == nil {
+				complete = true
+			} else {
+				work = append(work, thread{t.stack.state, t.stack.below})
+			}
+		}
+	}
+	slices.SortFunc(reading, func(a, b thread) int {
+		if d := int(a.state) - int(b.state); d != 0 {
+			return d
+		}
+		if a.stack.id() < b.stack.id() {
+			return -1
+		}
+		return 1
+	})
+	key := make([]byte, 0, 1+12*len(reading))
+	key = append(key, 0)
+	if complete {
+		key[0] = 1
+	}
+	for _, t := range reading {
+		key = binary.LittleEndian.AppendUint32(key, uint32(t.state))
+		key = binary.LittleEndian.AppendUint64(key, t.stack.id())
+	}
+	if known, ok := m.moments[string(key)]; ok {
+		return known
+	}
+	if len(m.moments) >= maxMoments || m.memory > maxMaskMemory {
+		m.frames, m.moments, m.memory = map[frameKey]*frame{}, map[string]*moment{}, 0
+	}
+	made := &moment{threads: reading, complete: complete, exits: make([]*moment, len(m.g.sample))}
+	m.moments[string(key)] = made
+	return made
+}
+
+func (f *frame) id() uint64 {
+	if f == nil {
+		return 0
+	}
+	return f.number
+}

@@ -29,7 +29,7 @@ func Check() []string {
 	}
 	for _, english := range slices.Sorted(maps.Keys(t.help)) {
 		if strings.TrimSpace(t.help[english]) == "" {
-			wrong = append(wrong, fmt.Sprintf("%s: %q has no text in zh", helpFile, english))
+			wrong = append(wrong, fmt.Sprintf("%s*.yaml: %q has no text in zh", helpFiles, english))
 		}
 	}
 	return wrong

@@ -8,7 +8,7 @@
 //	  zh: "成绩单：%s"
 //
 // The text is a format of package fmt; where the languages order their arguments
-// differently, write %[1]s and %[2]s. help.yaml maps English help texts of settings
+// differently, write %[1]s and %[2]s. help*.yaml map English help texts of settings
 // to Chinese ones, because the English ones stand in the tags of their fields.
 //
 // It guarantees that both languages have every entry with equal format verbs, that
@@ -40,8 +40,8 @@ const (
 // Languages lists what --lang accepts.
 var Languages = []string{English, Chinese}
 
-// helpFile maps English texts to Chinese ones.
-const helpFile = "help.yaml"
+// helpFiles is how the names of files begin that map English texts to Chinese ones.
+const helpFiles = "help"
 
 // entry is one text in each language.
 type entry struct {
@@ -85,8 +85,18 @@ var load = sync.OnceValue(func() tables {
 
 // add reads one file into the tables.
 func (t *tables) add(file string, text []byte) error {
-	if file == helpFile {
-		return yaml.Unmarshal(text, &t.help)
+	if strings.HasPrefix(file, helpFiles) {
+		var part map[string]string
+		if err := yaml.Unmarshal(text, &part); err != nil {
+			return err
+		}
+		for english, chinese := range part {
+			if other, again := t.help[english]; again && other != chinese {
+				return fmt.Errorf("%q is translated in two ways", english)
+			}
+			t.help[english] = chinese
+		}
+		return nil
 	}
 	var part map[string]entry
 	decoder := yaml.NewDecoder(strings.NewReader(string(text)))
@@ -143,6 +153,9 @@ func HasHelp(english string) bool {
 	_, ok := load().help[english]
 	return ok
 }
+
+// HelpTexts lists the English help texts that are translated.
+func HelpTexts() []string { return slices.Sorted(maps.Keys(load().help)) }
 
 // Keys lists all keys in order.
 func Keys() []string { return slices.Sorted(maps.Keys(load().entries)) }

@@ -1,0 +1,77 @@
+package house
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// generators write source files into the folder they are run in. docs/verbs.md is
+// kept up to date by package cli, which has the command tree.
+var generators = []struct {
+	program string // run with "go run"
+	dir     string // where its output is kept
+	outputs []string
+}{
+	{"./compute/cpu/gen", "compute/cpu", []string{"kernels_avx2_amd64.s", "kernels_avx2_amd64.go", "kernels_avx512_amd64.s", "kernels_avx512_amd64.go"}},
+}
+
+func TestGeneratedFilesAreUpToDate(t *testing.T) {
+	for _, g := range generators {
+		t.Run(g.dir, func(t *testing.T) {
+			t.Parallel()
+			temp := t.TempDir()
+			program := filepath.Join(temp, "generator")
+			goTool(t, nil, "build", "-o", program, g.program)
+			out := filepath.Join(temp, "out")
+			if err := os.Mkdir(out, 0o777); err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.CommandContext(t.Context(), program)
+			cmd.Dir = out
+			if text, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%s: %v\n%s", g.program, err, text)
+			}
+			written, err := os.ReadDir(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(written) != len(g.outputs) {
+				t.Errorf("%s wrote %d files, the table has %d", g.program, len(written), len(g.outputs))
+			}
+			for _, name := range g.outputs {
+				fresh, err := os.ReadFile(filepath.Join(out, name))
+				if err != nil {
+					t.Errorf("%s did not write %s", g.program, name)
+					continue
+				}
+				kept := readFile(t, g.dir+"/"+name)
+				if !bytes.Contains(kept, []byte("Code generated ")) {
+					t.Errorf("%s/%s does not say that it is generated", g.dir, name)
+				}
+				if !bytes.Equal(fresh, kept) {
+					t.Errorf("%s/%s is not what %s writes; run go generate ./%s", g.dir, name, g.program, g.dir)
+				}
+			}
+		})
+	}
+}
+
+// TestEveryGeneratorIsInTheTable finds go:generate lines that the test above would
+// not know of.
+func TestEveryGeneratorIsInTheTable(t *testing.T) {
+	known := map[string]bool{"cli": true} // docs/verbs.md
+	for _, g := range generators {
+		known[g.dir] = true
+	}
+	for _, f := range allGoFiles(t) {
+		for _, line := range strings.Split(string(f.text), "\n") {
+			if strings.HasPrefix(line, "//go:"+"generate ") && !known[f.dir] {
+				t.Errorf("%s: %s is not checked; add it to house/generated_test.go", f.path, line)
+			}
+		}
+	}
+}

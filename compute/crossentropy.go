@@ -20,7 +20,7 @@ type LinearCrossEntropy struct {
 	DHidden, DWeight                    *Tensor
 	AccumulateWeight                    bool
 	Scale                               float32
-	Fast                                bool // as in MatMul
+	Fast, BF16                          bool // as in MatMul
 }
 
 // CrossEntropyRows is the number of rows whose logits exist at one time: about 4 MiB of them.

@@ -49,6 +49,22 @@ func matmulCases() []Case {
 			}
 		}
 	}
+	for _, s := range [][3]int{{1, 33, 19}, {7, 5, 16}, {9, 40, 33}, {12, 32, 64}, {13, 33, 65}, {20, 70, 130}, {64, 48, 300}, {40, 64, 2500}} {
+		m, n, k := s[0], s[1], s[2]
+		for trans := range 4 {
+			cases = append(cases, Case{Name: fmt.Sprintf("matmul/bf16/%dx%dx%d/trans%d", m, n, k, trans), Make: func(b *Build) compute.Op {
+				o := &compute.MatMul{TransA: trans&1 != 0, TransB: trans&2 != 0, Out: b.Normal(1, m, n), Accumulate: trans == 1, A: b.Normal(1, m, k), B: b.Normal(1, k, n), BF16: true}
+				if o.TransA {
+					o.A = b.Normal(1, k, m)
+				}
+				if o.TransB {
+					o.B = b.Normal(1, n, k)
+					o.B.Constant = m < 10
+				}
+				return o
+			}, Tolerance: 5e-6})
+		}
+	}
 	for _, kind := range []dtype.Type{dtype.F16, dtype.BF16, dtype.Q8_0, dtype.Q4_0, dtype.Q4_1, dtype.Q5_0, dtype.Q5_1} {
 		for _, fast := range []bool{false, true} {
 			for _, m := range []int{1, 3, 8, 16, 40} {
@@ -200,6 +216,10 @@ func lossCases() []Case {
 			}
 		}
 	}
+	cases = append(cases, Case{Name: "cross_entropy/bf16", Make: func(b *Build) compute.Op {
+		return &compute.LinearCrossEntropy{Hidden: b.Normal(1, 300, 48), Weight: b.Normal(0.3, 1500, 48), Loss: b.Zero(dtype.F32, 300), Targets: b.Ints(b.Below(300, 0, 1500)), Scale: 1,
+			DHidden: b.Zero(dtype.F32, 300, 48), DWeight: b.Zero(dtype.F32, 1500, 48), BF16: true}
+	}, Tolerance: 4e-3}) // dLogits are rounded too: 2⁻⁹
 	for _, kind := range []dtype.Type{dtype.F16, dtype.Q8_0, dtype.Q4_0} {
 		cases = append(cases, Case{Name: fmt.Sprintf("cross_entropy/%v", kind), Make: func(b *Build) compute.Op {
 			return &compute.LinearCrossEntropy{Hidden: b.Normal(1, 20, 64), Weight: b.Packed(kind, 0.2, 77, 64), Loss: b.Zero(dtype.F32, 20), Targets: b.Ints(b.Below(20, 0, 77)), Scale: 1, Fast: true}

@@ -9,6 +9,7 @@ import (
 // product is out = alpha·A·B (+ out) (+ residual) (+ bias).
 type product struct {
 	m, n, k    int
+	pairs      bool // multiply as bfloat16 pairs
 	a          operand
 	b          source
 	packed     []float32 // B as panels of all k, if someone has them
@@ -32,11 +33,14 @@ func (b *backend) multiply(p *product) error {
 	if p.m <= 0 || p.n <= 0 {
 		return nil
 	}
+	if p.pairs && b.gemmPairs == nil {
+		return b.multiplyRounded(p)
+	}
 	if p.m <= b.rows || p.m <= 16 {
 		return b.multiplyFlat(p)
 	}
 	count := (p.n + b.columns - 1) / b.columns
-	size := b.columns * p.k
+	size := b.columns * depth(p.k, p.pairs)
 	most := count
 	if p.packed == nil {
 		most = min(count, max(1, panelBytes/4/max(size, 1)))
@@ -49,7 +53,7 @@ func (b *backend) multiply(p *product) error {
 			packed = b.shared.need(slotB, np*size)
 			b.spans(np, 1, func(s *scratch, from, to int) {
 				for i := from; i < to; i++ {
-					if err := b.packB(s, packed[i*size:], &p.b, first+i, p.n, p.k); err != nil {
+					if err := b.packB(s, packed[i*size:], &p.b, first+i, p.n, p.k, p.pairs); err != nil {
 						failed.Store(&err)
 						return
 					}
@@ -70,31 +74,37 @@ func (b *backend) multiply(p *product) error {
 func (b *backend) multiplyPanels(p *product, packed []float32, first, np int) {
 	tiles := (p.m + b.rows - 1) / b.rows
 	tasks := min(tiles, max((tiles+tilesOfTask-1)/tilesOfTask, b.workers*3))
-	parts := (p.k + longestK - 1) / longestK
-	depth := p.k
-	if parts > 1 {
-		depth = ((p.k+parts-1)/parts + 7) &^ 7
+	unit := 1
+	if p.pairs {
+		unit = 2
 	}
+	parts := (p.k + longestK*unit - 1) / (longestK * unit)
+	step := p.k
+	if parts > 1 {
+		step = ((p.k+parts-1)/parts + 15) &^ 15
+	}
+	elements := depth(p.k, p.pairs)
 	b.each(tasks, func(s *scratch, task int) {
 		t0, t1 := tiles*task/tasks, tiles*(task+1)/tasks
 		partial := s.need(slotPartial, 0)
 		if parts > 1 {
 			partial = s.need(slotPartial, (t1-t0)*np*b.rows*b.columns)
 		}
-		block := s.need(slotA, (t1-t0)*b.rows*depth)
-		for from := 0; from == 0 || from < p.k; from += depth {
-			to := min(from+depth, p.k)
+		block := s.need(slotA, (t1-t0)*b.rows*depth(step, p.pairs))
+		for from := 0; from == 0 || from < p.k; from += step {
+			to := min(from+step, p.k)
+			deep := depth(to-from, p.pairs)
 			for t := t0; t < t1; t++ {
 				rows := min(b.rows, p.m-t*b.rows)
-				b.pack(block[(t-t0)*b.rows*(to-from):], p.a, t*b.rows, rows, rows, from, to)
+				b.packAs(p.pairs, block[(t-t0)*b.rows*deep:], p.a, t*b.rows, rows, rows, from, to)
 			}
 			for j := range np {
 				for t := t0; t < t1; t++ {
 					c := &s.tile
 					*c = tile{
-						a: at(block, (t-t0)*b.rows*(to-from)),
-						b: at(packed, (j*p.k+from)*b.columns),
-						k: to - from, alpha: 1,
+						a: at(block, (t-t0)*b.rows*deep),
+						b: at(packed, (j*elements+from/unit)*b.columns),
+						k: deep, alpha: 1,
 					}
 					here := at(partial, ((t-t0)*np+j)*b.rows*b.columns)
 					if from > 0 {
@@ -102,7 +112,7 @@ func (b *backend) multiplyPanels(p *product, packed []float32, first, np int) {
 					}
 					if to < p.k {
 						c.c, c.stride = here, b.columns*4
-						b.gemm[min(b.rows, p.m-t*b.rows)-1](c)
+						b.kernel(p, min(b.rows, p.m-t*b.rows))(c)
 						continue
 					}
 					b.finish(s, p, t*b.rows, min(b.rows, p.m-t*b.rows), first+j)
@@ -116,20 +126,21 @@ func (b *backend) multiplyPanels(p *product, packed []float32, first, np int) {
 // once in order.
 func (b *backend) multiplyFlat(p *product) error {
 	tiles := (p.m + b.rows - 1) / b.rows
-	block := b.shared.need(slotA, p.m*p.k)
+	elements := depth(p.k, p.pairs)
+	block := b.shared.need(slotA, p.m*elements)
 	for t := range tiles {
 		rows := min(b.rows, p.m-t*b.rows)
-		b.pack(block[t*b.rows*p.k:], p.a, t*b.rows, rows, rows, 0, p.k)
+		b.packAs(p.pairs, block[t*b.rows*elements:], p.a, t*b.rows, rows, rows, 0, p.k)
 	}
 	count := (p.n + b.columns - 1) / b.columns
-	size := b.columns * p.k
+	size := b.columns * depth(p.k, p.pairs)
 	var failed atomic.Pointer[error]
 	b.spans(count, 1, func(s *scratch, from, to int) {
 		for j := from; j < to; j++ {
 			panel := p.packed
 			if panel == nil {
 				panel = s.need(slotB, size)
-				if err := b.packB(s, panel, &p.b, j, p.n, p.k); err != nil {
+				if err := b.packB(s, panel, &p.b, j, p.n, p.k, p.pairs); err != nil {
 					failed.Store(&err)
 					return
 				}
@@ -137,7 +148,7 @@ func (b *backend) multiplyFlat(p *product) error {
 				panel = panel[j*size:]
 			}
 			for t := range tiles {
-				s.tile = tile{a: at(block, t*b.rows*p.k), b: at(panel, 0), k: p.k}
+				s.tile = tile{a: at(block, t*b.rows*elements), b: at(panel, 0), k: elements}
 				b.finish(s, p, t*b.rows, min(b.rows, p.m-t*b.rows), j)
 			}
 		}
@@ -165,12 +176,12 @@ func (b *backend) finish(s *scratch, p *product, row, rows, panel int) {
 		if p.bias != nil {
 			c.bias = at(p.bias, column)
 		}
-		b.gemm[rows-1](c)
+		b.kernel(p, rows)(c)
 		return
 	}
 	edge := s.need(slotD, b.rows*b.columns)
 	c.c, c.stride = at(edge, 0), b.columns*4
-	b.gemm[rows-1](c)
+	b.kernel(p, rows)(c)
 	for i := range rows {
 		at := (row+i)*p.stride + column
 		for j := range columns {
@@ -191,3 +202,33 @@ func (b *backend) finish(s *scratch, p *product, row, rows, panel int) {
 
 // plain is a source of float32 values.
 func plain(x operand) source { return source{operand: x, kind: dtype.F32} }
+
+// kernel is the micro-kernel for a number of rows.
+func (b *backend) kernel(p *product, rows int) func(*tile) {
+	if p.pairs {
+		return b.gemmPairs[rows-1]
+	}
+	return b.gemm[rows-1]
+}
+
+// multiplyRounded is multiply with bfloat16 operands where the processor cannot multiply those: rounded, then as float32.
+func (b *backend) multiplyRounded(p *product) error {
+	q := *p
+	q.pairs, q.packed = false, nil
+	q.a.data = b.rounded(slotF, p.a.data)
+	if q.b.kind == dtype.F32 {
+		q.b.data = b.rounded(slotG, p.b.data)
+	}
+	return b.multiply(&q)
+}
+
+// rounded is a copy with every value rounded to bfloat16.
+func (b *backend) rounded(slot int, x []float32) []float32 {
+	out := b.shared.need(slot, len(x))
+	b.spans(len(x), stretch, func(_ *scratch, from, to int) {
+		for i, v := range x[from:to] {
+			out[from+i] = dtype.BF16ToF32(dtype.F32ToBF16(v))
+		}
+	})
+	return out
+}

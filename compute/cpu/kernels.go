@@ -24,6 +24,10 @@ type kernels struct {
 	rows, columns int           // of the largest tile
 	gemm          []func(*tile) // for 1 … rows rows
 
+	gemmPairs      []func(*tile)                                                          // the same for panels of bfloat16 pairs; nil if the processor lacks them
+	transposePairs func(dst *float32, dstStride int, src *float32, srcStride, blocks int) // 8 rows, blocks of 16 values
+	pairsA, pairsB func(dst, src *float32, srcStride, pairs int)
+
 	transpose8, transpose4 func(dst *float32, dstStride int, src *float32, srcStride, blocks int) // strides in bytes
 	copyA, copyB           func(dst, src *float32, srcStride, count int)                          // rows or columns wide
 

@@ -2,32 +2,32 @@
 
 package cpu
 
-// gemm1x16AVX2 multiplies 1 rows of a packed panel of A with a packed panel of B.
+// gemm1x16AVX2 multiplies 1 rows of a packed panel of A with a packed panel of B, both of values.
 //
 //go:noescape
 func gemm1x16AVX2(t *tile)
 
-// gemm2x16AVX2 multiplies 2 rows of a packed panel of A with a packed panel of B.
+// gemm2x16AVX2 multiplies 2 rows of a packed panel of A with a packed panel of B, both of values.
 //
 //go:noescape
 func gemm2x16AVX2(t *tile)
 
-// gemm3x16AVX2 multiplies 3 rows of a packed panel of A with a packed panel of B.
+// gemm3x16AVX2 multiplies 3 rows of a packed panel of A with a packed panel of B, both of values.
 //
 //go:noescape
 func gemm3x16AVX2(t *tile)
 
-// gemm4x16AVX2 multiplies 4 rows of a packed panel of A with a packed panel of B.
+// gemm4x16AVX2 multiplies 4 rows of a packed panel of A with a packed panel of B, both of values.
 //
 //go:noescape
 func gemm4x16AVX2(t *tile)
 
-// gemm5x16AVX2 multiplies 5 rows of a packed panel of A with a packed panel of B.
+// gemm5x16AVX2 multiplies 5 rows of a packed panel of A with a packed panel of B, both of values.
 //
 //go:noescape
 func gemm5x16AVX2(t *tile)
 
-// gemm6x16AVX2 multiplies 6 rows of a packed panel of A with a packed panel of B.
+// gemm6x16AVX2 multiplies 6 rows of a packed panel of A with a packed panel of B, both of values.
 //
 //go:noescape
 func gemm6x16AVX2(t *tile)

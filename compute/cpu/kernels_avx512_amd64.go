@@ -2,65 +2,125 @@
 
 package cpu
 
-// gemm1x32AVX512 multiplies 1 rows of a packed panel of A with a packed panel of B.
+// gemm1x32AVX512 multiplies 1 rows of a packed panel of A with a packed panel of B, both of values.
 //
 //go:noescape
 func gemm1x32AVX512(t *tile)
 
-// gemm2x32AVX512 multiplies 2 rows of a packed panel of A with a packed panel of B.
+// gemmPairs1x32AVX512 multiplies 1 rows of a packed panel of A with a packed panel of B, both of pairs of bfloat16.
+//
+//go:noescape
+func gemmPairs1x32AVX512(t *tile)
+
+// gemm2x32AVX512 multiplies 2 rows of a packed panel of A with a packed panel of B, both of values.
 //
 //go:noescape
 func gemm2x32AVX512(t *tile)
 
-// gemm3x32AVX512 multiplies 3 rows of a packed panel of A with a packed panel of B.
+// gemmPairs2x32AVX512 multiplies 2 rows of a packed panel of A with a packed panel of B, both of pairs of bfloat16.
+//
+//go:noescape
+func gemmPairs2x32AVX512(t *tile)
+
+// gemm3x32AVX512 multiplies 3 rows of a packed panel of A with a packed panel of B, both of values.
 //
 //go:noescape
 func gemm3x32AVX512(t *tile)
 
-// gemm4x32AVX512 multiplies 4 rows of a packed panel of A with a packed panel of B.
+// gemmPairs3x32AVX512 multiplies 3 rows of a packed panel of A with a packed panel of B, both of pairs of bfloat16.
+//
+//go:noescape
+func gemmPairs3x32AVX512(t *tile)
+
+// gemm4x32AVX512 multiplies 4 rows of a packed panel of A with a packed panel of B, both of values.
 //
 //go:noescape
 func gemm4x32AVX512(t *tile)
 
-// gemm5x32AVX512 multiplies 5 rows of a packed panel of A with a packed panel of B.
+// gemmPairs4x32AVX512 multiplies 4 rows of a packed panel of A with a packed panel of B, both of pairs of bfloat16.
+//
+//go:noescape
+func gemmPairs4x32AVX512(t *tile)
+
+// gemm5x32AVX512 multiplies 5 rows of a packed panel of A with a packed panel of B, both of values.
 //
 //go:noescape
 func gemm5x32AVX512(t *tile)
 
-// gemm6x32AVX512 multiplies 6 rows of a packed panel of A with a packed panel of B.
+// gemmPairs5x32AVX512 multiplies 5 rows of a packed panel of A with a packed panel of B, both of pairs of bfloat16.
+//
+//go:noescape
+func gemmPairs5x32AVX512(t *tile)
+
+// gemm6x32AVX512 multiplies 6 rows of a packed panel of A with a packed panel of B, both of values.
 //
 //go:noescape
 func gemm6x32AVX512(t *tile)
 
-// gemm7x32AVX512 multiplies 7 rows of a packed panel of A with a packed panel of B.
+// gemmPairs6x32AVX512 multiplies 6 rows of a packed panel of A with a packed panel of B, both of pairs of bfloat16.
+//
+//go:noescape
+func gemmPairs6x32AVX512(t *tile)
+
+// gemm7x32AVX512 multiplies 7 rows of a packed panel of A with a packed panel of B, both of values.
 //
 //go:noescape
 func gemm7x32AVX512(t *tile)
 
-// gemm8x32AVX512 multiplies 8 rows of a packed panel of A with a packed panel of B.
+// gemmPairs7x32AVX512 multiplies 7 rows of a packed panel of A with a packed panel of B, both of pairs of bfloat16.
+//
+//go:noescape
+func gemmPairs7x32AVX512(t *tile)
+
+// gemm8x32AVX512 multiplies 8 rows of a packed panel of A with a packed panel of B, both of values.
 //
 //go:noescape
 func gemm8x32AVX512(t *tile)
 
-// gemm9x32AVX512 multiplies 9 rows of a packed panel of A with a packed panel of B.
+// gemmPairs8x32AVX512 multiplies 8 rows of a packed panel of A with a packed panel of B, both of pairs of bfloat16.
+//
+//go:noescape
+func gemmPairs8x32AVX512(t *tile)
+
+// gemm9x32AVX512 multiplies 9 rows of a packed panel of A with a packed panel of B, both of values.
 //
 //go:noescape
 func gemm9x32AVX512(t *tile)
 
-// gemm10x32AVX512 multiplies 10 rows of a packed panel of A with a packed panel of B.
+// gemmPairs9x32AVX512 multiplies 9 rows of a packed panel of A with a packed panel of B, both of pairs of bfloat16.
+//
+//go:noescape
+func gemmPairs9x32AVX512(t *tile)
+
+// gemm10x32AVX512 multiplies 10 rows of a packed panel of A with a packed panel of B, both of values.
 //
 //go:noescape
 func gemm10x32AVX512(t *tile)
 
-// gemm11x32AVX512 multiplies 11 rows of a packed panel of A with a packed panel of B.
+// gemmPairs10x32AVX512 multiplies 10 rows of a packed panel of A with a packed panel of B, both of pairs of bfloat16.
+//
+//go:noescape
+func gemmPairs10x32AVX512(t *tile)
+
+// gemm11x32AVX512 multiplies 11 rows of a packed panel of A with a packed panel of B, both of values.
 //
 //go:noescape
 func gemm11x32AVX512(t *tile)
 
-// gemm12x32AVX512 multiplies 12 rows of a packed panel of A with a packed panel of B.
+// gemmPairs11x32AVX512 multiplies 11 rows of a packed panel of A with a packed panel of B, both of pairs of bfloat16.
+//
+//go:noescape
+func gemmPairs11x32AVX512(t *tile)
+
+// gemm12x32AVX512 multiplies 12 rows of a packed panel of A with a packed panel of B, both of values.
 //
 //go:noescape
 func gemm12x32AVX512(t *tile)
+
+// gemmPairs12x32AVX512 multiplies 12 rows of a packed panel of A with a packed panel of B, both of pairs of bfloat16.
+//
+//go:noescape
+func gemmPairs12x32AVX512(t *tile)
 
 // transpose8AVX512 packs 8 rows of src, srcStride bytes apart, 8·blocks values each, to groups dstStride bytes apart.
 //
@@ -77,10 +137,25 @@ func transpose4AVX512(dst *float32, dstStride int, src *float32, srcStride int, 
 //go:noescape
 func copyRows12AVX512(dst *float32, src *float32, srcStride int, rows int)
 
+// pairRows12AVX512 rounds rows of 12 values, srcStride bytes apart in src, to bfloat16 and packs two rows as one of pairs.
+//
+//go:noescape
+func pairRows12AVX512(dst *float32, src *float32, srcStride int, pairs int)
+
 // copyRows32AVX512 copies rows of 32 values, srcStride bytes apart in src, to dst.
 //
 //go:noescape
 func copyRows32AVX512(dst *float32, src *float32, srcStride int, rows int)
+
+// pairRows32AVX512 rounds rows of 32 values, srcStride bytes apart in src, to bfloat16 and packs two rows as one of pairs.
+//
+//go:noescape
+func pairRows32AVX512(dst *float32, src *float32, srcStride int, pairs int)
+
+// transposePairs8AVX512 rounds 8 rows of src, srcStride bytes apart, 16·blocks values each, to bfloat16 and packs pairs of neighbours to groups dstStride bytes apart.
+//
+//go:noescape
+func transposePairs8AVX512(dst *float32, dstStride int, src *float32, srcStride int, blocks int)
 
 // addAVX512 is out = a + b.
 //

@@ -30,6 +30,13 @@ func levelAVX2() *kernels {
 	return k
 }
 
+// addBF16 adds the multiplication of bfloat16 pairs.
+func (k *kernels) addBF16() {
+	k.gemmPairs = []func(*tile){gemmPairs1x32AVX512, gemmPairs2x32AVX512, gemmPairs3x32AVX512, gemmPairs4x32AVX512, gemmPairs5x32AVX512, gemmPairs6x32AVX512,
+		gemmPairs7x32AVX512, gemmPairs8x32AVX512, gemmPairs9x32AVX512, gemmPairs10x32AVX512, gemmPairs11x32AVX512, gemmPairs12x32AVX512}
+	k.transposePairs, k.pairsA, k.pairsB = transposePairs8AVX512, pairRows12AVX512, pairRows32AVX512
+}
+
 func levelAVX512() *kernels {
 	k := generic()
 	k.level, k.rows, k.columns = "avx512", 12, 32
@@ -42,5 +49,8 @@ func levelAVX512() *kernels {
 	k.most, k.expSum, k.expScale = mostAVX512, expSumAVX512, expScaleAVX512
 	k.softmaxRows, k.softmaxGrad, k.scaleRows = softmaxRowsAVX512, softmaxGradRowsAVX512, scaleRowsAVX512
 	k.adamw, k.sumSquares = adamwAVX512, sumSquaresAVX512
+	if cpu.X86.HasAVX512BF16 {
+		k.addBF16()
+	}
 	return k
 }

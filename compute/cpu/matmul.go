@@ -16,13 +16,14 @@ func (b *backend) matmul(o *compute.MatMul) error {
 		out: host.F32(o.Out), stride: n,
 		alpha: o.Scale(), accumulate: o.Accumulate,
 		residual: host.F32(o.Residual), bias: host.F32(o.Bias),
+		pairs: o.BF16 && o.B.Type == dtype.F32,
 	}
 	if o.TransA {
 		p.a.stride, p.a.contiguous = m, false
 	}
 	p.b = b.weight(o.B, n, k, o.TransB)
-	if o.TransB && m > 0 {
-		p.packed = b.kept(o.B)
+	if o.TransB && m > 0 && (!p.pairs || b.gemmPairs != nil) {
+		p.packed = b.kept(o.B, p.pairs)
 	}
 	if o.Fast && o.B.Type.Quantized() {
 		p.a = b.roundToInt8(p.a, m, k)

@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"math"
+
 	"lian/compute"
 	"lian/compute/host"
 	"lian/dtype"
@@ -74,12 +76,76 @@ func (c *kernels) packContiguous(dst []float32, x operand, lane, count, width, f
 	}
 }
 
+// depth is the number of 32-bit elements that k values take in a panel: half as many when they are bfloat16 pairs.
+func depth(k int, pairs bool) int {
+	if pairs {
+		return (k + 1) / 2
+	}
+	return k
+}
+
+// packAs packs float32 values, or bfloat16 pairs; from must be even for pairs, and k past the last counts as 0.
+func (c *kernels) packAs(pairs bool, dst []float32, x operand, lane, count, width, from, to int) {
+	if pairs {
+		c.packPairs(dst, x, lane, count, width, from, to)
+	} else {
+		c.pack(dst, x, lane, count, width, from, to)
+	}
+}
+
+func (c *kernels) packPairs(dst []float32, x operand, lane, count, width, from, to int) {
+	n := to - from
+	if n <= 0 || count <= 0 {
+		return
+	}
+	done, whole := 0, 0 // lanes and values of k that the kernels have packed
+	switch {
+	case x.contiguous:
+		for whole = n &^ 15; count-done >= 8; done += 8 {
+			c.transposePairs(at(dst, done), width*4, at(x.data, (lane+done)*x.stride+from), x.stride*4, n/16)
+		}
+		if done < count && count >= 8 { // the last eight again, overlapping
+			done = count - 8
+			c.transposePairs(at(dst, done), width*4, at(x.data, (lane+done)*x.stride+from), x.stride*4, n/16)
+			done = count
+		}
+	case count == width && width == c.columns:
+		c.pairsB(at(dst, 0), at(x.data, from*x.stride+lane), x.stride*4, n/2)
+		done, whole = count, n&^1
+	case count == width && width == c.rows:
+		c.pairsA(at(dst, 0), at(x.data, from*x.stride+lane), x.stride*4, n/2)
+		done, whole = count, n&^1
+	}
+	value := func(i, k int) uint32 {
+		if k >= to {
+			return 0
+		}
+		if x.contiguous {
+			return uint32(dtype.F32ToBF16(x.data[(lane+i)*x.stride+k]))
+		}
+		return uint32(dtype.F32ToBF16(x.data[k*x.stride+lane+i]))
+	}
+	for i := range width {
+		p := 0
+		if i < done {
+			p = whole / 2
+		}
+		for ; p < (n+1)/2; p++ {
+			v := uint32(0)
+			if i < count {
+				v = value(i, from+2*p) | value(i, from+2*p+1)<<16
+			}
+			dst[p*width+i] = math.Float32frombits(v)
+		}
+	}
+}
+
 // packB writes panel number `panel` of B, all of k.
-func (c *kernels) packB(s *scratch, dst []float32, b *source, panel, n, k int) error {
+func (c *kernels) packB(s *scratch, dst []float32, b *source, panel, n, k int, pairs bool) error {
 	lane := panel * c.columns
 	count := min(c.columns, n-lane)
 	if b.kind == dtype.F32 {
-		c.pack(dst, b.operand, lane, count, c.columns, 0, k)
+		c.packAs(pairs, dst, b.operand, lane, count, c.columns, 0, k)
 		return nil
 	}
 	rows := s.need(slotC, count*k)
@@ -89,39 +155,40 @@ func (c *kernels) packB(s *scratch, dst []float32, b *source, panel, n, k int) e
 			return err
 		}
 	}
-	c.pack(dst, operand{rows, k, true}, 0, count, c.columns, 0, k)
+	c.packAs(pairs, dst, operand{rows, k, true}, 0, count, c.columns, 0, k)
 	return nil
 }
 
 // panels is the kept form of a constant weight: every panel, packed.
 type panels struct {
 	columns int
+	pairs   bool
 	data    []float32
 }
 
 // kept returns the packed panels of a constant float32 weight [n, k], made at the first use.
-func (b *backend) kept(t *compute.Tensor) []float32 {
+func (b *backend) kept(t *compute.Tensor, pairs bool) []float32 {
 	if !t.Constant || t.Type != dtype.F32 {
 		return nil
 	}
 	n, k := t.Rows(), t.Columns()
-	if p, ok := t.Derived().(*panels); ok && p.columns == b.columns {
+	if p, ok := t.Derived().(*panels); ok && p.columns == b.columns && p.pairs == pairs {
 		return p.data
 	}
 	count := (n + b.columns - 1) / b.columns
-	p := &panels{columns: b.columns, data: aligned(count*b.columns*k + slack)}
-	b.packAll(p.data, &source{operand: operand{host.F32(t), k, true}, kind: dtype.F32}, n, k)
+	p := &panels{columns: b.columns, pairs: pairs, data: aligned(count*b.columns*depth(k, pairs) + slack)}
+	b.packAll(p.data, &source{operand: operand{host.F32(t), k, true}, kind: dtype.F32}, n, k, pairs)
 	t.KeepDerived(p)
 	return p.data
 }
 
 // packAll writes every panel of a float32 B.
-func (b *backend) packAll(dst []float32, src *source, n, k int) {
+func (b *backend) packAll(dst []float32, src *source, n, k int, pairs bool) {
 	count := (n + b.columns - 1) / b.columns
-	size := b.columns * k
+	size := b.columns * depth(k, pairs)
 	b.spans(count, 1, func(s *scratch, from, to int) {
 		for p := from; p < to; p++ {
-			_ = b.packB(s, dst[p*size:], src, p, n, k) // float32: cannot fail
+			_ = b.packB(s, dst[p*size:], src, p, n, k, pairs) // float32: cannot fail
 		}
 	})
 }

@@ -19,6 +19,8 @@ const (
 	slotF
 	slotG
 	slotH
+	slotI
+	slotJ
 	slots
 )
 

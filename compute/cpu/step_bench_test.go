@@ -16,6 +16,7 @@ import (
 type step struct {
 	tokens, hidden, layers, heads, kv, head, ffn, vocab, context int
 	b                                                            compute.Backend
+	bf16                                                         bool
 	ops                                                          []compute.Op
 	flops                                                        []float64
 }
@@ -35,19 +36,19 @@ func (s *step) add(op compute.Op, flops float64) {
 	s.ops, s.flops = append(s.ops, op), append(s.flops, flops)
 }
 
-func (s *step) linear(x, w, out, residual *compute.Tensor, bf16 bool) {
-	o := &compute.MatMul{A: x, B: w, Out: out, TransB: true, Residual: residual}
+func (s *step) linear(x, w, out, residual *compute.Tensor) {
+	o := &compute.MatMul{A: x, B: w, Out: out, TransB: true, Residual: residual, BF16: s.bf16}
 	s.add(o, 2*float64(x.Rows())*float64(w.Rows())*float64(w.Columns()))
 }
 
 func (s *step) linearBack(x, w, dout, dx, dw *compute.Tensor, acc bool) {
 	f := 2 * float64(x.Rows()) * float64(w.Rows()) * float64(w.Columns())
-	s.add(&compute.MatMul{A: dout, B: w, Out: dx, Accumulate: acc}, f)
-	s.add(&compute.MatMul{A: dout, B: x, Out: dw, TransA: true}, f)
+	s.add(&compute.MatMul{A: dout, B: w, Out: dx, Accumulate: acc, BF16: s.bf16}, f)
+	s.add(&compute.MatMul{A: dout, B: x, Out: dw, TransA: true, BF16: s.bf16}, f)
 }
 
-func newStep(b compute.Backend) *step {
-	s := &step{tokens: 4096, hidden: 256, layers: 6, heads: 4, kv: 2, head: 64, ffn: 704, vocab: 4096, context: 512, b: b}
+func newStep(b compute.Backend, bf16 bool) *step {
+	s := &step{tokens: 4096, hidden: 256, layers: 6, heads: 4, kv: 2, head: 64, ffn: 704, vocab: 4096, context: 512, b: b, bf16: bf16}
 	n, h := s.tokens, s.hidden
 	q, kv := s.heads*s.head, s.kv*s.head
 	index := compute.NewTensor(b, dtype.I32, n)
@@ -101,24 +102,24 @@ func newStep(b compute.Backend) *step {
 		l.wd, l.dwd = param(h, s.ffn)
 		next := s.t(n, h)
 		s.add(&compute.RMSNorm{X: x, Weight: l.wn1, Out: l.n1, Epsilon: 1e-5}, 0)
-		s.linear(l.n1, l.wq, l.q, nil, false)
-		s.linear(l.n1, l.wk, l.k, nil, false)
-		s.linear(l.n1, l.wv, l.v, nil, false)
+		s.linear(l.n1, l.wq, l.q, nil)
+		s.linear(l.n1, l.wk, l.k, nil)
+		s.linear(l.n1, l.wv, l.v, nil)
 		s.add(&compute.RoPE{X: l.q.View(n, s.heads, s.head), Positions: position, Frequencies: frequencies}, 0)
 		s.add(&compute.RoPE{X: l.k.View(n, s.kv, s.head), Positions: position, Frequencies: frequencies}, 0)
 		s.add(&compute.Attention{Q: l.q.View(n, s.heads, s.head), K: l.k.View(n, s.kv, s.head), V: l.v.View(n, s.kv, s.head), Out: l.o.View(n, s.heads, s.head),
 			LogSumExp: l.ls, QueryStart: start, KeyLength: length, Scale: 0.125, Causal: true}, 4*pairs*float64(q))
-		s.linear(l.o, l.wo, l.mid, x, false)
+		s.linear(l.o, l.wo, l.mid, x)
 		s.add(&compute.RMSNorm{X: l.mid, Weight: l.wn2, Out: l.n2, Epsilon: 1e-5}, 0)
-		s.linear(l.n2, l.wg, l.gate, nil, false)
-		s.linear(l.n2, l.wu, l.up, nil, false)
+		s.linear(l.n2, l.wg, l.gate, nil)
+		s.linear(l.n2, l.wu, l.up, nil)
 		s.add(&compute.SwiGLU{Gate: l.gate, Up: l.up, Out: l.act}, 0)
-		s.linear(l.act, l.wd, next, l.mid, false)
+		s.linear(l.act, l.wd, next, l.mid)
 		x = next
 	}
 	dx := s.t(n, h)
 	loss, targets := s.t(n), index
-	s.add(&compute.LinearCrossEntropy{Hidden: x, Weight: embedding, Targets: targets, Loss: loss, DHidden: dx, DWeight: dembedding, Scale: 1 / float32(n)}, 6*float64(n)*float64(h)*float64(s.vocab))
+	s.add(&compute.LinearCrossEntropy{Hidden: x, Weight: embedding, Targets: targets, Loss: loss, DHidden: dx, DWeight: dembedding, Scale: 1 / float32(n), BF16: s.bf16}, 6*float64(n)*float64(h)*float64(s.vocab))
 	dn, dq, dk, dv, do := s.t(n, h), s.t(n, q), s.t(n, kv), s.t(n, kv), s.t(n, q)
 	dact, dgate, dup := s.t(n, s.ffn), s.t(n, s.ffn), s.t(n, s.ffn)
 	for i := s.layers - 1; i >= 0; i-- {
@@ -157,10 +158,14 @@ func newStep(b compute.Backend) *step {
 // so that other programs on the machine change little; with LIAN_PROFILE=1 the time of each kind of operation.
 func BenchmarkTrainingStep(b *testing.B) {
 	for _, k := range available[1:] {
-		for _, workers := range []int{1, 2} {
-			b.Run(fmt.Sprintf("%s/w%d", k.level, workers), func(b *testing.B) {
+		for mode := range 4 {
+			workers, bf16 := 1+mode&1, mode >= 2
+			if bf16 && k.gemmPairs == nil {
+				continue
+			}
+			b.Run(fmt.Sprintf("%s/w%d/bf16=%v", k.level, workers, bf16), func(b *testing.B) {
 				be := newBackend(k, workers)
-				s := newStep(be)
+				s := newStep(be, bf16)
 				st := be.NewStream()
 				total := 0.0
 				for _, f := range s.flops {

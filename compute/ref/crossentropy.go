@@ -6,6 +6,7 @@ import (
 
 	"lian/compute"
 	"lian/compute/host"
+	"lian/dtype"
 )
 
 func linearCrossEntropy(o *compute.LinearCrossEntropy) error {
@@ -19,6 +20,10 @@ func linearCrossEntropy(o *compute.LinearCrossEntropy) error {
 	}
 	if o.Fast && o.Weight.Type.Quantized() {
 		roundToInt8(h, n)
+	}
+	if o.BF16 && o.Weight.Type == dtype.F32 {
+		roundToBF16(h)
+		roundToBF16(w)
 	}
 	sumW := make([]float64, len(dw))
 	if o.AccumulateWeight {

@@ -21,6 +21,10 @@ func matmul(o *compute.MatMul) error {
 	if o.Fast && o.B.Type.Quantized() {
 		roundToInt8(a, k)
 	}
+	if o.BF16 && o.B.Type == dtype.F32 {
+		roundToBF16(a)
+		roundToBF16(b)
+	}
 	at := func(i, p int) float64 { return a[i*k+p] }
 	if o.TransA {
 		at = func(i, p int) float64 { return a[p*m+i] }
@@ -50,6 +54,13 @@ func matmul(o *compute.MatMul) error {
 		}
 	}
 	return nil
+}
+
+// roundToBF16 rounds every value to bfloat16.
+func roundToBF16(a []float64) {
+	for i, v := range a {
+		a[i] = float64(dtype.BF16ToF32(dtype.F32ToBF16(float32(v))))
+	}
 }
 
 // roundToInt8 rounds each block of 32 along rows of k to 127 steps of its largest magnitude, as ggml's Q8_0 does:

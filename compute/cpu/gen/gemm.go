@@ -24,10 +24,15 @@ const flagAccumulate = 1
 //
 // With 12 rows of 2 registers a step has 24 independent chains, enough to hide the latency of 4 cycles on two ports, for
 // 14 loads: the ports for loads are never the limit.
-func (a *assembly) gemm(rows int) {
+//
+// With pairs, an element is two bfloat16 of neighbouring k, and one instruction multiplies and adds both.
+func (a *assembly) gemm(rows int, pairs bool) {
 	vecs := a.tileVecs
-	name := fmt.Sprintf("gemm%dx%d", rows, a.tileColumns())
-	a.function(name, fmt.Sprintf("multiplies %d rows of a packed panel of A with a packed panel of B.", rows), []argument{{"t", "*tile"}})
+	name, what := fmt.Sprintf("gemm%dx%d", rows, a.tileColumns()), "values"
+	if pairs {
+		name, what = fmt.Sprintf("gemmPairs%dx%d", rows, a.tileColumns()), "pairs of bfloat16"
+	}
+	a.function(name, fmt.Sprintf("multiplies %d rows of a packed panel of A with a packed panel of B, both of %s.", rows, what), []argument{{"t", "*tile"}})
 	acc := func(i, j int) string { return a.r(i*vecs + j) }
 	b := func(j int) string { return a.r(rows*vecs + j) }
 	x := func(i int) string { return a.r(rows*vecs + vecs + i%2) } // broadcast, AVX2 only
@@ -60,7 +65,11 @@ func (a *assembly) gemm(rows int) {
 			at := fmt.Sprintf("%d(SI)", (u*rows+i)*4)
 			if a.set == avx512 {
 				for j := range vecs {
-					a.op("VFMADD231PS.BCST %s, %s, %s", at, b(j), acc(i, j))
+					if pairs {
+						a.dotPairs(i*vecs+j, rows*vecs+j, (u*rows+i)*4)
+					} else {
+						a.op("VFMADD231PS.BCST %s, %s, %s", at, b(j), acc(i, j))
+					}
 				}
 				continue
 			}

@@ -21,12 +21,21 @@ func main() {
 	for _, s := range []*set{avx2, avx512} {
 		a := newAssembly(s)
 		for rows := 1; rows <= s.tileRows; rows++ {
-			a.gemm(rows)
+			a.gemm(rows, false)
+			if s == avx512 {
+				a.gemm(rows, true)
+			}
 		}
 		a.transpose(8)
 		a.transpose(4)
 		for _, width := range s.widths() {
 			a.copyRows(width)
+			if s == avx512 {
+				a.pairRows(width)
+			}
+		}
+		if s == avx512 {
+			a.transposePairs()
 		}
 		a.vectors()
 		write("kernels_"+s.file+"_amd64.s", a.source())

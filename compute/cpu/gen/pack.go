@@ -7,6 +7,15 @@ import "fmt"
 func (a *assembly) transpose(lanes int) {
 	a.function(fmt.Sprintf("transpose%d", lanes), fmt.Sprintf("packs %d rows of src, srcStride bytes apart, 8·blocks values each, to groups dstStride bytes apart.", lanes),
 		append(pointers("dst"), append(ints("dstStride"), append(pointers("src"), ints("srcStride", "blocks")...)...)...))
+	a.transposeBody(lanes, func(base string, first int) {
+		for i, at := range []string{"(%s)", "(%s)(R9*1)", "(%s)(R9*2)", "(%s)(R10*1)"} {
+			a.op("VMOVUPS "+at+", Y%d", base, first+i)
+		}
+	}, 32)
+}
+
+// transposeBody turns eight 32-bit values of each row at a time; source loads four rows, step bytes are read of each.
+func (a *assembly) transposeBody(lanes int, source func(base string, first int), step int) {
 	a.op("MOVQ %s, DI", a.arg("dst"))
 	a.op("MOVQ %s, R8", a.arg("dstStride"))
 	a.op("MOVQ %s, SI", a.arg("src"))
@@ -18,11 +27,6 @@ func (a *assembly) transpose(lanes int) {
 	a.op("TESTQ CX, CX")
 	a.op("JZ %s", done)
 	a.mark(loop)
-	source := func(base string, first int) {
-		for i, at := range []string{"(%s)", "(%s)(R9*1)", "(%s)(R9*2)", "(%s)(R10*1)"} {
-			a.op("VMOVUPS "+at+", Y%d", base, first+i)
-		}
-	}
 	// four in, four out: t0 = a0b0a1b1.., then 4-float groups of columns
 	quad := func(in int, tmp int) {
 		a.op("VUNPCKLPS Y%d, Y%d, Y%d", in+1, in, tmp)      // a0 b0 a1 b1 | a4 b4 a5 b5
@@ -61,7 +65,7 @@ func (a *assembly) transpose(lanes int) {
 		}
 	}
 	a.op("LEAQ (DI)(R8*8), DI")
-	a.op("ADDQ $32, SI")
+	a.op("ADDQ $%d, SI", step)
 	a.op("DECQ CX")
 	a.op("JNZ %s", loop)
 	a.mark(done)

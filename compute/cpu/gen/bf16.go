@@ -1,0 +1,94 @@
+package main
+
+import "fmt"
+
+// Go's assembler of 1.26 does not know AVX512-BF16; these instructions are encoded as bytes.
+// Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, sections 2.7 (EVEX) and the instructions.
+
+// evex writes an instruction of map 0F38, prefix F3, W0, 512 bits. reg and second are register numbers.
+func (a *assembly) evex(opcode byte, reg, second int, broadcast bool, x, b bool, rest ...byte) {
+	bit := func(v bool, at uint) byte {
+		if v {
+			return 1 << at
+		}
+		return 0
+	}
+	// R, X, B, R', vvvv and V' are stored inverted.
+	p0 := bit(reg&8 == 0, 7) | bit(!x, 6) | bit(!b, 5) | bit(reg&16 == 0, 4) | 0b010
+	p1 := byte(^second&15)<<3 | 1<<2 | 0b10
+	p2 := byte(0b10<<5) | bit(broadcast, 4) | bit(second&16 == 0, 3)
+	for i, v := range append([]byte{0x62, p0, p1, p2, opcode}, rest...) {
+		if i > 0 {
+			a.body.WriteString("; ")
+		} else {
+			a.body.WriteString("\t")
+		}
+		fmt.Fprintf(&a.body, "BYTE $0x%02x", v)
+	}
+	a.body.WriteString("\n")
+}
+
+// dotPairs is VDPBF16PS (SI + offset){1to16}, Z second, Z sum: sum += the products of both halves of each pair.
+func (a *assembly) dotPairs(sum, second, offset int) {
+	if offset%4 != 0 || offset/4 > 127 {
+		panic("offset does not fit a compressed displacement")
+	}
+	const si = 6
+	a.evex(0x52, sum, second, true, false, false, byte(0b01<<6|sum&7<<3|si), byte(offset/4)) // the displacement counts in 4 bytes
+}
+
+// toPairs is VCVTNEPS2BF16 Z from, Y to: 16 float32 rounded to nearest even.
+func (a *assembly) toPairs(from, to int) {
+	a.evex(0x72, to, 0, false, from&16 != 0, from&8 != 0, byte(0b11<<6|to&7<<3|from&7))
+}
+
+// transposePairs writes the function that rounds 8 rows of 16·blocks values and packs them as 8·blocks groups of 8 pairs.
+func (a *assembly) transposePairs() {
+	a.function("transposePairs8", "rounds 8 rows of src, srcStride bytes apart, 16·blocks values each, to bfloat16 and packs pairs of neighbours to groups dstStride bytes apart.",
+		append(pointers("dst"), append(ints("dstStride"), append(pointers("src"), ints("srcStride", "blocks")...)...)...))
+	a.transposeBody(8, func(base string, first int) {
+		for i, at := range []string{"(%s)", "(%s)(R9*1)", "(%s)(R9*2)", "(%s)(R10*1)"} {
+			a.op("VMOVUPS "+at+", Z%d", base, first+i)
+			a.toPairs(first+i, first+i)
+		}
+	}, 64)
+}
+
+// pairRows writes the function that rounds rows of `width` values to bfloat16 and packs neighbouring rows as pairs.
+func (a *assembly) pairRows(width int) {
+	a.function(fmt.Sprintf("pairRows%d", width), fmt.Sprintf("rounds rows of %d values, srcStride bytes apart in src, to bfloat16 and packs two rows as one of pairs.", width),
+		append(pointers("dst", "src"), ints("srcStride", "pairs")...))
+	a.op("MOVQ %s, DI", a.arg("dst"))
+	a.op("MOVQ %s, SI", a.arg("src"))
+	a.op("MOVQ %s, R9", a.arg("srcStride"))
+	a.op("MOVQ %s, CX", a.arg("pairs"))
+	if width%16 != 0 {
+		a.op("MOVL $%#x, AX", 1<<(width%16)-1)
+		a.op("KMOVW AX, K1")
+	}
+	loop, done := a.label(), a.label()
+	a.op("TESTQ CX, CX")
+	a.op("JZ %s", done)
+	a.mark(loop)
+	for at := 0; at < width; at += 16 {
+		suffix, mask := "", ""
+		if width-at < 16 {
+			suffix, mask = ".Z", "K1, "
+		}
+		a.op("VMOVUPS%s %d(SI), %sZ0", suffix, at*4, mask)
+		a.op("VMOVUPS%s %d(SI)(R9*1), %sZ1", suffix, at*4, mask)
+		a.toPairs(0, 0)
+		a.toPairs(1, 1)
+		a.op("VPMOVZXWD Y0, Z0")
+		a.op("VPMOVZXWD Y1, Z1")
+		a.op("VPSLLD $16, Z1, Z1")
+		a.op("VPORD Z1, Z0, Z0")
+		a.op("VMOVUPS Z0, %s%d(DI)", mask, at*4)
+	}
+	a.op("LEAQ (SI)(R9*2), SI")
+	a.op("ADDQ $%d, DI", width*4)
+	a.op("DECQ CX")
+	a.op("JNZ %s", loop)
+	a.mark(done)
+	a.ret()
+}

@@ -210,8 +210,12 @@ func daily(r rune) bool {
 	if r >= 0x3000 && r <= 0x301f || r >= 0xff01 && r <= 0xff5e || r == '“' || r == '”' || r == '‘' || r == '’' || r == '…' || r == '—' || r == '·' {
 		return true
 	}
-	_, ok := dailyCharacters[r]
-	return ok
+	if _, ok := dailyCharacters[r]; ok {
+		return true
+	}
+	// GB18030 holds every script; bytes that are something else hardly ever
+	// decode to the letters of one without an error.
+	return unicode.In(r, unicode.Hiragana, unicode.Katakana, unicode.Cyrillic, unicode.Greek, unicode.Hangul, unicode.Latin)
 }
 
 // dailyCharacters are the 3755 characters of GB 2312's first level, and the

@@ -148,7 +148,7 @@ func (b *builder) task(task string, limit int) []Question {
 	if calls {
 		for k := range b.arithmet.Templates {
 			if t := &b.arithmet.Templates[k]; t.is(task) {
-				for _, f := range b.drawArithmetic(t, min(limit-limit*2/3, max(len(out), 10)), document.HeldOut) {
+				for _, f := range b.drawArithmetic(t, min(limit-limit*2/3, max(len(out), 20)), document.HeldOut) {
 					q, _ := b.question(f, task, nil, 0)
 					out = append(out, q)
 				}

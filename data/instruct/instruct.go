@@ -47,7 +47,9 @@ const (
 	QuestionsFile = "questions.jsonl" // Question: choice, exact, tool
 	AgentFile     = "agent.jsonl"     // Question: agent
 	PromptsFile   = "prompts.json"    // Prompts
-	ReportFile    = "report.json"     // Report
+	// SuggestionsFile is the Suggestions of PromptsFile alone: it is copied along with a model, for its chat page.
+	SuggestionsFile = "suggestions.json"
+	ReportFile      = "report.json" // Report
 )
 
 // Report says what was made.
@@ -104,12 +106,14 @@ func Make(ctx context.Context, docsDir string, o Options) (*Report, error) {
 	if err := os.MkdirAll(o.Output, 0o755); err != nil {
 		return nil, err
 	}
+	prompts := b.prompts()
 	return b.report, errors.Join(
 		writeLines(filepath.Join(o.Output, TrainFile), train),
 		writeLines(filepath.Join(o.Output, HeldOutFile), heldOut),
 		writeLines(filepath.Join(o.Output, QuestionsFile), questions),
 		writeLines(filepath.Join(o.Output, AgentFile), agent),
-		writeIndented(filepath.Join(o.Output, PromptsFile), b.prompts()),
+		writeIndented(filepath.Join(o.Output, PromptsFile), prompts),
+		writeIndented(filepath.Join(o.Output, SuggestionsFile), prompts.Suggestions),
 		writeIndented(filepath.Join(o.Output, ReportFile), b.report),
 	)
 }

@@ -89,7 +89,7 @@ func Logits(p *Pass, m Model, hidden *compute.Tensor, rows []int32) *compute.Ten
 		hidden = chosen
 	}
 	out := p.Tensor(hidden.Rows(), m.Info().Vocab)
-	p.Launch(&compute.MatMul{A: hidden, B: m.Head(), Out: out, TransB: true, Fast: p.Precision == Fast})
+	p.Launch(&compute.MatMul{A: hidden, B: m.Head(), Out: out, TransB: true, Fast: p.Precision == Fast, BF16: p.BF16})
 	return out
 }
 
@@ -101,6 +101,6 @@ func CrossEntropy(p *Pass, m Model, hidden *compute.Tensor, targets []int32, sca
 	}
 	loss := p.Tensor(len(targets))
 	p.Launch(&compute.LinearCrossEntropy{Hidden: hidden, Weight: m.Head(), Targets: p.Ints(targets), Loss: loss, Best: best, Scale: scale,
-		Fast: p.Precision == Fast})
+		Fast: p.Precision == Fast, BF16: p.BF16})
 	return loss, nil
 }

@@ -51,7 +51,7 @@ func (f *forward) linear(name string, x, residual *compute.Tensor) *compute.Tens
 	w := f.d.parameters.Get(name)
 	out := f.Tensor(x.Rows(), w.Shape[0])
 	f.Launch(&compute.MatMul{A: x, B: w, Out: out, TransB: true, Bias: f.d.parameters.Get(name + ".bias"), Residual: residual,
-		Fast: f.Precision == model.Fast})
+		Fast: f.Precision == model.Fast, BF16: f.BF16})
 	if f.Adapter != nil {
 		f.Adapter.Apply(f.Pass, name, x, out)
 	}

@@ -1,0 +1,146 @@
+package step
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"lian/chat"
+	"lian/engine"
+	"lian/engine/sample"
+	"lian/model"
+	"lian/model/checkpoint"
+)
+
+// ChatOptions are the settings of lian chat.
+type ChatOptions struct {
+	Sample    sample.Params   `yaml:",inline"`
+	System    string          `yaml:"system" help:"what the model is told before the conversation; empty leaves it to the template"`
+	Context   int             `yaml:"context" help:"tokens that a conversation may take, at most the model's own context" default:"4096" range:"16..10000000"`
+	Precision model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised; exact never does" default:"fast" range:"exact|fast"`
+}
+
+// Chat is a conversation with a model.
+type Chat struct {
+	Messages []chat.Message // so far
+
+	model   *Opened
+	engine  *engine.Engine
+	tpl     *chat.Template
+	stop    []int32
+	options ChatOptions
+}
+
+// ChatReply is a turn of the model.
+type ChatReply struct {
+	Role         string          `json:"role"`
+	Content      string          `json:"content"`
+	ToolCalls    []chat.ToolCall `json:"tool_calls,omitempty"`
+	IDs          []int32         `json:"ids"`
+	Finish       string          `json:"finish"` // stop, length, cancelled
+	PromptTokens int             `json:"prompt_tokens"`
+	Tokens       int             `json:"tokens"`
+	Timings      Timings         `json:"timings"`
+}
+
+// OpenChat opens a model that has a chat template. Close ends the conversation.
+func OpenChat(path string, o ChatOptions) (*Chat, error) {
+	b, err := Backend()
+	if err != nil {
+		return nil, err
+	}
+	m, err := OpenModel(path, b, checkpoint.Options{})
+	if err != nil {
+		return nil, err
+	}
+	c := &Chat{model: m, options: o}
+	if err := c.open(); err != nil {
+		m.Close()
+		return nil, err
+	}
+	c.Reset()
+	return c, nil
+}
+
+func (c *Chat) open() (err error) {
+	m := c.model
+	if c.tpl, err = m.NeedTemplate(); err != nil {
+		return err
+	}
+	if c.stop, err = m.ChatStopIDs(); err != nil {
+		return err
+	}
+	context := min(c.options.Context, m.Model.Spec.Context)
+	c.engine, err = engine.New(m.Backend, m.Model, m.Tokenizer, engine.Options{Context: context, CacheTokens: context + engineSlack, Sequences: 1, Precision: c.options.Precision})
+	return err
+}
+
+// ChatStopIDs are the tokens that end a turn: those of the template and those that end any text of the model.
+func (m *Opened) ChatStopIDs() ([]int32, error) {
+	end, err := m.EndIDs()
+	if err != nil || m.Template == nil {
+		return end, err
+	}
+	for _, id := range chat.StopIDs(m.Tokenizer, m.Template) {
+		if !slices.Contains(end, id) {
+			end = append(end, id)
+		}
+	}
+	return end, nil
+}
+
+// Name is the model's.
+func (c *Chat) Name() string { return c.model.Name }
+
+// Reset forgets what was said, but for the system's message.
+func (c *Chat) Reset() {
+	c.Messages = nil
+	if c.options.System != "" {
+		c.Messages = []chat.Message{chat.SystemMessage(c.options.System)}
+	}
+}
+
+// Say asks something and gives the answer, piece by piece to show if that is not nil. When ctx ends, the answer is what was
+// said until then. After an error the conversation is as it was before.
+func (c *Chat) Say(ctx context.Context, text string, show func(piece string)) (*ChatReply, error) {
+	messages := append(slices.Clone(c.Messages), chat.UserMessage(text))
+	encoding, err := chat.Encode(c.model.Tokenizer, c.tpl, messages, chat.Options{AddGenerationPrompt: true})
+	if err != nil {
+		return nil, err
+	}
+	most, room := c.options.Sample.MaxTokens, c.engine.Options.Context-len(encoding.IDs)
+	if room <= 0 {
+		return nil, fmt.Errorf("%w: the conversation has %d tokens of %d; begin anew with /reset, or raise --context (the model was made for %d)",
+			engine.ErrContext, len(encoding.IDs), c.engine.Options.Context, c.model.Model.Spec.Context)
+	}
+	if most > room {
+		most = 0 // the context ends it, and Finish says so
+	}
+	s, err := c.engine.Generate(ctx, engine.Request{Prompt: encoding.IDs, Sample: c.options.Sample, StopIDs: c.stop, StopText: c.options.Sample.Stop, MaxTokens: most})
+	if err != nil {
+		return nil, err
+	}
+	for t, ok := s.Next(); ok; t, ok = s.Next() {
+		if show != nil && t.Text != "" {
+			show(t.Text)
+		}
+	}
+	r := s.Result()
+	if r.Err != nil && !errors.Is(r.Err, context.Canceled) {
+		return nil, r.Err
+	}
+	reply := chat.AssistantMessage(r.Text)
+	if parsed, err := chat.ParseReplyMessage(r.Text); err == nil { // a malformed call stays text
+		reply = parsed
+	}
+	c.Messages = append(messages, reply)
+	return &ChatReply{Role: reply.Role, Content: reply.Content, ToolCalls: reply.ToolCalls, IDs: r.IDs, Finish: r.Finish,
+		PromptTokens: r.PromptTokens, Tokens: len(r.IDs), Timings: timings(r)}, nil
+}
+
+// Close ends the conversation.
+func (c *Chat) Close() error {
+	c.engine.Close()
+	return c.model.Close()
+}

@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"lian/chat"
+	"lian/compute/cpu"
+	"lian/dtype"
+	"lian/model/checkpoint"
+	families "lian/model/family"
+	"lian/model/nn"
+	"lian/tokenizer/train"
+)
+
+// tinyModel is a model folder that speaks nonsense: two layers, random weights, a tokenizer, a chat template.
+var tinyModel = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "lian-tiny-*")
+	if err != nil {
+		return "", err
+	}
+	texts := []string{"the quick brown fox jumps over the lazy dog", "从前有座山，山上有座庙", "床前明月光，疑是地上霜"}
+	tok, err := train.Train(context.Background(), slices.Values(texts), train.Options{VocabSize: 300, Special: []string{"<|endoftext|>", "<|im_start|>", "<|im_end|>"}})
+	if err != nil {
+		return "", err
+	}
+	f, err := families.ByName("llama")
+	if err != nil {
+		return "", err
+	}
+	s := nn.Spec{Family: "llama", Vocab: tok.VocabSize(), Hidden: 32, Layers: 2, Context: 512, NormEpsilon: 1e-5,
+		Attention:   nn.Attention{Heads: 4, KVHeads: 2, HeadSize: 8, RoPE: nn.RoPE{Theta: 10000, Rotary: 8}},
+		FeedForward: nn.FeedForward{Hidden: 64}}
+	b := cpu.New(1)
+	m, err := nn.Initialise(b, s, 7, 0.2)
+	if err != nil {
+		return "", err
+	}
+	if err := checkpoint.SaveFolder(dir, b.NewStream(), f, m, dtype.F32, map[string]any{"bos_token_id": 0, "eos_token_id": 2}); err != nil {
+		return "", err
+	}
+	if err := tok.Save(filepath.Join(dir, "tokenizer.json")); err != nil {
+		return "", err
+	}
+	tpl, err := chat.BuiltIn("lian")
+	if err != nil {
+		return "", err
+	}
+	return dir, os.WriteFile(filepath.Join(dir, "chat_template.jinja"), []byte(tpl.Source()), 0o644)
+})
+
+// TestModelScripts runs the scripts in testdata/models; each finds the tiny model as the folder "tiny".
+func TestModelScripts(t *testing.T) {
+	dir, err := tinyModel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "models"),
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("LIAN_HOME", filepath.Join(env.WorkDir, "home"))
+			env.Setenv("LIAN_LANG", "en")
+			return os.CopyFS(filepath.Join(env.WorkDir, "tiny"), os.DirFS(dir))
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"status": exitStatus,
+			"lines":  jsonLines,
+		},
+	})
+}

@@ -121,9 +121,9 @@ func (b *builder) draw(t *Template, documents []int, quota int, skip func(filled
 			if round >= len(views) {
 				continue
 			}
-			view := (int(keys[i]%uint64(len(views))) + round) % len(views)
-			if t.Call == "search" && !t.uses("sentence") && !t.uses("couplet") && round > 0 {
-				continue // asks the same again
+			view := round // the question is the same for all views: the first is told best
+			if t.asksAbout("sentence", "couplet", "part", "opening", "line") {
+				view = (int(keys[i]%uint64(len(views))) + round) % len(views)
 			}
 			f, ok := b.fillIn(t, b.documents[i].ID, view, views[view])
 			if !ok || seen[f.ask] || len(t.Labels) > 0 && labels[f.answer] >= perLabel || skip != nil && skip(f) {

@@ -158,7 +158,7 @@ func proseFacts(d *document.Document) []Facts {
 	if section == "" {
 		section = d.Text
 	}
-	heading := askable(d.Fields["heading"], longestKey)
+	heading := askable(strings.TrimLeft(d.Fields["heading"], "# "), longestKey)
 	file := d.Fields["file"]
 	if d.Kind == document.KindRecord {
 		file = "" // one file holds them all: its name tells nothing
@@ -175,7 +175,7 @@ func proseFacts(d *document.Document) []Facts {
 		if base["key"] == "" {
 			base["key"] = opening(s)
 		}
-		v := with(base, "sentence", s, "first", first(s), "part", s, "part_label", "sentence")
+		v := with(base, "sentence", s, "first", first(s, d.Language), "part", s, "part_label", "sentence")
 		v["opening"], v["rest"] = halves(s)
 		views = append(views, v)
 	}
@@ -216,7 +216,7 @@ func sentences(text string) []string {
 			}
 			s := strings.TrimSpace(line[:end])
 			line = strings.TrimSpace(line[end:])
-			if runes := utf8.RuneCountInString(s); runes >= 6 && len(s) <= longestLine && !strings.ContainsAny(s, "<>{}|\"\\`") {
+			if runes := utf8.RuneCountInString(s); runes >= 6 && len(s) <= longestLine && !strings.ContainsAny(s, "<>{}[]|\"\\`") {
 				out = append(out, s)
 			}
 			if len(out) == 8 {
@@ -227,11 +227,14 @@ func sentences(text string) []string {
 	return out
 }
 
-// first is the first character of Chinese, the first word of anything else.
-func first(s string) string {
-	r, size := utf8.DecodeRuneInString(s)
-	if unicode.Is(unicode.Han, r) {
-		return s[:size]
+// first is the first character of a Chinese text, if it is Chinese, and the
+// first word of any other.
+func first(s, language string) string {
+	if language == document.Chinese {
+		if r, size := utf8.DecodeRuneInString(s); unicode.Is(unicode.Han, r) {
+			return s[:size]
+		}
+		return ""
 	}
 	word, _, _ := strings.Cut(s, " ")
 	return strings.Trim(word, ".,;:!?()[]*_'")
@@ -288,7 +291,7 @@ func codeFacts(d *document.Document) []Facts {
 			base["name"] = askable(name, longestKey)
 		}
 		if len(codeViews) < 2 {
-			v := with(base, "line", line, "first", first(line), "part", line, "part_label", "code")
+			v := with(base, "line", line, "first", first(line, d.Language), "part", line, "part_label", "code")
 			if i+1 < len(lines) {
 				v["next"] = strings.TrimSpace(lines[i+1])
 			}

@@ -126,15 +126,19 @@ func (b *builder) task(task string, limit int) []Question {
 		rest = limit * 2 / 3
 	}
 	for _, p := range b.pools {
+		want := task
+		if task == TaskAgent && !b.any(p, TaskAgent) {
+			want = TaskTool // no short answers here: whole sentences then
+		}
 		total := 0
 		for _, t := range p.templates.Templates {
-			if t.is(task) {
+			if t.is(want) {
 				total += t.Weight
 			}
 		}
 		for k := range p.templates.Templates {
 			t := &p.templates.Templates[k]
-			if !t.is(task) {
+			if !t.is(want) {
 				continue
 			}
 			quota := int(math.Round(float64(rest) * p.weight * float64(t.Weight) / float64(total)))
@@ -160,6 +164,16 @@ func (b *builder) task(task string, limit int) []Question {
 		return x < y || x == y && out[i].ID < out[j].ID
 	})
 	return out
+}
+
+// any says whether some held-out document fits a template of the task.
+func (b *builder) any(p *pool, task string) bool {
+	for k := range p.templates.Templates {
+		if t := &p.templates.Templates[k]; t.is(task) && len(b.draw(t, p.heldOut, 1, nil)) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (b *builder) question(f filled, task string, p *pool, place int) (Question, bool) {

@@ -144,14 +144,10 @@ func fill(text string, facts Facts) (filled string, ok bool) {
 	return filled, ok
 }
 
-// uses says whether a template mentions a fact.
-func (t Template) uses(fact string) bool {
-	mark := "{{" + fact + "}}"
-	if strings.Contains(t.Ask, mark) || strings.Contains(t.Answer, mark) {
-		return true
-	}
-	for _, a := range t.Arguments {
-		if strings.Contains(a, mark) {
+// asksAbout says whether the question mentions one of the facts.
+func (t Template) asksAbout(facts ...string) bool {
+	for _, fact := range facts {
+		if strings.Contains(t.Ask, "{{"+fact+"}}") {
 			return true
 		}
 	}

@@ -148,8 +148,8 @@ func TestEncodings(t *testing.T) {
 func TestGoPackage(t *testing.T) {
 	dir := t.TempDir()
 	files := map[string]string{
-		"go.mod": "module example.org/m\n",
-		"box.go": "// Package box holds things.\npackage box\n\n// Box holds one thing at a time.\ntype Box struct{ thing any }\n\n// Put puts a thing into the box; it fails when the box is full.\nfunc (b *Box) Put(thing any) error { return nil }\n\nfunc undocumented() {}\n\n// Sizes of boxes.\nconst (\n\tSmall = iota\n\tLarge\n)\n",
+		"go.mod":          "module example.org/m\n",
+		"box.go":          "// Package box holds things.\npackage box\n\n// Box holds one thing at a time.\ntype Box struct{ thing any }\n\n// Put puts a thing into the box; it fails when the box is full.\nfunc (b *Box) Put(thing any) error { return nil }\n\nfunc undocumented() {}\n\n// Sizes of boxes.\nconst (\n\tSmall = iota\n\tLarge\n)\n",
 		"example_test.go": "package box_test\n\nimport \"fmt\"\n\n// A box is put to use.\nfunc ExampleBox() {\n\tfmt.Println(1)\n\t// Output: 1\n}\n",
 		"bad.go":          "package box\nfunc (\n",
 	}

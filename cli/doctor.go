@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/cpu"
+	feature "golang.org/x/sys/cpu"
 
 	"lian/cli/ui"
+	"lian/compute/cpu"
+	"lian/machine"
 	"lian/store"
 )
 
@@ -27,15 +29,8 @@ type finding struct {
 	Note  string `json:"note,omitempty"` // what to do about it
 }
 
-// examinations are asked in order. Packages that have something to show (kernels in
-// use, GPU libraries) are asked by a function in a file of this package that
-// registers it with examine.
-var examinations = []func(ctx context.Context, out *ui.Out) []finding{examineProgram, examineProcessor, examineMemory, examinePlaces}
-
-// examine adds an examination.
-func examine(f func(ctx context.Context, out *ui.Out) []finding) {
-	examinations = append(examinations, f)
-}
+// examinations are asked in order.
+var examinations = []func(ctx context.Context, out *ui.Out) []finding{examineProgram, examineProcessor, examineKernels, examineMemory, examinePlaces}
 
 // doctorCommand is lian doctor.
 func doctorCommand() *cobra.Command {
@@ -69,9 +64,18 @@ func examineProgram(_ context.Context, out *ui.Out) []finding {
 
 func examineProcessor(context.Context, *ui.Out) []finding {
 	return []finding{
-		{Name: "cpus", Value: fmt.Sprintf("%d (GOMAXPROCS %d)", runtime.NumCPU(), runtime.GOMAXPROCS(0))},
+		{Name: "cpus", Value: fmt.Sprintf("%s, %d (GOMAXPROCS %d)", machine.Processor(), runtime.NumCPU(), runtime.GOMAXPROCS(0))},
 		{Name: "features", Value: or(strings.Join(features(), " "), "—")},
 	}
+}
+
+// examineKernels says which level of compute/cpu is in use and how to choose another.
+func examineKernels(_ context.Context, out *ui.Out) []finding {
+	level := finding{Name: "kernels", Value: or(cpu.Level(), "—"), Note: out.T("doctor.levels", strings.Join(cpu.Levels(), ", "), cpu.Environment)}
+	if err := cpu.LevelError(); err != nil {
+		level.Note = err.Error()
+	}
+	return []finding{level}
 }
 
 // features are those of the processor that kernels can use.
@@ -81,10 +85,10 @@ func features() []string {
 		name string
 		has  bool
 	}{
-		{"AVX2", cpu.X86.HasAVX2}, {"FMA", cpu.X86.HasFMA}, {"AVX512F", cpu.X86.HasAVX512F},
-		{"AVX512BW", cpu.X86.HasAVX512BW}, {"AVX512DQ", cpu.X86.HasAVX512DQ}, {"AVX512VL", cpu.X86.HasAVX512VL},
-		{"AVX512VNNI", cpu.X86.HasAVX512VNNI}, {"AVX512BF16", cpu.X86.HasAVX512BF16},
-		{"AMX", cpu.X86.HasAMXTile}, {"NEON", cpu.ARM64.HasASIMD}, {"DOTPROD", cpu.ARM64.HasASIMDDP}, {"SVE", cpu.ARM64.HasSVE},
+		{"AVX2", feature.X86.HasAVX2}, {"FMA", feature.X86.HasFMA}, {"AVX512F", feature.X86.HasAVX512F},
+		{"AVX512BW", feature.X86.HasAVX512BW}, {"AVX512DQ", feature.X86.HasAVX512DQ}, {"AVX512VL", feature.X86.HasAVX512VL},
+		{"AVX512VNNI", feature.X86.HasAVX512VNNI}, {"AVX512BF16", feature.X86.HasAVX512BF16},
+		{"AMX", feature.X86.HasAMXTile}, {"NEON", feature.ARM64.HasASIMD}, {"DOTPROD", feature.ARM64.HasASIMDDP}, {"SVE", feature.ARM64.HasSVE},
 	} {
 		if f.has {
 			out = append(out, f.name)
@@ -95,7 +99,7 @@ func features() []string {
 
 func examineMemory(ctx context.Context, out *ui.Out) []finding {
 	memory := finding{Name: "memory", Value: "—"}
-	if total, available := systemMemory(); total > 0 {
+	if total, available := machine.Memory(); total > 0 {
 		memory.Value = ui.Bytes(total)
 		if available > 0 {
 			memory.Value += " " + out.T("doctor.available", ui.Bytes(available))

@@ -170,6 +170,9 @@ func modelsAtHome() ([]string, error) {
 	return models, nil
 }
 
+// demoKind is the kind of the run that lian demo makes.
+const demoKind = "recipe demo"
+
 // next is what one would do now: finish what was stopped, use what is done, or begin.
 func next(root *cobra.Command, p present) []string {
 	var commands []string
@@ -186,7 +189,7 @@ func next(root *cobra.Command, p present) []string {
 		return p.Runs[i], true
 	}
 	if r, ok := newest(store.StatusStopped); ok {
-		if r.Kind == "demo" {
+		if r.Kind == demoKind {
 			suggest("demo")
 		} else {
 			suggest("runs", "show", r.Name)

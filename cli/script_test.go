@@ -1,19 +1,24 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
 
+	"lian/cli/ui"
 	"lian/store"
 )
 
 func TestMain(m *testing.M) {
+	register(waitCommand)
 	testscript.Main(m, map[string]func(){
 		"lian": func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
 		"makerun": func() { // makerun NAME KIND SETTINGS [SUMMARY]: a run in ./runs, done if it has a summary
@@ -23,6 +28,19 @@ func TestMain(m *testing.M) {
 			}
 		},
 	})
+}
+
+// waitCommand is "lian wait FILE": it makes the file and waits to be interrupted.
+func waitCommand() *cobra.Command {
+	command := verb("wait FILE", "verb.help", nil, func(ctx context.Context, args []string, out *ui.Out) error {
+		if err := os.WriteFile(args[0], nil, 0o666); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return fmt.Errorf("waiting: %w", ctx.Err())
+	})
+	command.Hidden = true
+	return command
 }
 
 func makeRun(args []string) error {
@@ -41,6 +59,7 @@ func makeRun(args []string) error {
 // Scripts are in testdata/script. Besides the usual commands they have
 //
 //	status N lian …   runs lian and checks the exit status
+//	await FILE        waits until FILE exists
 //	lines N FILE      checks that each line of FILE is a JSON object, and how many
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -53,6 +72,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"status": exitStatus,
 			"lines":  jsonLines,
+			"await":  awaitFile,
 		},
 	})
 }
@@ -92,4 +112,18 @@ func jsonLines(ts *testscript.TestScript, neg bool, args []string) {
 	if fmt.Sprint(len(lines)) != args[0] {
 		ts.Fatalf("%s: %d lines, want %s", args[1], len(lines), args[0])
 	}
+}
+
+func awaitFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: await FILE")
+	}
+	path := ts.MkAbs(args[0])
+	for range 1000 {
+		if _, err := os.Stat(path); err == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("%s does not appear", args[0])
 }

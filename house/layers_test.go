@@ -7,7 +7,7 @@ import (
 )
 
 // leaves import no floor, only each other; everything may import them.
-var leaves = []string{"dtype", "config", "event", "message", "random", "verify", "sandbox", "index", "store/atomicfile"}
+var leaves = []string{"dtype", "config", "event", "machine", "message", "random", "verify", "sandbox", "index", "store/atomicfile"}
 
 // floors are the other packages, from the ground up, each with the floors that it
 // may import. The order: compute ← model ← {quant, engine} ← train ← {eval, serve,

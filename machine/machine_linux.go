@@ -1,4 +1,4 @@
-package cli
+package machine
 
 import (
 	"bufio"
@@ -8,9 +8,23 @@ import (
 	"strings"
 )
 
-// systemMemory is the memory of the machine, or of the control group that limits
-// this process, and what of it is available; in bytes, 0 where it is not known.
-func systemMemory() (total, available int64) {
+func processor() string {
+	file, err := os.Open("/proc/cpuinfo")
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), ":")
+		switch strings.TrimSpace(name) {
+		case "model name", "Hardware": // x86; some ARM boards
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+func memory() (total, available int64) {
 	file, err := os.Open("/proc/meminfo")
 	if err != nil {
 		return 0, 0

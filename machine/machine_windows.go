@@ -1,10 +1,25 @@
-package cli
+package machine
 
 import (
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
 )
+
+func processor() string {
+	key, err := registry.OpenKey(registry.LOCAL_MACHINE, `HARDWARE\DESCRIPTION\System\CentralProcessor\0`, registry.QUERY_VALUE)
+	if err != nil {
+		return ""
+	}
+	defer key.Close()
+	name, _, err := key.GetStringValue("ProcessorNameString")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(name)
+}
 
 // memoryStatus is MEMORYSTATUSEX of the Windows API.
 type memoryStatus struct {
@@ -15,9 +30,7 @@ type memoryStatus struct {
 
 var globalMemoryStatus = windows.NewLazySystemDLL("kernel32.dll").NewProc("GlobalMemoryStatusEx")
 
-// systemMemory is the memory of the machine and what of it is available, in bytes;
-// 0 where it is not known.
-func systemMemory() (total, available int64) {
+func memory() (total, available int64) {
 	var status memoryStatus
 	status.length = uint32(unsafe.Sizeof(status))
 	if ok, _, _ := globalMemoryStatus.Call(uintptr(unsafe.Pointer(&status))); ok == 0 {

@@ -1,0 +1,22 @@
+// Package machine says what machine this is: the name of its processor and its
+// memory.
+//
+// It guarantees an answer on every system, at once and without privileges; what a
+// system does not tell is the empty string or 0. It measures nothing.
+package machine
+
+import "runtime"
+
+// Processor is the name that the processor's maker gave it, or else its
+// architecture.
+func Processor() string {
+	if name := processor(); name != "" {
+		return name
+	}
+	return runtime.GOARCH
+}
+
+// Memory is the memory that this process may use at most (the machine's, or that of
+// the control group that limits it) and what of it is available now, in bytes; 0
+// where it is not known.
+func Memory() (total, available int64) { return memory() }

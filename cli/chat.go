@@ -36,7 +36,7 @@ func chatCommand() *cobra.Command {
 			return err
 		}
 		defer c.Close()
-		t := talk{Chat: c, out: out}
+		t := talk{Chat: c, out: out, figures: len(turns) > 0}
 		if len(turns) == 0 {
 			return t.loop(ctx)
 		}
@@ -54,7 +54,8 @@ func chatCommand() *cobra.Command {
 // talk is a conversation on the command line.
 type talk struct {
 	*step.Chat
-	out *ui.Out
+	out     *ui.Out
+	figures bool // how fast each reply came
 }
 
 // say is one turn: the answer comes as it is made, or as one JSON line.
@@ -76,7 +77,7 @@ func (t *talk) say(ctx context.Context, text string) error {
 	if err := t.out.Line(r); err != nil {
 		return err
 	}
-	if ctx.Err() == nil {
+	if t.figures && ctx.Err() == nil {
 		noteSpeed(t.out, r.Finish, r.PromptTokens, r.Tokens, r.Timings)
 	}
 	return ctx.Err()

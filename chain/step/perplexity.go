@@ -1,0 +1,235 @@
+package step
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"lian/engine"
+	"lian/event"
+	"lian/format/shard"
+	"lian/model"
+	"lian/model/checkpoint"
+)
+
+// PerplexityOptions are the settings of lian perplexity.
+type PerplexityOptions struct {
+	Chunk     int             `yaml:"chunk" help:"measure as llama-perplexity does, in chunks of so many tokens of which the second half counts; 0 measures whole documents" default:"0" range:"0..10000000"`
+	Precision model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised; exact never does" default:"exact" range:"exact|fast"`
+}
+
+// PerplexityRow is how well a model foretells a file.
+type PerplexityRow struct {
+	File        string  `json:"file"` // "total" for all of several
+	Model       string  `json:"model"`
+	BitsPerByte float64 `json:"bits_per_byte"`
+	Perplexity  float64 `json:"perplexity"` // of a token
+	Tokens      int     `json:"tokens"`     // asked for
+	Bytes       int     `json:"bytes"`      // of the text that those tokens stand for
+	Documents   int     `json:"documents"`
+	Rule        string  `json:"rule"` // documents, or chunks of N
+	Precision   string  `json:"precision"`
+	Seconds     float64 `json:"seconds"`
+	nats        float64
+}
+
+// Perplexity measures a model on files: .txt (a document each), .jsonl (an object with "text" on each line) and token shards.
+// After several files comes a row for all of them.
+func Perplexity(ctx context.Context, path string, files []string, o PerplexityOptions, sink event.Sink) ([]PerplexityRow, error) {
+	b, err := Backend()
+	if err != nil {
+		return nil, err
+	}
+	m, err := OpenModel(path, b, checkpoint.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	if o.Chunk > 0 && (o.Chunk < 4 || o.Chunk > m.Model.Spec.Context) {
+		return nil, fmt.Errorf("--chunk %d: expected 4 to %d, the context of %s", o.Chunk, m.Model.Spec.Context, m.Name)
+	}
+	var rows []PerplexityRow
+	total := PerplexityRow{File: "total"}
+	for _, file := range files {
+		texts, err := m.readTexts(file)
+		if err != nil {
+			return nil, err
+		}
+		begun := time.Now()
+		row, err := m.perplexity(ctx, texts, o, func(done, of int64) {
+			sink.Emit(event.KindProgress, event.Progress{Stage: "perplexity", Done: done, Total: of, Unit: "tokens"})
+		})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		row.File, row.Seconds = file, time.Since(begun).Seconds()
+		rows = append(rows, row)
+		total.nats += row.nats
+		total.Tokens += row.Tokens
+		total.Bytes += row.Bytes
+		total.Documents += row.Documents
+		total.Seconds += row.Seconds
+	}
+	if len(files) > 1 {
+		rows = append(rows, total)
+	}
+	for i := range rows {
+		r := &rows[i]
+		r.Model, r.Precision, r.Rule = m.Name, string(o.Precision), "documents"
+		if o.Chunk > 0 {
+			r.Rule = fmt.Sprintf("chunks of %d", o.Chunk)
+		}
+		p := engine.Perplexity{Tokens: r.Tokens, Bytes: r.Bytes, Nats: r.nats}
+		r.BitsPerByte, r.Perplexity = p.BitsPerByte(), p.PerToken()
+		if math.IsNaN(r.BitsPerByte) || math.IsInf(r.Perplexity, 0) {
+			return nil, fmt.Errorf("%s: the loss of %s is %v nats over %d bytes, no finite number; lian inspect %s --verify looks for broken weights", r.File, m.Name, r.nats, r.Bytes, path)
+		}
+	}
+	return rows, nil
+}
+
+// readTexts are the documents of a file as token ids.
+func (m *Opened) readTexts(file string) (texts []engine.Text, err error) {
+	add := func(text string) {
+		texts = append(texts, engine.Text{IDs: m.Tokenizer.Encode(text), Bytes: len(text)})
+	}
+	switch filepath.Ext(file) {
+	case ".jsonl":
+		err = readTextLines(file, add)
+	case ".shard":
+		texts, err = m.readShard(file)
+	default:
+		var raw []byte
+		if raw, err = os.ReadFile(file); err == nil {
+			if !utf8.Valid(raw) {
+				if shards, bad := m.readShard(file); bad == nil {
+					return shards, nil
+				}
+				return nil, fmt.Errorf("%s: not UTF-8 text; expected text, documents as .jsonl, or a token shard", file)
+			}
+			add(string(raw))
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range texts {
+		if len(t.IDs) > 0 {
+			return texts, nil
+		}
+	}
+	return nil, fmt.Errorf("%s: there is no text in it", file)
+}
+
+// readTextLines reads JSON lines that have a text.
+func readTextLines(file string, add func(text string)) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	r := bufio.NewReaderSize(f, 1<<20)
+	for number := 1; ; number++ {
+		line, err := r.ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("%s:%d: %w", file, number, err)
+		}
+		if strings.TrimSpace(line) != "" {
+			var record struct {
+				Text *string `json:"text"`
+			}
+			if bad := json.Unmarshal([]byte(line), &record); bad != nil {
+				return fmt.Errorf("%s:%d: expected a JSON object with \"text\": %w", file, number, bad)
+			}
+			if record.Text == nil {
+				return fmt.Errorf("%s:%d: the object has no \"text\"; perplexity is of documents (conversations are scored by lian eval)", file, number)
+			}
+			add(*record.Text)
+		}
+		if err != nil {
+			return nil
+		}
+	}
+}
+
+// readShard reads a token shard of the model's own tokenizer.
+func (m *Opened) readShard(file string) ([]engine.Text, error) {
+	r, err := shard.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	if r.Meta().TokenizerHash != m.Tokenizer.Hash() {
+		return nil, fmt.Errorf("%s: made with another tokenizer (%.12s…) than %s has (%.12s…); measure on the documents instead", file, r.Meta().TokenizerHash, m.Name, m.Tokenizer.Hash())
+	}
+	texts := make([]engine.Text, r.Documents())
+	for i := range texts {
+		texts[i] = engine.Text{IDs: r.Document(i), Bytes: int(r.DocumentTextBytes(i))}
+	}
+	return texts, nil
+}
+
+// portion is about how many tokens are measured between two looks at the progress.
+const portion = 4096
+
+func (m *Opened) perplexity(ctx context.Context, texts []engine.Text, o PerplexityOptions, progress func(done, of int64)) (row PerplexityRow, err error) {
+	all, done := int64(0), int64(0)
+	for _, t := range texts {
+		all += int64(len(t.IDs))
+	}
+	progress(0, all)
+	if o.Chunk > 0 {
+		return m.chunks(ctx, texts, o, all, progress)
+	}
+	row.Documents = len(texts)
+	for len(texts) > 0 {
+		n, tokens := 0, 0
+		for n < len(texts) && (n == 0 || tokens < portion) {
+			tokens += len(texts[n].IDs)
+			n++
+		}
+		p, err := engine.Measure(ctx, m.Backend, m.Model, texts[:n], m.Separator, o.Precision)
+		if err != nil {
+			return row, err
+		}
+		row.nats, row.Tokens, row.Bytes = row.nats+p.Nats, row.Tokens+p.Tokens, row.Bytes+p.Bytes
+		done += int64(tokens)
+		progress(done, all)
+		texts = texts[n:]
+	}
+	return row, nil
+}
+
+// chunks measures as llama.cpp's llama-perplexity: each text is cut into whole chunks, and the tokens of the second half of
+// each are asked for after what stands before them. What is left over at the end is not measured.
+func (m *Opened) chunks(ctx context.Context, texts []engine.Text, o PerplexityOptions, all int64, progress func(done, of int64)) (row PerplexityRow, err error) {
+	first, before := o.Chunk/2+1, int64(0)
+	for _, t := range texts {
+		row.Documents++
+		for from := 0; from+o.Chunk <= len(t.IDs); from += o.Chunk {
+			ids := t.IDs[from : from+o.Chunk]
+			scored, err := engine.Score(ctx, m.Backend, m.Model, [][]int32{ids}, []int{first}, o.Precision)
+			if err != nil {
+				return row, err
+			}
+			row.nats -= scored[0].Sum
+			row.Tokens += len(scored[0].LogProbs)
+			row.Bytes += len(m.Tokenizer.Decode(ids[first:]))
+			progress(before+int64(from+o.Chunk), all)
+		}
+		before += int64(len(t.IDs))
+	}
+	if row.Tokens == 0 {
+		return row, fmt.Errorf("no text of it has %d tokens, so there is no chunk to measure; use a smaller --chunk, or none", o.Chunk)
+	}
+	return row, nil
+}

@@ -9,8 +9,10 @@
 //
 // Guarantees: every rendered byte knows whether the template wrote it or which
 // field of which message it came from, so a special token that a user types is
-// plain text; the rendered text is tokenised once, so training ids are the ids
-// of inference; replies are parsed to the same events however the text is cut.
+// plain text; a rendered text is tokenised once, by the same call in training
+// and at inference (where an answer begins with blanks, a token may span the
+// border of prompt and answer; it is then a label); replies are parsed to the
+// same events however the text is cut.
 //
 // Refuses: templates that run without end or make more than a bounded amount
 // of text, templates that the model's authors meant to fail (raise_exception),

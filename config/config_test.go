@@ -185,6 +185,13 @@ func TestValidateCallsRules(t *testing.T) {
 	if err := Validate(o); err == nil || !strings.HasPrefix(err.Error(), "vocab_size: ") {
 		t.Errorf("Validate = %v", err)
 	}
+	var inlined struct {
+		Inner lora `yaml:",inline"`
+	}
+	inlined.Inner = lora{Rank: 200, Alpha: 0.5}
+	if err := Validate(&inlined); err == nil || err.Error() != "alpha below 1 needs a rank of at most 100" {
+		t.Errorf("Validate of an inlined group = %v", err)
+	}
 	if err := Validate(fresh(t)); err != nil {
 		t.Errorf("defaults are not valid: %v", err)
 	}

@@ -28,13 +28,7 @@ func Validate(c any) error {
 			errs = append(errs, atField(f.Path, inRange(f.value(v), f.Range)))
 		}
 	}
-	for _, f := range fields {
-		if f.group {
-			if rule, ok := f.value(v).Addr().Interface().(Validator); ok {
-				errs = append(errs, atField(f.Path, rule.Validate()))
-			}
-		}
-	}
+	errs = append(errs, validateGroups(v, ""))
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
@@ -42,6 +36,35 @@ func Validate(c any) error {
 		return rule.Validate()
 	}
 	return nil
+}
+
+// validateGroups calls Validate of the structs within a struct, the inner ones
+// first. An embedded struct's method is also its owner's and is not called twice.
+func validateGroups(v reflect.Value, prefix string) error {
+	var errs []error
+	for i := range v.NumField() {
+		sf := v.Type().Field(i)
+		name, inline, skip := key(sf)
+		if skip || (!inline && !isGroup(sf.Type)) {
+			continue
+		}
+		path := prefix
+		if !inline {
+			path += name + "."
+		}
+		errs = append(errs, validateGroups(v.Field(i), path))
+		if sf.Anonymous {
+			continue
+		}
+		if rule, ok := v.Field(i).Addr().Interface().(Validator); ok {
+			if err := rule.Validate(); err != nil && path == "" {
+				errs = append(errs, err)
+			} else {
+				errs = append(errs, atField(strings.TrimSuffix(path, "."), err))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // bounds is a parsed numeric range tag.

@@ -74,6 +74,16 @@ func TestEachDependencyHasAReason(t *testing.T) {
 	}
 }
 
+// TestDirectDependenciesAreMarkedSo: "// indirect" belongs to what only others import.
+func TestDirectDependenciesAreMarkedSo(t *testing.T) {
+	used := direct(t)
+	for _, m := range requirements(t, "go.mod") {
+		if m.Indirect && slices.Contains(used, m.Path) {
+			t.Errorf("go.mod marks %s as indirect, but our code imports it", m.Path)
+		}
+	}
+}
+
 // TestSQLiteHasTheLibcItWasBuiltWith: modernc.org/sqlite works with exactly the
 // version of modernc.org/libc in its own go.mod.
 func TestSQLiteHasTheLibcItWasBuiltWith(t *testing.T) {

@@ -31,10 +31,11 @@ var floors = []struct {
 	{"eval", []string{"train", "quant", "engine", "model", "compute", "format", "data", "chat", "tokenizer", "store"}},
 	{"serve", []string{"train", "quant", "engine", "model", "compute", "format", "data", "chat", "tokenizer", "store", "web"}},
 	{"agent", []string{"train", "quant", "engine", "model", "compute", "format", "data", "chat", "tokenizer", "store"}},
-	{"chain", []string{"eval", "serve", "agent", "train", "quant", "engine", "model", "compute", "format", "data", "chat", "tokenizer", "hub", "store", "web"}},
-	{"cli", []string{"chain", "eval", "serve", "agent", "train", "quant", "engine", "model", "compute", "format", "data", "chat", "tokenizer", "hub", "store", "web"}},
+	{"chain", []string{"eval", "serve", "agent", "train", "quant", "engine", "model", "compute", "format", "data", "chat", "tokenizer", "hub", "store", "web", "recipes"}},
+	{"cli", []string{"chain", "eval", "serve", "agent", "train", "quant", "engine", "model", "compute", "format", "data", "chat", "tokenizer", "hub", "store", "web", "recipes"}},
 	{"cmd", []string{"cli"}},
 	{"web", nil},
+	{"recipes", nil},
 	{"house", nil},
 	{"scripts", nil},
 }

@@ -2,6 +2,7 @@ package house
 
 import (
 	"bytes"
+	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -42,40 +44,58 @@ func (f goFile) imports() []string {
 	return out
 }
 
-// goFiles are all Go files, whatever platform they are for.
+// goFiles are all Go files that are or could be committed, whatever platform they
+// are for.
 var goFiles = sync.OnceValues(func() ([]goFile, error) {
+	names, err := goNames()
+	if err != nil {
+		return nil, err
+	}
 	var files []goFile
+	for _, name := range names {
+		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
+		if errors.Is(err, fs.ErrNotExist) { // just removed
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		f := goFile{path: name, dir: path.Dir(name), text: text, fset: token.NewFileSet(), isTest: strings.HasSuffix(name, "_test.go")}
+		if f.ast, err = parser.ParseFile(f.fset, f.path, text, parser.ParseComments|parser.SkipObjectResolution); err != nil {
+			return nil, err
+		}
+		files = append(files, f)
+	}
+	return files, nil
+})
+
+// goNames asks git, which knows what is ignored, or else walks the tree.
+func goNames() ([]string, error) {
+	cmd := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "*.go")
+	cmd.Dir = root
+	if out, err := cmd.Output(); err == nil && len(out) > 0 {
+		names := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
+		return slices.DeleteFunc(names, func(name string) bool {
+			return slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return skipped[part] })
+		}), nil
+	}
+	var names []string
 	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() {
-			if name != root && (skipped[d.Name()] || strings.HasPrefix(d.Name(), ".")) {
-				return filepath.SkipDir
-			}
-			return nil
+		if d.IsDir() && name != root && (skipped[d.Name()] || strings.HasPrefix(d.Name(), ".")) {
+			return filepath.SkipDir
 		}
-		if !strings.HasSuffix(name, ".go") {
+		if d.IsDir() || !strings.HasSuffix(name, ".go") {
 			return nil
-		}
-		text, err := os.ReadFile(name)
-		if err != nil {
-			return err
 		}
 		relative, err := filepath.Rel(root, name)
-		if err != nil {
-			return err
-		}
-		f := goFile{path: filepath.ToSlash(relative), text: text, fset: token.NewFileSet(), isTest: strings.HasSuffix(name, "_test.go")}
-		f.dir = path.Dir(f.path)
-		if f.ast, err = parser.ParseFile(f.fset, f.path, text, parser.ParseComments|parser.SkipObjectResolution); err != nil {
-			return err
-		}
-		files = append(files, f)
-		return nil
+		names = append(names, filepath.ToSlash(relative))
+		return err
 	})
-	return files, err
-})
+	return names, err
+}
 
 func allGoFiles(t *testing.T) []goFile {
 	t.Helper()

@@ -107,3 +107,21 @@ func allLogits(ctx context.Context, b compute.Backend, m model.Model, a model.Ad
 	}
 	return out, nil
 }
+
+// MergeModel is lian merge: MODEL+ADAPTER, or an adapter that names its base, written as one model folder.
+func MergeModel(ctx context.Context, path, out string) (MergeReport, error) {
+	base, adapterDir, ok := cutAdapter(path)
+	if !ok {
+		adapterDir = path
+		var err error
+		if base, err = adapter.Base(path); err != nil {
+			return MergeReport{}, err
+		}
+	}
+	// a fixed text of low ids: every vocabulary has them
+	ids := make([]int32, 64)
+	for i := range ids {
+		ids[i] = int32(i*37%200 + 1)
+	}
+	return Merge(ctx, base, adapterDir, out, [][]int32{ids})
+}

@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"lian/chain/step"
+	"lian/cli/ui"
+	"lian/event"
+	"lian/store"
+)
+
+func init() { register(pretrainCommand) }
+
+type pretrainOptions struct {
+	Out        string `yaml:"out" help:"folder of the run" default:"runs/pretrain"`
+	Vocabulary int    `yaml:"vocabulary" help:"tokens of a tokenizer trained on DATA, when none is given" default:"4096" range:"259..1000000"`
+	Plan       bool   `yaml:"plan" help:"say what it takes and stop"`
+
+	step.PretrainOptions `yaml:",inline"`
+}
+
+// pretrainCommand is lian pretrain DATA.
+func pretrainCommand() *cobra.Command {
+	var o pretrainOptions
+	return verb("pretrain DATA", "verb.pretrain", &o, func(ctx context.Context, args []string, out *ui.Out) error {
+		return inRun(o.Out, "pretrain", o, out, func(dir string, events event.Sink) (any, error) {
+			p, err := step.Prepare(ctx, args[0], o.Tokenizer, o.Vocabulary, dir, events)
+			if err != nil {
+				return nil, err
+			}
+			out.Note("pretrain.data", args[0], p.What)
+			o.Shards, o.Tokenizer = p.Shards, p.Tokenizer
+			if o.Plan {
+				return step.PretrainPlan(o.PretrainOptions)
+			}
+			return step.Pretrain(ctx, dir, o.PretrainOptions, events)
+		})
+	})
+}
+
+// inRun works in a run folder: settings and events are kept, an interrupted run goes on, the result is its summary.
+func inRun(path, kind string, settings any, out *ui.Out, work func(dir string, events event.Sink) (any, error)) error {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	run, err := store.ContinueRun(filepath.Dir(path), filepath.Base(path), kind, settings)
+	if err != nil {
+		return err
+	}
+	defer run.Close()
+	result, err := work(run.Dir, event.Tee(run.Events, out))
+	out.Finish()
+	if err != nil {
+		run.Events.Emit(store.KindRunFailed, store.Failure{Error: err.Error()})
+		return err
+	}
+	if err := run.Done(result); err != nil {
+		return err
+	}
+	return out.Result(result)
+}

@@ -1,0 +1,16 @@
+// Package serve puts models behind HTTP: the chat and completions APIs of OpenAI, a page to chat on, health and metrics.
+//
+// It guarantees
+//   - that nothing asked is ignored in silence: a field that would change the answer and is not supported is refused by
+//     name; a field that nobody knows is refused if it looks like a misspelt one, otherwise named in the response header
+//     Lian-Ignored and counted;
+//   - that streamed text never holds half a character, and joins to what the plain answer says;
+//   - that a client that hangs up frees its place in the batch;
+//   - that every failure is an error object with a status that says whose fault it is.
+//
+// It listens on loopback unless told otherwise, and there answers only to its own pages and to programs: other web sites
+// are refused by their Origin and Host. It refuses requests above a size, and above a number at one time (503).
+//
+// POST /v1/chat/completions, POST /v1/completions, GET /v1/models, GET /health, GET /metrics; the page is at /, what it
+// shows comes from GET /lian/info, /lian/suggestions and /lian/messages.
+package serve

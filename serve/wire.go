@@ -1,0 +1,206 @@
+package serve
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strings"
+
+	"lian/chat"
+)
+
+// sampling are the fields that both APIs share; top_k, min_p and repetition_penalty are additions to OpenAI's.
+type sampling struct {
+	Model             string             `json:"model"`
+	MaxTokens         *int               `json:"max_tokens"`
+	Temperature       *float32           `json:"temperature"`
+	TopP              *float32           `json:"top_p"`
+	TopK              *int               `json:"top_k"`
+	MinP              *float32           `json:"min_p"`
+	RepetitionPenalty *float32           `json:"repetition_penalty"`
+	PresencePenalty   *float32           `json:"presence_penalty"`
+	FrequencyPenalty  *float32           `json:"frequency_penalty"`
+	LogitBias         map[string]float32 `json:"logit_bias"`
+	Seed              *int64             `json:"seed"`
+	N                 *int               `json:"n"`
+	Stop              stopTexts          `json:"stop"`
+	Stream            bool               `json:"stream"`
+	StreamOptions     *streamOptions     `json:"stream_options"`
+}
+
+type streamOptions struct {
+	IncludeUsage bool `json:"include_usage"`
+}
+
+// stopTexts is one text or a list.
+type stopTexts []string
+
+func (s *stopTexts) UnmarshalJSON(data []byte) error {
+	switch data = bytes.TrimSpace(data); data[0] {
+	case '"':
+		*s = make(stopTexts, 1)
+		return json.Unmarshal(data, &(*s)[0])
+	case '[', 'n':
+		return json.Unmarshal(data, (*[]string)(s))
+	}
+	return errors.New("stop: expected a text or a list of texts")
+}
+
+type chatRequest struct {
+	sampling
+	Messages            []chat.Message  `json:"messages"`
+	MaxCompletionTokens *int            `json:"max_completion_tokens"`
+	LogProbs            bool            `json:"logprobs"`
+	TopLogProbs         int             `json:"top_logprobs"`
+	Tools               []chat.Tool     `json:"tools"`
+	ToolChoice          json.RawMessage `json:"tool_choice"`
+	ParallelToolCalls   *bool           `json:"parallel_tool_calls"`
+	ResponseFormat      *responseFormat `json:"response_format"`
+}
+
+type responseFormat struct {
+	Type       string `json:"type"`
+	JSONSchema *struct {
+		Name   string          `json:"name"`
+		Schema json.RawMessage `json:"schema"`
+	} `json:"json_schema"`
+}
+
+type completionRequest struct {
+	sampling
+	Prompt   prompts `json:"prompt"`
+	LogProbs *int    `json:"logprobs"`
+}
+
+// prompts is a text, a list of texts, a list of ids, or a list of those.
+type prompts struct {
+	texts []string
+	ids   [][]int32
+}
+
+func (p *prompts) UnmarshalJSON(data []byte) error {
+	*p = prompts{}
+	var text string
+	var flat []int32
+	switch {
+	case json.Unmarshal(data, &text) == nil:
+		p.texts = []string{text}
+	case json.Unmarshal(data, &p.texts) == nil:
+	case json.Unmarshal(data, &flat) == nil:
+		p.texts, p.ids = nil, [][]int32{flat}
+	case json.Unmarshal(data, &p.ids) == nil:
+		p.texts = nil
+	default:
+		return errors.New("prompt: expected a text, a list of texts, a list of token ids, or a list of such lists")
+	}
+	return nil
+}
+
+// Fields that are not supported: with a reason, they would change the answer and are refused; without, they would not, and
+// are accepted and named in the response's header.
+var (
+	chatRefused = map[string]string{
+		"functions": "use tools", "function_call": "use tool_choice", "audio": "there is no audio output",
+		"modalities": "the output is text", "prediction": "predicted outputs are not implemented", "web_search_options": "there is no web search",
+		"reasoning_effort": "the model decides", "verbosity": "the model decides",
+		"user": "", "metadata": "", "store": "", "service_tier": "", "safety_identifier": "", "prompt_cache_key": "", "prompt_cache_retention": "",
+	}
+	completionRefused = map[string]string{
+		"suffix": "the models here do not fill in the middle", "best_of": "use n", "echo": "the prompt is not scored; ask without echo",
+		"user": "", "metadata": "",
+	}
+	chatKnown       = fieldNames(reflect.TypeFor[chatRequest]())
+	completionKnown = fieldNames(reflect.TypeFor[completionRequest]())
+)
+
+func fieldNames(t reflect.Type) (names []string) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if f.Anonymous {
+			names = append(names, fieldNames(f.Type)...)
+			continue
+		}
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
+}
+
+// What goes out.
+type (
+	usage struct {
+		PromptTokens     int `json:"prompt_tokens"`
+		CompletionTokens int `json:"completion_tokens"`
+		TotalTokens      int `json:"total_tokens"`
+	}
+	topLogProb struct {
+		Token   string  `json:"token"`
+		LogProb float32 `json:"logprob"`
+		Bytes   []int   `json:"bytes"`
+	}
+	tokenLogProb struct {
+		topLogProb
+		Top []topLogProb `json:"top_logprobs"`
+	}
+	chatLogProbs struct {
+		Content []tokenLogProb `json:"content"`
+		Refusal any            `json:"refusal"`
+	}
+	toolFunction struct {
+		Name      string `json:"name"`
+		Arguments string `json:"arguments"`
+	}
+	toolCall struct {
+		Index    *int         `json:"index,omitempty"` // in streams only
+		ID       string       `json:"id"`
+		Type     string       `json:"type"`
+		Function toolFunction `json:"function"`
+	}
+	chatMessage struct {
+		Role      string     `json:"role"`
+		Content   *string    `json:"content"`
+		Reasoning string     `json:"reasoning_content,omitempty"`
+		Refusal   any        `json:"refusal"`
+		ToolCalls []toolCall `json:"tool_calls,omitempty"`
+	}
+	chatChoice struct {
+		Index    int           `json:"index"`
+		Message  chatMessage   `json:"message"`
+		LogProbs *chatLogProbs `json:"logprobs"`
+		Finish   string        `json:"finish_reason"`
+	}
+	delta struct {
+		Role      string     `json:"role,omitempty"`
+		Content   *string    `json:"content,omitempty"`
+		Reasoning string     `json:"reasoning_content,omitempty"`
+		ToolCalls []toolCall `json:"tool_calls,omitempty"`
+	}
+	deltaChoice struct {
+		Index    int           `json:"index"`
+		Delta    delta         `json:"delta"`
+		LogProbs *chatLogProbs `json:"logprobs"`
+		Finish   *string       `json:"finish_reason"`
+	}
+	textLogProbs struct {
+		Tokens   []string             `json:"tokens"`
+		LogProbs []float32            `json:"token_logprobs"`
+		Top      []map[string]float32 `json:"top_logprobs"`
+		Offsets  []int                `json:"text_offset"`
+	}
+	textChoice struct {
+		Index    int           `json:"index"`
+		Text     string        `json:"text"`
+		LogProbs *textLogProbs `json:"logprobs"`
+		Finish   *string       `json:"finish_reason"`
+	}
+	// envelope is what both APIs wrap choices in.
+	envelope[C any] struct {
+		ID      string `json:"id"`
+		Object  string `json:"object"`
+		Created int64  `json:"created"`
+		Model   string `json:"model"`
+		Choices []C    `json:"choices"`
+		Usage   *usage `json:"usage,omitempty"`
+	}
+)

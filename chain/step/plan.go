@@ -1,0 +1,264 @@
+package step
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"lian/chain"
+	"lian/chain/report"
+	"lian/compute"
+	"lian/compute/cpu"
+	"lian/event"
+	"lian/model/nn"
+	"lian/train"
+)
+
+// PlanOptions are what the plan is made of.
+type PlanOptions struct {
+	Minutes       float64 `yaml:"minutes" help:"time for the whole recipe on this machine" default:"10" range:">0..100000"`
+	Seed          uint64  `yaml:"seed" help:"seed, for the report only" default:"1"`
+	TrainBytes    int64   `yaml:"train_bytes" help:"bytes of training text"`
+	Language      string  `yaml:"language" help:"language of the text, en or zh"`
+	Examples      int     `yaml:"examples" help:"conversations to fine-tune on"`
+	ExampleBytes  int64   `yaml:"example_bytes" help:"bytes of all conversations"`
+	ExampleTurns  int     `yaml:"example_turns" help:"turns of all conversations"`
+	PretrainShare float64 `yaml:"pretrain_share" help:"share of the time for pretraining" default:"0.45" range:"0..1"`
+	TuneShare     float64 `yaml:"tune_share" help:"share of the time for each of the two ways of fine-tuning" default:"0.075" range:"0..1"`
+	MaxEpochs     float64 `yaml:"max_epochs" help:"most passes over the training text" default:"8" range:">0..1000"`
+	TokensPerSize float64 `yaml:"tokens_per_parameter" help:"tokens to read for each parameter outside the embedding, when choosing the size" default:"3" range:">0..1000"`
+	Reference     float64 `yaml:"reference_speed" help:"use this many billion operations a second instead of a measurement; 0 measures" default:"0" range:"0..1000000000"`
+}
+
+// Plan is what was decided, once, for a whole run. Everything after it depends on
+// these numbers and never on the clock.
+type Plan struct {
+	VocabSize       int     `json:"vocab_size"`
+	Hidden          int     `json:"hidden"`
+	Layers          int     `json:"layers"`
+	Heads           int     `json:"heads"`
+	KVHeads         int     `json:"kv_heads"`
+	FeedForward     int     `json:"feed_forward"`
+	Context         int     `json:"context"`
+	StepTokens      int     `json:"step_tokens"`
+	Steps           int     `json:"steps"`
+	SaveEvery       int     `json:"save_every"`
+	LearningRate    float64 `json:"lr"`
+	TuneExamples    int     `json:"tune_examples"` // in one step
+	TuneSteps       int     `json:"tune_steps"`
+	TuneSaveEvery   int     `json:"tune_save_every"`
+	Looks           int     `json:"looks"`
+	Questions       int     `json:"questions"`       // of each task
+	AgentQuestions  int     `json:"agent_questions"` // for the agent
+	HeldOutTokens   int     `json:"held_out_tokens"`
+	LoadSeconds     float64 `json:"load_seconds"` // of each level of the load test
+	TokensPerSecond float64 `json:"tokens_per_second"`
+	PeakGFLOPS      float64 `json:"peak_gflops"`
+	TrainGFLOPS     float64 `json:"train_gflops"` // measured on a few training steps
+	Epochs          float64 `json:"epochs"`
+	Parameters      int     `json:"parameters"`
+	Reason          string  `json:"reason"`
+}
+
+// shapes are the sizes that can be chosen, smallest first. Heads have 32 or 64
+// channels, queries twice as many heads as keys, the inner width is about 8/3 of
+// the hidden one.
+var shapes = []Size{
+	{Hidden: 64, Layers: 3, Heads: 2, KVHeads: 1, FeedForward: 192},
+	{Hidden: 96, Layers: 4, Heads: 3, KVHeads: 1, FeedForward: 256},
+	{Hidden: 128, Layers: 4, Heads: 4, KVHeads: 2, FeedForward: 352},
+	{Hidden: 160, Layers: 5, Heads: 5, KVHeads: 1, FeedForward: 448},
+	{Hidden: 192, Layers: 5, Heads: 6, KVHeads: 2, FeedForward: 512},
+	{Hidden: 224, Layers: 6, Heads: 7, KVHeads: 1, FeedForward: 608},
+	{Hidden: 256, Layers: 6, Heads: 8, KVHeads: 4, FeedForward: 704},
+	{Hidden: 320, Layers: 7, Heads: 10, KVHeads: 5, FeedForward: 864},
+	{Hidden: 384, Layers: 8, Heads: 6, KVHeads: 3, FeedForward: 1024},
+	{Hidden: 512, Layers: 8, Heads: 8, KVHeads: 4, FeedForward: 1376},
+	{Hidden: 768, Layers: 12, Heads: 12, KVHeads: 6, FeedForward: 2048},
+}
+
+// inner is the number of parameters outside the embedding.
+func (s Size) inner() int {
+	head := s.Hidden / s.Heads
+	attention := 2*s.Hidden*s.Hidden + 2*s.Hidden*head*s.KVHeads
+	return s.Layers * (attention + 3*s.Hidden*s.FeedForward)
+}
+
+// operations is the number of floating-point operations to learn from one token:
+// two for each weight forward, four backward; the output layer is the embedding
+// used once more; attention over half the context on average.
+func (s Size) operations(vocab int) float64 {
+	return 6*float64(s.inner()+vocab*s.Hidden) + 6*float64(s.Layers*s.Hidden*s.Context)
+}
+
+// MakePlan measures this machine and decides sizes and amounts.
+func MakePlan(ctx context.Context, o PlanOptions, events event.Sink) (*Plan, error) {
+	p := &Plan{VocabSize: vocabularyFor(o.TrainBytes), Context: 512}
+	if o.TrainBytes < 1 {
+		return nil, fmt.Errorf("plan: there is no training text; see the report of the data step for where it went")
+	}
+	b, err := Backend()
+	if err != nil {
+		return nil, err
+	}
+	p.PeakGFLOPS = cpu.MeasurePeak(ctx, b).GFLOPS
+	p.TrainGFLOPS = o.Reference
+	if p.TrainGFLOPS == 0 {
+		events.Emit(event.KindProgress, event.Progress{Stage: "measure", Unit: "steps"})
+		if p.TrainGFLOPS, err = measureTraining(ctx, b, p.VocabSize, p.Context); err != nil {
+			return nil, err
+		}
+	}
+	p.choose(o)
+	return p, nil
+}
+
+// choose is the part of the plan that is arithmetic.
+func (p *Plan) choose(o PlanOptions) {
+	seconds := o.Minutes * 60
+	textTokens := float64(o.TrainBytes) / bytesPerToken(p.VocabSize, o.Language)
+	operations := p.TrainGFLOPS * 1e9 * seconds * o.PretrainShare
+	best := shapes[0]
+	for _, s := range shapes {
+		s.Context = p.Context
+		tokens := min(operations/s.operations(p.VocabSize), o.MaxEpochs*textTokens)
+		if tokens >= o.TokensPerSize*float64(s.inner()) {
+			best = s
+		}
+	}
+	best.Context = p.Context
+	p.Hidden, p.Layers, p.Heads, p.KVHeads, p.FeedForward = best.Hidden, best.Layers, best.Heads, best.KVHeads, best.FeedForward
+	p.Parameters = best.inner() + p.VocabSize*best.Hidden
+	p.TokensPerSecond = p.TrainGFLOPS * 1e9 / best.operations(p.VocabSize)
+	tokens := min(p.TokensPerSecond*seconds*o.PretrainShare, o.MaxEpochs*textTokens)
+	p.Epochs = tokens / textTokens
+
+	// A step of few tokens learns more from each; one of many is computed better.
+	p.StepTokens = 1024
+	for p.StepTokens < 16384 && tokens/float64(2*p.StepTokens) >= 600 {
+		p.StepTokens *= 2
+	}
+	p.Steps = max(20, int(tokens/float64(p.StepTokens)))
+	// about every ten seconds, so that a kill costs no more
+	p.SaveEvery = max(1, min(p.Steps, int(10*p.TokensPerSecond/float64(p.StepTokens))))
+	p.Looks = 10
+	p.LearningRate = roundTo(0.004*math.Sqrt(256/float64(max(p.Hidden, 64))), 2)
+
+	p.TuneExamples = 16
+	perExample := 64.0
+	if o.Examples > 0 {
+		// every turn has about six tokens of template around it
+		perExample = (float64(o.ExampleBytes)/bytesPerToken(p.VocabSize, o.Language) + 6*float64(o.ExampleTurns)) / float64(o.Examples)
+	}
+	tuneTokens := p.TokensPerSecond * seconds * o.TuneShare * 0.8 // loss before and after, loading and saving take the rest
+	p.TuneSteps = max(10, int(tuneTokens/(perExample*float64(p.TuneExamples))))
+	if o.Examples > 0 { // ten times over the same conversations teaches nothing more
+		p.TuneSteps = min(p.TuneSteps, max(10, 10*o.Examples/p.TuneExamples))
+	}
+
+	p.TuneSaveEvery = max(1, p.TuneSteps/4)
+
+	share := o.Minutes / 10
+	p.Questions = clamp(int(100*share), 30, 400)
+	p.AgentQuestions = clamp(int(40*share), 12, 200)
+	p.HeldOutTokens = clamp(int(16384*share), 4096, 65536)
+	p.LoadSeconds = math.Min(10, math.Max(1, 8*share))
+	p.Reason = fmt.Sprintf("%d layers of width %d, %d tokens in %d steps (%.1f passes over the text), at %.0f tokens/s", p.Layers, p.Hidden, p.Steps*p.StepTokens, p.Steps, p.Epochs, p.TokensPerSecond)
+}
+
+func clamp(x, low, high int) int { return max(low, min(x, high)) }
+
+// roundTo keeps so many digits.
+func roundTo(x float64, digits int) float64 {
+	if x == 0 {
+		return 0
+	}
+	unit := math.Pow(10, math.Floor(math.Log10(math.Abs(x)))-float64(digits-1))
+	return math.Round(x/unit) * unit
+}
+
+// vocabularyFor is a vocabulary size for so much text: a token should be met often
+// enough to be learnt.
+func vocabularyFor(bytes int64) int {
+	switch {
+	case bytes < 100_000:
+		return 512
+	case bytes < 1_000_000:
+		return 1024
+	case bytes < 4_000_000:
+		return 2048
+	}
+	return 4096
+}
+
+// bytesPerToken is an estimate before there is a tokenizer.
+func bytesPerToken(vocab int, language string) float64 {
+	if language == "zh" { // a character has three bytes and is mostly a token
+		return map[int]float64{512: 1.6, 1024: 2.1, 2048: 2.7, 4096: 3.1}[vocab]
+	}
+	return map[int]float64{512: 1.8, 1024: 2.3, 2048: 2.9, 4096: 3.5}[vocab]
+}
+
+// measureTraining runs a few real training steps and returns billions of
+// operations a second.
+func measureTraining(ctx context.Context, b compute.Backend, vocab, length int) (float64, error) {
+	size := shapes[3]
+	size.Context, size.Theta, size.Deviation = length, 10000, 0.02
+	m, err := nn.Initialise(b, size.Spec(vocab), 1, size.Deviation)
+	if err != nil {
+		return 0, err
+	}
+	const tokens, warm, steps = 2048, 1, 4
+	var clock time.Time
+	t := &train.Trainer{
+		Options: train.Options{Steps: warm + steps, LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.95, Epsilon: 1e-8, ClipNorm: 1, MicroTokens: tokens, Seed: 1},
+		Backend: b, Model: m, Weights: m.Parameters(), Source: noise{tokens, length, vocab},
+	}
+	seconds := math.Inf(1)
+	t.OnStep = func(p train.Progress) {
+		if p.Step > warm { // the best step: others work on this machine too
+			seconds = math.Min(seconds, time.Since(clock).Seconds())
+		}
+		clock = time.Now()
+	}
+	if err := t.Run(ctx); err != nil {
+		return 0, err
+	}
+	return size.operations(vocab) * tokens / seconds / 1e9, nil
+}
+
+// noise is text for measuring speed only.
+type noise struct{ tokens, length, vocab int }
+
+func (n noise) Step(step int) (out []train.Sequence, err error) {
+	state := uint64(step) + 1
+	for at := 0; at < n.tokens; at += n.length {
+		s := train.Sequence{IDs: make([]int32, n.length), Targets: make([]int32, n.length)}
+		for i := range s.IDs {
+			state = state*6364136223846793005 + 1442695040888963407
+			s.IDs[i], s.Targets[i] = int32(state>>33)%int32(n.vocab), int32(state>>13&0x7fffffff)%int32(n.vocab)
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+func planKind() chain.Kind {
+	return chain.NewKind("plan", "1", "sizes and amounts for the time there is", func(ctx context.Context, c *chain.Context, o *PlanOptions) error {
+		p, err := MakePlan(ctx, *o, c.Events)
+		if err != nil {
+			return err
+		}
+		if err := setValues(c, p); err != nil {
+			return err
+		}
+		machine := environment(o.Seed)
+		machine.PeakGFLOPS = p.PeakGFLOPS
+		return c.WriteCard(report.Card{
+			Plan:        &report.Plan{Minutes: o.Minutes, PeakGFLOPS: p.PeakGFLOPS, TokensPerSecond: p.TokensPerSecond},
+			Pretrain:    &report.Pretrain{Parameters: int64(p.Parameters), StepsTotal: p.Steps, TokensTotal: int64(p.Steps) * int64(p.StepTokens)},
+			Environment: machine,
+		})
+	})
+}

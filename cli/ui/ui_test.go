@@ -49,17 +49,17 @@ func TestTerminalCodesInTextAreDefused(t *testing.T) {
 }
 
 type part struct {
-	Size  int64   `json:"size"`
-	Share float64 `json:"share"`
+	Size  int64   `json:"x_size"`
+	Share float64 `json:"x_share"`
 }
 type report struct {
 	Name    string        `json:"name"`
-	Took    time.Duration `json:"took"`
-	Inner   part          `json:"inner"`
-	Rows    []part        `json:"rows"`
+	Took    time.Duration `json:"x_span"`
+	Inner   part          `json:"x_inner"`
+	Rows    []part        `json:"x_rows"`
 	Missing string        `json:"missing,omitempty"`
 	Secret  int           `json:"-"`
-	OK      bool          `json:"ok"`
+	OK      bool          `json:"x_ok"`
 }
 
 var sampleReport = report{Name: "诗", Took: 95 * time.Second, Inner: part{5, 0.25}, Rows: []part{{1, 0.123456}, {22, 2}}, OK: true}
@@ -74,7 +74,7 @@ func TestAResultIsATableForPeople(t *testing.T) {
 	if err := o.Result(sampleReport); err != nil {
 		t.Fatal(err)
 	}
-	want := "名称         诗\ntook         1m35s\ninner size   5\ninner share  0.25\nok           是\n\nrows\nsize   share\n   1  0.1235\n  22       2\n"
+	want := "名称             诗\nx span           1m35s\nx inner x size   5\nx inner x share  0.25\nx ok             是\n\nx rows\nx size  x share\n     1   0.1235\n    22        2\n"
 	if stdout.String() != want {
 		t.Errorf("got\n%swant\n%s", stdout, want)
 	}

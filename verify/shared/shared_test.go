@@ -1,6 +1,7 @@
 package shared
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -17,17 +18,29 @@ func TestDataIsFoundBelowTheNamedFolder(t *testing.T) {
 	}
 }
 
+// skipper is a test that notes that it was skipped.
+type skipper struct {
+	testing.TB
+	said string
+}
+
+func (s *skipper) Helper() {}
+
+func (s *skipper) Skipf(format string, args ...any) {
+	s.said = fmt.Sprintf(format, args...)
+	panic(s)
+}
+
 func TestMissingDataSkips(t *testing.T) {
 	t.Setenv(Environment, t.TempDir())
-	var skipped bool
-	t.Run("inner", func(t *testing.T) {
-		defer func() { skipped = t.Skipped() }()
-		Path(t, "nothing", "here")
-		t.Error("Path returned although the file does not exist")
-	})
-	if !skipped {
-		t.Error("the test was not skipped")
-	}
+	s := &skipper{TB: t}
+	defer func() {
+		if recover() != any(s) || s.said != "needs shared test data: nothing/here (set "+Environment+")" {
+			t.Errorf("Path said %q", s.said)
+		}
+	}()
+	Path(s, "nothing", "here")
+	t.Error("Path returned although the file does not exist")
 }
 
 func TestDefaultIsBesideTheRepository(t *testing.T) {

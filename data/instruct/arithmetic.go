@@ -6,7 +6,7 @@ import (
 )
 
 // expressions draws n different sums, differences and products of whole
-// numbers with one or two digits. Those of the held-out side never occur on
+// numbers of one digit or two. Those of the held-out side never occur on
 // the other: a hash of the expression decides, not of the draw.
 func expressions(n int, seed uint64, heldOut bool) []Facts {
 	var out []Facts
@@ -14,6 +14,9 @@ func expressions(n int, seed uint64, heldOut bool) []Facts {
 	for draw := 0; len(out) < n && draw < 50*n+1000; draw++ {
 		r := mix(seed, "expression", strconv.Itoa(draw))
 		a, b := int(r%90)+10, int(r>>16%90)+10
+		if r>>40%2 == 0 { // digits are copied before numbers are
+			a, b = a%9+1, b%9+1
+		}
 		operator := []string{"+", "-", "*"}[r>>32%3]
 		result := a + b
 		switch operator {

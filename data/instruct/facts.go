@@ -16,7 +16,7 @@ import (
 // Facts are a document's named parts, short enough to be asked about.
 //
 //	go     qualified, short, package, what, signature, error, sentence
-//	poem   title, author, couplet, next, form, regular, part, part_label
+//	poem   title, short_title, author, couplet, next, form, regular, part, part_label
 //	prose  heading, file, key, sentence, opening, rest, first, part, part_label
 //	code   file, line, next, first, name, part, part_label
 type Facts map[string]string
@@ -38,6 +38,7 @@ func FactsOf(d *document.Document) []Facts {
 
 const (
 	longestKey  = 48 // bytes of what is searched for or copied
+	shortKey    = 18 // bytes that a small model copies without a slip: six Han characters
 	longestLine = 160
 )
 
@@ -62,7 +63,7 @@ func goFacts(d *document.Document) []Facts {
 		sentence = ""
 	}
 	facts := Facts{
-		"qualified": askable(f["package"]+"."+f["name"], longestKey),
+		"qualified": askable(f["package"]+"."+f["name"], 36),
 		"package":   f["package"],
 		"what":      what,
 		"sentence":  sentence,
@@ -71,7 +72,7 @@ func goFacts(d *document.Document) []Facts {
 		facts["signature"] = strings.TrimSpace(signature)
 	}
 	if len(f["name"]) >= 4 {
-		facts["short"] = askable(f["name"], longestKey)
+		facts["short"] = askable(f["name"], 24)
 	}
 	if what == "function" || what == "method" {
 		facts["error"] = returnsError(f["signature"])
@@ -103,8 +104,11 @@ func poemFacts(d *document.Document) []Facts {
 	title, author := askable(d.Fields["title"], longestKey), askable(d.Fields["author"], longestKey)
 	lines := strings.Split(d.Fields["lines"], "\n")
 	base := Facts{"title": title, "author": author}
-	if form := form(d.Fields["lines"]); form != "" && len(lines) <= 6 {
+	if form := form(d.Fields["lines"]); form != "" && len(lines) <= 4 { // a quatrain or an eight-line poem
 		base["regular"] = d.Fields["lines"]
+	}
+	if len(title) <= shortKey {
+		base["short_title"] = title
 	}
 	var views []Facts
 	for i, line := range lines {

@@ -10,6 +10,7 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+	"strings"
 
 	"lian/chat"
 	"lian/data/document"
@@ -97,6 +98,33 @@ func ReadPrompts(dir string) (Prompts, error) {
 
 // ReadExamples gives the conversations of a file in order.
 func ReadExamples(path string) iter.Seq2[Example, error] { return lines[Example](path) }
+
+// Texts gives everything said in the training conversations of a folder that
+// Make wrote: a tokenizer is trained on it along with the documents, or words
+// of the questions cost a token a byte.
+func Texts(dir string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for e, err := range ReadExamples(filepath.Join(dir, TrainFile)) {
+			if err != nil {
+				yield("", err)
+				return
+			}
+			var text strings.Builder
+			for _, tool := range e.Tools {
+				text.WriteString(tool.Name + "(" + string(tool.Parameters) + "): " + tool.Description + "\n")
+			}
+			for _, m := range e.Messages {
+				text.WriteString(m.Role + "\n" + m.Content + "\n")
+				for _, call := range m.ToolCalls {
+					text.WriteString(`{"name": "` + call.Name + `", "arguments": ` + string(call.Arguments) + "}\n")
+				}
+			}
+			if !yield(text.String(), nil) {
+				return
+			}
+		}
+	}
+}
 
 // ReadQuestions gives the questions of a file in order.
 func ReadQuestions(path string) iter.Seq2[Question, error] { return lines[Question](path) }

@@ -102,7 +102,7 @@ func TestEveryFlagIsTranslated(t *testing.T) {
 
 // TestTheReadmesShowCommandsThatExist checks every "lian VERB --flag" in them.
 func TestTheReadmesShowCommandsThatExist(t *testing.T) {
-	if !hasVerb(tree(), "demo") {
+	if !hasVerb(tree(), "serve") {
 		t.Skip("needs the verbs of the chain")
 	}
 	call := regexp.MustCompile(`\bbin/lian( [^\n` + "`" + `]*)?`)

@@ -18,7 +18,6 @@ func RunAll(t *testing.T, backend compute.Backend, others ...compute.Backend) {
 	t.Run("rows", func(t *testing.T) { rowsAlone(t, backend) })
 	t.Run("aliasing", func(t *testing.T) { aliasing(t, backend) })
 	t.Run("nan", func(t *testing.T) { nan(t, backend) })
-	t.Run("golden", func(t *testing.T) { golden(t, backend) })
 }
 
 // Case is one operation with operands.

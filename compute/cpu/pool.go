@@ -23,7 +23,9 @@ type job struct {
 	run    func(worker, task int)
 	tasks  int64
 	next   atomic.Int64
-	active atomic.Int64
+	active atomic.Int64  // helpers that have the job and are not done
+	asleep atomic.Bool   // the caller waits on done
+	done   chan struct{} // capacity 1
 	panics atomic.Pointer[any]
 }
 
@@ -50,7 +52,9 @@ func (w *worker) loop(index int) {
 	for {
 		j := w.wait(index)
 		j.work(index)
-		j.active.Add(-1)
+		if j.active.Add(-1) == 0 && j.asleep.CompareAndSwap(true, false) {
+			j.done <- struct{}{}
+		}
 	}
 }
 
@@ -108,7 +112,7 @@ func (p *pool) run(workers, tasks int, f func(worker, task int)) {
 	if tasks <= 0 {
 		return
 	}
-	j := &job{run: f, tasks: int64(tasks)}
+	j := &job{run: f, tasks: int64(tasks), done: make(chan struct{}, 1)}
 	if workers <= 1 {
 		for t := range tasks {
 			f(0, t)
@@ -128,10 +132,13 @@ func (p *pool) run(workers, tasks int, f func(worker, task int)) {
 			j.active.Add(-1)
 		}
 	}
-	for turn := 0; j.active.Load() != 0; turn++ {
+	for turn := 0; j.active.Load() != 0 && turn < spinTurns*4; turn++ {
 		pause()
-		if turn%64 == 63 {
-			runtime.Gosched()
+	}
+	if j.active.Load() != 0 { // a helper has lost its processor to another program
+		j.asleep.Store(true)
+		if j.active.Load() != 0 || !j.asleep.CompareAndSwap(true, false) {
+			<-j.done
 		}
 	}
 	if r := j.panics.Load(); r != nil {

@@ -1,0 +1,157 @@
+package computetest
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"lian/compute"
+	"lian/dtype"
+)
+
+// many is the number of rows that a row alone is compared with.
+const many = 513
+
+// rowsAlone runs operations on 513 rows and on some of them: each row must come out with the same bits.
+func rowsAlone(t *testing.T, backend compute.Backend) {
+	type maker struct {
+		name    string
+		columns int
+		op      func(b *Build, x *compute.Tensor) (op compute.Op, out *compute.Tensor)
+	}
+	matmul := func(name string, n, k int, weight func(b *Build) *compute.Tensor, set func(o *compute.MatMul)) maker {
+		return maker{"matmul_" + name, k, func(b *Build, x *compute.Tensor) (compute.Op, *compute.Tensor) {
+			o := &compute.MatMul{A: x, B: weight(b), Out: b.Zero(dtype.F32, x.Rows(), n), TransB: true, Bias: b.Normal(1, n)}
+			set(o)
+			return o, o.Out
+		}}
+	}
+	floats := func(n, k int) func(b *Build) *compute.Tensor {
+		return func(b *Build) *compute.Tensor { return b.Normal(1, n, k) }
+	}
+	packed := func(kind dtype.Type, n, k int) func(b *Build) *compute.Tensor {
+		return func(b *Build) *compute.Tensor { return b.Packed(kind, 1, n, k) }
+	}
+	none := func(*compute.MatMul) {}
+	fast := func(o *compute.MatMul) { o.Fast = true }
+	makers := []maker{
+		matmul("f32", 75, 130, floats(75, 130), none),
+		matmul("f32_long", 40, 1500, floats(40, 1500), none),
+		matmul("f32_constant", 75, 130, floats(75, 130), func(o *compute.MatMul) { o.B.Constant = true }),
+		matmul("f32_bf16", 75, 131, floats(75, 131), func(o *compute.MatMul) { o.BF16 = true }),
+		matmul("f32_bf16_long", 40, 2500, floats(40, 2500), func(o *compute.MatMul) { o.BF16 = true }),
+		matmul("f16", 75, 130, packed(dtype.F16, 75, 130), none),
+		matmul("bf16", 75, 130, packed(dtype.BF16, 75, 130), none),
+		{"rmsnorm", 100, func(b *Build, x *compute.Tensor) (compute.Op, *compute.Tensor) {
+			o := &compute.RMSNorm{X: x, Weight: b.Normal(1, 100), Out: b.Zero(dtype.F32, x.Shape...), Epsilon: 1e-6}
+			return o, o.Out
+		}},
+		{"swiglu", 33, func(b *Build, x *compute.Tensor) (compute.Op, *compute.Tensor) {
+			o := &compute.SwiGLU{Gate: x, Up: x, Out: b.Zero(dtype.F32, x.Shape...)}
+			return o, o.Out
+		}},
+		{"cross_entropy", 40, func(b *Build, x *compute.Tensor) (compute.Op, *compute.Tensor) {
+			targets := make([]int32, x.Rows()) // all 0: a target must not depend on the row's number
+			o := &compute.LinearCrossEntropy{Hidden: x, Weight: b.Normal(1, 2100, 40), Targets: b.Ints(targets), Loss: b.Zero(dtype.F32, x.Rows()), Scale: 1}
+			return o, o.Loss
+		}},
+	}
+	for _, kind := range []dtype.Type{dtype.Q8_0, dtype.Q4_0, dtype.Q4_1, dtype.Q5_0} {
+		makers = append(makers, matmul(kind.String(), 45, 160, packed(kind, 45, 160), none), matmul(kind.String()+"_fast", 45, 160, packed(kind, 45, 160), fast))
+	}
+	for _, m := range makers {
+		t.Run(m.name, func(t *testing.T) {
+			run := func(from, count int) []float32 {
+				b := NewBuild(backend, seedOf(m.name))
+				all, _ := b.Floats(b.Normal(1, many, m.columns))
+				x := b.Set(b.Zero(dtype.F32, count, m.columns), all[from*m.columns:(from+count)*m.columns])
+				op, out := m.op(b, x)
+				b.stream.Launch(op)
+				v, err := b.Floats(out)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return v
+			}
+			whole := run(0, many)
+			n := len(whole) / many
+			for _, count := range []int{1, 2, 3, 5, 7, 8, 9, 13, 16, 17, 64} {
+				for _, from := range []int{0, 5, many - count} {
+					if at := differentBits(run(from, count), whole[from*n:(from+count)*n]); at >= 0 {
+						t.Errorf("rows %d to %d alone: value %d of row %d differs from the same row among %d", from, from+count, at%n, from+at/n, many)
+					}
+				}
+			}
+		})
+	}
+	t.Run("attention_chunks", func(t *testing.T) { attentionChunks(t, backend) })
+}
+
+// attentionChunks computes a prompt at once from rows, and again in chunks of several sizes from a paged cache whose unused
+// slots hold NaN, beside another sequence.
+func attentionChunks(t *testing.T, backend compute.Backend) {
+	const length, heads, kv, head, size = 200, 6, 2, 40, 16
+	for _, window := range []int{0, 50} {
+		b := NewBuild(backend, 3)
+		q, k, v := b.Normal(1, length, heads, head), b.Normal(1, length, kv, head), b.Normal(1, length, kv, head)
+		whole := &compute.Attention{Q: q, K: k, V: v, Out: b.Zero(dtype.F32, length, heads, head), QueryStart: b.Ints([]int32{0, length}), KeyLength: b.Ints([]int32{length}), Scale: 0.2, Causal: true, Window: window}
+		b.stream.Launch(whole)
+		want, err := b.Floats(whole.Out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, chunk := range []int{1, 2, 7, 64, 100, 129, length} {
+			t.Run(fmt.Sprintf("window%d/chunk%d", window, chunk), func(t *testing.T) {
+				blocks := (length + size - 1) / size
+				slots := (2*blocks + 3) * size
+				cache := make([]float32, slots*kv*head)
+				for i := range cache {
+					cache[i] = float32(math.NaN())
+				}
+				cacheK, cacheV := b.Set(b.Zero(dtype.F32, slots, kv, head), cache), b.Set(b.Zero(dtype.F32, slots, kv, head), cache)
+				table := make([]int32, 2*blocks)
+				slot := make([]int32, length)
+				for i := range blocks {
+					table[i] = int32(2*blocks - i) // backwards
+					table[blocks+i] = table[i]     // a second sequence with the same keys: a shared prefix
+				}
+				for p := range slot {
+					slot[p] = table[p/size]*size + int32(p%size)
+				}
+				for from := 0; from < length; from += chunk {
+					to := min(from+chunk, length)
+					n := to - from
+					b.stream.Launch(&compute.Scatter{X: k.Slice(from, to), Index: b.Ints(slot[from:to]), Out: cacheK})
+					b.stream.Launch(&compute.Scatter{X: v.Slice(from, to), Index: b.Ints(slot[from:to]), Out: cacheV})
+					// Both sequences ask the same; the second only its last query.
+					both := b.Zero(dtype.F32, n+1, heads, head)
+					rows, _ := b.Floats(q.Slice(from, to))
+					b.Set(both, append(rows, rows[(n-1)*heads*head:]...))
+					o := &compute.Attention{Q: both, K: cacheK, V: cacheV, Out: b.Zero(dtype.F32, n+1, heads, head), QueryStart: b.Ints([]int32{0, int32(n), int32(n + 1)}),
+						KeyLength: b.Ints([]int32{int32(to), int32(to)}), Blocks: b.Ints(table, 2, blocks), BlockSize: size, Scale: 0.2, Causal: true, Window: window}
+					b.stream.Launch(o)
+					got, err := b.Floats(o.Out)
+					if err != nil {
+						t.Fatal(err)
+					}
+					row := heads * head
+					if at := differentBits(got[:n*row], want[from*row:to*row]); at >= 0 {
+						t.Fatalf("chunk [%d, %d): value %d of query %d is %v, at once it is %v", from, to, at%row, from+at/row, got[at], want[from*row+at])
+					}
+					if at := differentBits(got[n*row:], want[(to-1)*row:to*row]); at >= 0 {
+						t.Fatalf("query %d alone in its sequence: value %d is %v, at once it is %v", to-1, at, got[n*row+at], want[(to-1)*row+at])
+					}
+				}
+			})
+		}
+	}
+}
+
+func differentBits(a, b []float32) int {
+	for i := range a {
+		if math.Float32bits(a[i]) != math.Float32bits(b[i]) {
+			return i
+		}
+	}
+	return -1
+}

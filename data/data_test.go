@@ -253,17 +253,36 @@ func words(n int) string {
 func TestSizeLimitIsCounted(t *testing.T) {
 	in, out := odd(t), t.TempDir()
 	o := options(in, out)
-	o.MaxBytes = 400
+	o.MaxBytes = 1000
 	report, err := data.Run(context.Background(), o, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := report.Train.Bytes + report.HeldOut.Bytes; got > 400 {
+	if got := report.Train.Bytes + report.HeldOut.Bytes; got > 1000 {
 		t.Errorf("kept %d bytes", got)
 	}
 	row := report.Stages[1]
 	if row.Name != "size" || len(row.Rejected) == 0 || row.Rejected[0].Reason != "over_size" {
 		t.Errorf("the size stage is %+v", row)
+	}
+}
+
+func TestFarTooManyFilesAreSampled(t *testing.T) {
+	in, out := filepath.Join(t.TempDir(), "in"), t.TempDir()
+	files := map[string]string{}
+	for i := range 50 {
+		files[fmt.Sprintf("%02d.txt", i)] = fmt.Sprintf("This is text %s of many and it says nothing else about %s.", words(i), words(i*i+7))
+	}
+	write(t, in, files)
+	o := options(in, out)
+	o.MaxBytes = 300
+	report, err := data.Run(context.Background(), o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := report.Files.Rejected["over_size"]
+	if report.Files.Seen != 50 || left == 0 || left+report.Files.Read != 50 {
+		t.Errorf("files %+v", report.Files)
 	}
 }
 

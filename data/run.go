@@ -68,6 +68,8 @@ func (p *pipeline) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	files, over := p.affordable(files)
+	left = append(left, over...)
 	units := units(files)
 	results := make([][]read.Result, len(units))
 	options := read.Options{MaxFileBytes: p.MaxFileBytes}
@@ -108,6 +110,51 @@ func (p *pipeline) list(ctx context.Context) ([]read.File, []read.Result, error)
 	p.report.Inputs = []string{"Go distribution " + runtimeVersion(root)}
 	return read.Distribution(ctx, root)
 }
+
+// rawFactor: so many times max_bytes of files are read at most, because markup
+// and rejected documents leave less text than there are bytes. It bounds memory.
+const rawFactor = 4
+
+// affordable leaves out files, by a hash of seed and name, when there are far
+// more bytes than text may be kept.
+func (p *pipeline) affordable(files []read.File) (kept []read.File, left []read.Result) {
+	limit := rawFactor * p.MaxBytes
+	var total int64
+	for _, f := range files {
+		total += f.Size
+	}
+	if p.standard || p.MaxBytes <= 0 || total <= limit {
+		return files, nil
+	}
+	order := make([]int, len(files))
+	for i := range order {
+		order[i] = i
+	}
+	sort.Slice(order, func(i, j int) bool {
+		x, y := share(p.Seed, "file", files[order[i]].Name), share(p.Seed, "file", files[order[j]].Name)
+		return x < y || x == y && order[i] < order[j]
+	})
+	in := make([]bool, len(files))
+	used := int64(0)
+	for _, i := range order {
+		if used == 0 || used+files[i].Size <= limit { // one at least, however large
+			used += files[i].Size
+			in[i] = true
+		}
+	}
+	for i, f := range files {
+		if in[i] {
+			kept = append(kept, f)
+		} else {
+			left = append(left, read.Failed(f, overSize, fmt.Sprintf("the input has %d bytes, more than %d times max_bytes %d; a sample of its files is read", total, rawFactor, p.MaxBytes)))
+		}
+	}
+	p.note("%d of %d files were left out: the input has %d bytes, and max_bytes is %d", len(left), len(files), total, p.MaxBytes)
+	return kept, left
+}
+
+// overSize is the reason of what goes because there is enough already.
+const overSize = "over_size"
 
 // unit is what one worker reads at a time: a file, or the Go files of a folder.
 type unit struct {
@@ -249,7 +296,7 @@ func (p *pipeline) limit(context.Context) error {
 			continue
 		}
 		size := len(d.Text)
-		d.Verdicts = append(d.Verdicts, document.Verdict{Rule: "over_size", Value: float64(size), Max: float64(limit), Reason: fmt.Sprintf("the text kept reaches max_bytes %d; the source has it", limit)})
+		d.Verdicts = append(d.Verdicts, document.Verdict{Rule: overSize, Value: float64(size), Max: float64(limit), Reason: fmt.Sprintf("the text kept reaches max_bytes %d; the source has it", limit)})
 		stage.reject(&d)
 		d.Text, d.Fields = "", nil // it can be read again from its source
 		p.gone = append(p.gone, d)

@@ -17,8 +17,8 @@ import "time"
 
 // Card is everything that the page shows.
 type Card struct {
-	Lang        string       `json:"lang"` // "en" or "zh": the language shown first
-	Run         Run          `json:"run"`
+	Lang        string       `json:"lang,omitempty"` // "en" or "zh": the language shown first
+	Run         Run          `json:"run,omitzero"`
 	Data        *Data        `json:"data,omitempty"`
 	Tokenizer   *Tokenizer   `json:"tokenizer,omitempty"`
 	Plan        *Plan        `json:"plan,omitempty"`

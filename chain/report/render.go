@@ -34,6 +34,8 @@ var page = sync.OnceValues(func() (*template.Template, error) {
 		"pvalue":   probability,
 		"short":    short,
 		"clip":     clip,
+		"few":      few,
+		"oneline":  oneline,
 		"fixed":    func(digits int, x float64) string { return fixed(x, digits) },
 		"times100": func(x float64) string { return xy(min(max(x, 0), 1) * 100) },
 		"sub":      func(a, b float64) float64 { return a - b },

@@ -3,6 +3,7 @@ package report
 import (
 	"html/template"
 	"slices"
+	"strings"
 
 	"lian/chain"
 )
@@ -174,3 +175,22 @@ func (v view) Ready() bool { return v.Eval != nil && len(v.Eval.Cases) > 0 }
 
 // Done says whether a stage has ended.
 func (s Stage) Done() bool { return s.State == string(chain.Done) || s.State == string(chain.Cached) }
+
+// few are the first, a middle and the last answer.
+func few(answers []Answer) []Answer {
+	if n := len(answers); n > 3 {
+		return []Answer{answers[0], answers[n/2], answers[n-1]}
+	}
+	return answers
+}
+
+// oneline shows line ends as a stroke, as poems are quoted.
+func oneline(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, " / ")
+}

@@ -6,6 +6,6 @@ import "lian/chain"
 func Kinds() chain.Kinds {
 	return chain.KindSet(
 		dataKind(), instructKind(), planKind(), tokenizerKind(), shardsKind(), pretrainKind(), finetuneKind(), mergeKind(),
-		quantizeKind(), evalKind(),
+		quantizeKind(), evalKind(), serveKind(), agentKind(),
 	)
 }

@@ -52,7 +52,7 @@ type Plan struct {
 	Questions       int     `json:"questions"`       // of each task
 	AgentQuestions  int     `json:"agent_questions"` // for the agent
 	HeldOutTokens   int     `json:"held_out_tokens"`
-	LoadSeconds     float64 `json:"load_seconds"` // of each level of the load test
+	LoadRequests    int     `json:"load_requests"` // for each stream of the load test
 	TokensPerSecond float64 `json:"tokens_per_second"`
 	PeakGFLOPS      float64 `json:"peak_gflops"`
 	TrainGFLOPS     float64 `json:"train_gflops"` // measured on a few training steps
@@ -163,7 +163,7 @@ func (p *Plan) choose(o PlanOptions) {
 	p.Questions = clamp(int(100*share), 30, 400)
 	p.AgentQuestions = clamp(int(40*share), 12, 200)
 	p.HeldOutTokens = clamp(int(16384*share), 4096, 65536)
-	p.LoadSeconds = math.Min(10, math.Max(1, 8*share))
+	p.LoadRequests = clamp(int(8*share), 3, 32)
 	p.Reason = fmt.Sprintf("%d layers of width %d, %d tokens in %d steps (%.1f passes over the text), at %.0f tokens/s", p.Layers, p.Hidden, p.Steps*p.StepTokens, p.Steps, p.Epochs, p.TokensPerSecond)
 }
 

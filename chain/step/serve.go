@@ -1,0 +1,179 @@
+package step
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"lian/chain"
+	"lian/chain/report"
+	"lian/chat"
+	"lian/data/instruct"
+	"lian/engine"
+	"lian/event"
+	"lian/model/checkpoint"
+	"lian/serve"
+	"lian/store"
+)
+
+// Served is a server with its models. Close it when it has ended.
+type Served struct {
+	Server *serve.Server
+	IDs    []string // of the models, as clients name them
+	close  []func() error
+}
+
+// Close ends the engines and closes the models.
+func (s *Served) Close() error {
+	var errs []error
+	for i := len(s.close) - 1; i >= 0; i-- {
+		errs = append(errs, s.close[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// OpenServer opens models and makes a server for them. log may be nil.
+func OpenServer(models []string, o serve.Options, e engine.Options, log *slog.Logger) (*Served, error) {
+	s := &Served{}
+	var generators []serve.Generator
+	for _, path := range models {
+		g, err := s.generator(path, e)
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		generators = append(generators, g)
+		s.IDs = append(s.IDs, g.Info().ID)
+	}
+	var err error
+	if s.Server, err = serve.New(generators, o, log); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Served) generator(path string, o engine.Options) (serve.Generator, error) {
+	b, err := Backend()
+	if err != nil {
+		return nil, err
+	}
+	m, err := OpenModel(path, b, checkpoint.Options{})
+	if err != nil {
+		return nil, err
+	}
+	s.close = append(s.close, m.Close)
+	stop, err := m.ChatStopIDs()
+	if err != nil {
+		return nil, err
+	}
+	e, err := engine.New(b, m.Model, m.Tokenizer, o)
+	if err != nil {
+		return nil, err
+	}
+	s.close = append(s.close, func() error { e.Close(); return nil })
+	info := serve.Info{ID: m.Name, Parameters: int64(m.Model.Parameters().Count())}
+	if stat, err := os.Stat(m.Path); err == nil {
+		info.Created = stat.ModTime().Unix()
+	}
+	suggestions := filepath.Join(m.Path, "suggestions.json")
+	if strings.HasSuffix(m.Path, ".gguf") {
+		suggestions = strings.TrimSuffix(m.Path, ".gguf") + ".suggestions.json"
+	}
+	if exists(suggestions) {
+		info.Suggestions = suggestions
+	}
+	return serve.NewGenerator(e, m.Template, stop, info), nil
+}
+
+// LoadOptions are what a load test takes.
+type LoadOptions struct {
+	Model     string `yaml:"model" help:"model to serve"`
+	Questions string `yaml:"questions" help:"questions.jsonl, or a folder that has one: what is asked"`
+	Streams   []int  `yaml:"streams" help:"numbers of requests at one time" default:"1,8"`
+	Requests  int    `yaml:"requests" help:"requests for each stream" default:"8" range:"1..100000"`
+	Tokens    int    `yaml:"tokens" help:"most tokens of each reply" default:"48" range:"1..100000"`
+}
+
+// Load starts a server on a free port of this machine and measures what clients see.
+func Load(ctx context.Context, o LoadOptions, events event.Sink) (reports []serve.LoadReport, err error) {
+	questions, err := readQuestions(o.Questions)
+	if err != nil {
+		return nil, err
+	}
+	served, err := OpenServer([]string{o.Model}, serve.Options{Host: "127.0.0.1", MaxBody: 8 << 20, MaxRequests: 256, MaxChoices: 1}, engine.Options{}, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, served.Close()) }()
+	listener, err := served.Server.Listen()
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func(l net.Listener) { ended <- served.Server.Serve(ctx, l) }(listener)
+	defer func() { stop(); err = errors.Join(err, <-ended) }()
+	warm := []string{prompt(questions, 0)}
+	if _, err := serve.LoadTestWith(ctx, serve.URL(listener), served.IDs[0], warm, 1, serve.LoadOptions{MaxTokens: 4}); err != nil {
+		return nil, err
+	}
+	for i, streams := range o.Streams {
+		events.Emit(event.KindProgress, event.Progress{Stage: "load test", Done: int64(i), Total: int64(len(o.Streams)), Unit: "levels"})
+		prompts := make([]string, o.Requests*streams)
+		for j := range prompts {
+			prompts[j] = prompt(questions, j)
+		}
+		r, err := serve.LoadTestWith(ctx, serve.URL(listener), served.IDs[0], prompts, streams, serve.LoadOptions{MaxTokens: o.Tokens})
+		if err != nil {
+			return nil, err
+		}
+		reports = append(reports, r)
+	}
+	return reports, ctx.Err()
+}
+
+// prompt is the i-th question's last turn.
+func prompt(questions []instruct.Question, i int) string {
+	messages := questions[i%len(questions)].Messages
+	for j := len(messages) - 1; j >= 0; j-- {
+		if messages[j].Role == chat.RoleUser {
+			return messages[j].Content
+		}
+	}
+	return "…"
+}
+
+func serveKind() chain.Kind {
+	k := chain.NewKind("serve", "1", "the model served, and a load test", func(ctx context.Context, c *chain.Context, o *LoadOptions) error {
+		reports, err := Load(ctx, *o, c.Events)
+		if err != nil {
+			return err
+		}
+		card := &report.Serve{Model: filepath.Base(o.Model)}
+		for _, r := range reports {
+			card.Requests, card.Failed = card.Requests+r.Requests, card.Failed+r.Failed
+			if r.FirstError != "" {
+				c.Events.Emit("serve.failed", r.FirstError)
+			}
+			each := 0.0
+			if r.BetweenP50 > 0 {
+				each = 1 / r.BetweenP50
+			}
+			card.Loads = append(card.Loads, report.Load{Streams: r.Streams, Requests: r.Requests, FirstToken: r.FirstP50 * 1000, FirstToken95: r.FirstP95 * 1000,
+				TokensPerSecond: r.TokensPerSec, PerStream: each})
+		}
+		if card.Failed == card.Requests {
+			return fmt.Errorf("load test: all of %d requests failed; the first: %s", card.Requests, reports[0].FirstError)
+		}
+		if err := store.WriteJSON(c.Path("load.json"), reports); err != nil {
+			return err
+		}
+		return c.WriteCard(report.Card{Serve: card})
+	})
+	k.Volatile = []string{"load.json"}
+	return k
+}

@@ -85,7 +85,7 @@ func placeholder(kind string) string {
 		return "TEXT"
 	case "stringArray":
 		return "PATH=VALUE"
-	case "integer", "number":
+	case "integer", "number", "int", "int32", "int64", "uint", "uint32", "uint64", "float32", "float64":
 		return "N"
 	}
 	if strings.Contains(kind, "|") { // the values themselves

@@ -2,6 +2,7 @@ package house
 
 import (
 	"bytes"
+	"go/format"
 	"os"
 	"path/filepath"
 	"testing"
@@ -16,6 +17,17 @@ func TestFilesAreSmallRooms(t *testing.T) {
 	for _, f := range allGoFiles(t) {
 		if lines := bytes.Count(f.text, []byte("\n")); lines >= mostLines && !f.generated() {
 			t.Errorf("%s has %d lines; a file holds one idea, in fewer than %d", f.path, lines, mostLines)
+		}
+	}
+}
+
+func TestFilesAreFormatted(t *testing.T) {
+	for _, f := range allGoFiles(t) {
+		formatted, err := format.Source(f.text)
+		if err != nil {
+			t.Errorf("%s: %v", f.path, err)
+		} else if !bytes.Equal(formatted, f.text) {
+			t.Errorf("%s is not formatted; run gofmt -w %s", f.path, f.path)
 		}
 	}
 }

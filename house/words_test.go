@@ -6,6 +6,8 @@ import (
 	"maps"
 	"net/url"
 	"os"
+	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -130,6 +132,25 @@ func TestBothReadmesShowTheSameCommands(t *testing.T) {
 		}
 		if a != b {
 			t.Errorf("block %d differs:\nREADME.md:\n%s\nREADME.zh.md:\n%s", i+1, a, b)
+		}
+	}
+}
+
+var link = regexp.MustCompile(`\]\(([^)#\s]+)[^)]*\)`)
+
+// TestLinksLeadSomewhere follows the relative links of our pages.
+func TestLinksLeadSomewhere(t *testing.T) {
+	for _, name := range tracked(t) {
+		if !strings.HasSuffix(name, ".md") || strings.Contains(name, "testdata/") {
+			continue
+		}
+		for _, m := range link.FindAllStringSubmatch(string(readFile(t, name)), -1) {
+			if strings.Contains(m[1], ":") {
+				continue // to the web
+			}
+			if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(path.Join(path.Dir(name), m[1])))); err != nil {
+				t.Errorf("%s links to %s, which does not exist", name, m[1])
+			}
 		}
 	}
 }

@@ -1,9 +1,12 @@
 package cpu
 
 import (
+	"encoding/binary"
 	"math"
+	"unsafe"
 
 	"lian/compute"
+	"lian/dtype"
 )
 
 // generic is the level that needs nothing but Go. Products and sums are rounded separately (the conversions keep a compiler
@@ -25,6 +28,11 @@ func generic() *kernels {
 	k.swiglu, k.swigluGrad, k.rope, k.ropePairs = genericSwiGLU, genericSwiGLUGrad, genericRope, genericRopePairs
 	k.most, k.expSum, k.expScale = genericMost, genericExpSum, genericExpScale
 	k.softmaxRows, k.softmaxGrad, k.scaleRows = genericSoftmaxRows, genericSoftmaxGrad, genericScaleRows
+	k.quantLanes = 8
+	for rows := 1; rows <= 4; rows++ {
+		k.quant8 = append(k.quant8, func(t *quantTile) { genericQuant(t, rows, 8) })
+		k.quant4 = append(k.quant4, func(t *quantTile) { genericQuant(t, rows, 4) })
+	}
 	k.adamw, k.sumSquares = genericAdamW, genericSumSquares
 	return k
 }
@@ -269,4 +277,36 @@ func genericSumSquares(x *float32, n int) float64 {
 		sum += float64(v) * float64(v)
 	}
 	return sum
+}
+
+// genericQuant has the integers and the roundings of the other levels, so also their bits.
+func genericQuant(t *quantTile, rows, bits int) {
+	const lanes = 8
+	size := lanes*2 + lanes*bits*4
+	w := unsafe.Slice(t.weights, t.blocks*size)
+	values := unsafe.Slice(t.values, t.blocks*rows*32)
+	scales, sums := slice(t.scales, t.blocks*rows), unsafe.Slice(t.sums, t.blocks*rows)
+	for r := range rows {
+		out := slice(at(slice(t.out, 1), r*t.stride/4), lanes)
+		clear(out)
+		for b := range t.blocks {
+			block, a := w[b*size:(b+1)*size], values[(b*rows+r)*32:][:32]
+			for lane := range out {
+				whole := int32(0)
+				for i, v := range a {
+					g := i / 4
+					if bits == 8 {
+						whole += int32(int8(block[lanes*2+(g*lanes+lane)*4+i%4])) * int32(v)
+					} else {
+						whole += int32(block[lanes*2+(g%4*lanes+lane)*4+i%4]>>(g/4*4)&15) * int32(v)
+					}
+				}
+				if bits == 4 {
+					whole += sums[b*rows+r]
+				}
+				d := dtype.F16ToF32(binary.LittleEndian.Uint16(block[lane*2:])) * scales[b*rows+r]
+				out[lane] += float32(float32(whole) * d)
+			}
+		}
+	}
 }

@@ -28,6 +28,10 @@ type kernels struct {
 	transposePairs func(dst *float32, dstStride int, src *float32, srcStride, blocks int) // 8 rows, blocks of 16 values
 	pairsA, pairsB func(dst, src *float32, srcStride, pairs int)
 
+	quantLanes     int                // outputs of a panel of quantised weights
+	quantOffset8   int                // what is added to 8-bit weights in a panel
+	quant8, quant4 []func(*quantTile) // by rows
+
 	transpose8, transpose4 func(dst *float32, dstStride int, src *float32, srcStride, blocks int) // strides in bytes
 	copyA, copyB           func(dst, src *float32, srcStride, count int)                          // rows or columns wide
 

@@ -52,6 +52,46 @@ func copyRows6AVX2(dst *float32, src *float32, srcStride int, rows int)
 //go:noescape
 func copyRows16AVX2(dst *float32, src *float32, srcStride int, rows int)
 
+// quant8x1AVX2 multiplies 1 rows of int8 with a panel of 8-bit weights.
+//
+//go:noescape
+func quant8x1AVX2(t *quantTile)
+
+// quant4x1AVX2 multiplies 1 rows of int8 with a panel of 4-bit weights.
+//
+//go:noescape
+func quant4x1AVX2(t *quantTile)
+
+// quant8x2AVX2 multiplies 2 rows of int8 with a panel of 8-bit weights.
+//
+//go:noescape
+func quant8x2AVX2(t *quantTile)
+
+// quant4x2AVX2 multiplies 2 rows of int8 with a panel of 4-bit weights.
+//
+//go:noescape
+func quant4x2AVX2(t *quantTile)
+
+// quant8x3AVX2 multiplies 3 rows of int8 with a panel of 8-bit weights.
+//
+//go:noescape
+func quant8x3AVX2(t *quantTile)
+
+// quant4x3AVX2 multiplies 3 rows of int8 with a panel of 4-bit weights.
+//
+//go:noescape
+func quant4x3AVX2(t *quantTile)
+
+// quant8x4AVX2 multiplies 4 rows of int8 with a panel of 8-bit weights.
+//
+//go:noescape
+func quant8x4AVX2(t *quantTile)
+
+// quant4x4AVX2 multiplies 4 rows of int8 with a panel of 4-bit weights.
+//
+//go:noescape
+func quant4x4AVX2(t *quantTile)
+
 // addAVX2 is out = a + b.
 //
 //go:noescape

@@ -157,6 +157,86 @@ func pairRows32AVX512(dst *float32, src *float32, srcStride int, pairs int)
 //go:noescape
 func transposePairs8AVX512(dst *float32, dstStride int, src *float32, srcStride int, blocks int)
 
+// quant8x1AVX512 multiplies 1 rows of int8 with a panel of 8-bit weights.
+//
+//go:noescape
+func quant8x1AVX512(t *quantTile)
+
+// quant4x1AVX512 multiplies 1 rows of int8 with a panel of 4-bit weights.
+//
+//go:noescape
+func quant4x1AVX512(t *quantTile)
+
+// quant8x2AVX512 multiplies 2 rows of int8 with a panel of 8-bit weights.
+//
+//go:noescape
+func quant8x2AVX512(t *quantTile)
+
+// quant4x2AVX512 multiplies 2 rows of int8 with a panel of 4-bit weights.
+//
+//go:noescape
+func quant4x2AVX512(t *quantTile)
+
+// quant8x3AVX512 multiplies 3 rows of int8 with a panel of 8-bit weights.
+//
+//go:noescape
+func quant8x3AVX512(t *quantTile)
+
+// quant4x3AVX512 multiplies 3 rows of int8 with a panel of 4-bit weights.
+//
+//go:noescape
+func quant4x3AVX512(t *quantTile)
+
+// quant8x4AVX512 multiplies 4 rows of int8 with a panel of 8-bit weights.
+//
+//go:noescape
+func quant8x4AVX512(t *quantTile)
+
+// quant4x4AVX512 multiplies 4 rows of int8 with a panel of 4-bit weights.
+//
+//go:noescape
+func quant4x4AVX512(t *quantTile)
+
+// quant8x5AVX512 multiplies 5 rows of int8 with a panel of 8-bit weights.
+//
+//go:noescape
+func quant8x5AVX512(t *quantTile)
+
+// quant4x5AVX512 multiplies 5 rows of int8 with a panel of 4-bit weights.
+//
+//go:noescape
+func quant4x5AVX512(t *quantTile)
+
+// quant8x6AVX512 multiplies 6 rows of int8 with a panel of 8-bit weights.
+//
+//go:noescape
+func quant8x6AVX512(t *quantTile)
+
+// quant4x6AVX512 multiplies 6 rows of int8 with a panel of 4-bit weights.
+//
+//go:noescape
+func quant4x6AVX512(t *quantTile)
+
+// quant8x7AVX512 multiplies 7 rows of int8 with a panel of 8-bit weights.
+//
+//go:noescape
+func quant8x7AVX512(t *quantTile)
+
+// quant4x7AVX512 multiplies 7 rows of int8 with a panel of 4-bit weights.
+//
+//go:noescape
+func quant4x7AVX512(t *quantTile)
+
+// quant8x8AVX512 multiplies 8 rows of int8 with a panel of 8-bit weights.
+//
+//go:noescape
+func quant8x8AVX512(t *quantTile)
+
+// quant4x8AVX512 multiplies 8 rows of int8 with a panel of 4-bit weights.
+//
+//go:noescape
+func quant4x8AVX512(t *quantTile)
+
 // addAVX512 is out = a + b.
 //
 //go:noescape

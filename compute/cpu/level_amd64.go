@@ -27,7 +27,20 @@ func levelAVX2() *kernels {
 	k.most, k.expSum, k.expScale = mostAVX2, expSumAVX2, expScaleAVX2
 	k.softmaxRows, k.softmaxGrad, k.scaleRows = softmaxRowsAVX2, softmaxGradRowsAVX2, scaleRowsAVX2
 	k.adamw, k.sumSquares = adamwAVX2, sumSquaresAVX2
+	k.addQuantAVX2()
 	return k
+}
+
+func (k *kernels) addQuantAVX2() {
+	k.quantLanes, k.quantOffset8 = 8, 0
+	k.quant8 = []func(*quantTile){quant8x1AVX2, quant8x2AVX2, quant8x3AVX2, quant8x4AVX2}
+	k.quant4 = []func(*quantTile){quant4x1AVX2, quant4x2AVX2, quant4x3AVX2, quant4x4AVX2}
+}
+
+func (k *kernels) addVNNI() {
+	k.quantLanes, k.quantOffset8 = 16, 128
+	k.quant8 = []func(*quantTile){quant8x1AVX512, quant8x2AVX512, quant8x3AVX512, quant8x4AVX512, quant8x5AVX512, quant8x6AVX512, quant8x7AVX512, quant8x8AVX512}
+	k.quant4 = []func(*quantTile){quant4x1AVX512, quant4x2AVX512, quant4x3AVX512, quant4x4AVX512, quant4x5AVX512, quant4x6AVX512, quant4x7AVX512, quant4x8AVX512}
 }
 
 // addBF16 adds the multiplication of bfloat16 pairs.
@@ -49,6 +62,10 @@ func levelAVX512() *kernels {
 	k.most, k.expSum, k.expScale = mostAVX512, expSumAVX512, expScaleAVX512
 	k.softmaxRows, k.softmaxGrad, k.scaleRows = softmaxRowsAVX512, softmaxGradRowsAVX512, scaleRowsAVX512
 	k.adamw, k.sumSquares = adamwAVX512, sumSquaresAVX512
+	k.addQuantAVX2()
+	if cpu.X86.HasAVX512VNNI {
+		k.addVNNI()
+	}
 	if cpu.X86.HasAVX512BF16 {
 		k.addBF16()
 	}

@@ -10,6 +10,9 @@ func (b *backend) matmul(o *compute.MatMul) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	m, n, k := o.Dimensions()
+	if o.Fast && hasQuantKernel(o.B.Type) && m > 0 && n > 0 {
+		return b.multiplyQuant(o, m, n, k)
+	}
 	p := &product{
 		m: m, n: n, k: k,
 		a:   operand{host.F32(o.A), k, true},
@@ -53,7 +56,7 @@ func (b *backend) roundToInt8(a operand, m, k int) operand {
 				scale, inverse := int8Scale(block)
 				stored := dtype.F16ToF32(dtype.F32ToF16(scale))
 				for j, v := range block {
-					out[i*k+at+j] = roundAway(v*inverse) * stored
+					out[i*k+at+j] = float32(roundAway(v*inverse)) * stored
 				}
 			}
 		}
@@ -75,9 +78,9 @@ func int8Scale(block []float32) (scale, inverse float32) {
 }
 
 // roundAway rounds to the nearest whole number, halves away from zero.
-func roundAway(v float32) float32 {
-	n := float32(int32(v))
-	if d := v - n; d >= 0.5 {
+func roundAway(v float32) int32 {
+	n := int32(v)
+	if d := v - float32(n); d >= 0.5 {
 		n++
 	} else if d <= -0.5 {
 		n--

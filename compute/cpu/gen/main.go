@@ -37,6 +37,10 @@ func main() {
 		if s == avx512 {
 			a.transposePairs()
 		}
+		for rows := 1; rows <= s.quantRows(); rows++ {
+			a.quant(8, rows)
+			a.quant(4, rows)
+		}
 		a.vectors()
 		write("kernels_"+s.file+"_amd64.s", a.source())
 		declarations, err := format.Source([]byte(a.declarations()))

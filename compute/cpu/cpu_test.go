@@ -1,0 +1,143 @@
+package cpu
+
+import (
+	"context"
+	"math"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"lian/compute"
+	"lian/compute/computetest"
+	"lian/compute/host"
+	"lian/dtype"
+)
+
+func TestStructsMatchTheAssembly(t *testing.T) {
+	var (
+		a tile
+		b quantTile
+		c adamwFactors
+	)
+	for _, f := range []struct {
+		name      string
+		got, want uintptr
+	}{
+		{"tile.a", unsafe.Offsetof(a.a), 0}, {"tile.b", unsafe.Offsetof(a.b), 8}, {"tile.c", unsafe.Offsetof(a.c), 16}, {"tile.partial", unsafe.Offsetof(a.partial), 24},
+		{"tile.residual", unsafe.Offsetof(a.residual), 32}, {"tile.bias", unsafe.Offsetof(a.bias), 40}, {"tile.k", unsafe.Offsetof(a.k), 48}, {"tile.stride", unsafe.Offsetof(a.stride), 56},
+		{"tile.rstride", unsafe.Offsetof(a.rstride), 64}, {"tile.alpha", unsafe.Offsetof(a.alpha), 72}, {"tile.flags", unsafe.Offsetof(a.flags), 76},
+		{"quantTile.weights", unsafe.Offsetof(b.weights), 0}, {"quantTile.values", unsafe.Offsetof(b.values), 8}, {"quantTile.scales", unsafe.Offsetof(b.scales), 16},
+		{"quantTile.sums", unsafe.Offsetof(b.sums), 24}, {"quantTile.out", unsafe.Offsetof(b.out), 32}, {"quantTile.blocks", unsafe.Offsetof(b.blocks), 40}, {"quantTile.stride", unsafe.Offsetof(b.stride), 48},
+		{"adamwFactors.gradScale", unsafe.Offsetof(c.gradScale), 0}, {"adamwFactors.beta1", unsafe.Offsetof(c.beta1), 4}, {"adamwFactors.rest1", unsafe.Offsetof(c.rest1), 8},
+		{"adamwFactors.beta2", unsafe.Offsetof(c.beta2), 12}, {"adamwFactors.rest2", unsafe.Offsetof(c.rest2), 16}, {"adamwFactors.keep", unsafe.Offsetof(c.keep), 20},
+		{"adamwFactors.rate", unsafe.Offsetof(c.rate), 24}, {"adamwFactors.inverse2", unsafe.Offsetof(c.inverse2), 28}, {"adamwFactors.epsilon", unsafe.Offsetof(c.epsilon), 32},
+	} {
+		if f.got != f.want {
+			t.Errorf("%s is at %d, the assembly reads it at %d", f.name, f.got, f.want)
+		}
+	}
+}
+
+func TestAnUnknownLevelIsAnErrorThatNamesThoseThereAre(t *testing.T) {
+	_, err := choose("avx1024")
+	if err == nil || !strings.Contains(err.Error(), "generic") || !strings.Contains(err.Error(), Environment) {
+		t.Errorf("LIAN_KERNELS=avx1024: %v", err)
+	}
+	for _, level := range Levels() {
+		if k, err := choose(level); err != nil || k.level != level {
+			t.Errorf("level %s: got %v, %v", level, k, err)
+		}
+	}
+}
+
+func TestQuantisedProductsHaveTheSameBitsAtEveryLevel(t *testing.T) {
+	for _, kind := range []dtype.Type{dtype.Q8_0, dtype.Q5_0, dtype.Q4_0} {
+		for _, m := range []int{1, 5, 8, 19} {
+			for _, constant := range []bool{false, true} {
+				var first []float32
+				for _, k := range available {
+					be := newBackend(k, 2)
+					b := computetest.NewBuild(be, 11)
+					o := &compute.MatMul{A: b.Normal(1, m, 352), B: b.Packed(kind, 1, 77, 352), Out: b.Zero(dtype.F32, m, 77), TransB: true, Fast: true}
+					o.B.Constant = constant
+					st := be.NewStream()
+					for range 2 { // the second uses the kept form
+						st.Launch(o)
+					}
+					if err := st.Err(); err != nil {
+						t.Fatal(err)
+					}
+					got := host.F32(o.Out)
+					if first == nil {
+						first = got
+						continue
+					}
+					for i := range got {
+						if math.Float32bits(got[i]) != math.Float32bits(first[i]) {
+							t.Fatalf("%v, %d rows: value %d is %v at level %s, %v at %s", kind, m, i, got[i], k.level, first[i], available[0].level)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestAChangedConstantIsPackedAgain(t *testing.T) {
+	be := newBackend(available[len(available)-1], 2)
+	b := computetest.NewBuild(be, 2)
+	o := &compute.MatMul{A: b.Normal(1, 2, 40), B: b.Normal(1, 50, 40), Out: b.Zero(dtype.F32, 2, 50), TransB: true}
+	o.B.Constant = true
+	st := be.NewStream()
+	st.Launch(o)
+	first := append([]float32(nil), host.F32(o.Out)...)
+	st.Launch(&compute.Add{A: o.B, B: o.B, Out: o.B})
+	st.Launch(o)
+	for i, v := range host.F32(o.Out) {
+		if v != 2*first[i] {
+			t.Fatalf("value %d is %v after the weight was doubled, was %v", i, v, first[i])
+		}
+	}
+}
+
+func TestATaskThatPanicsReachesTheCaller(t *testing.T) {
+	defer func() {
+		if recover() != "boom" {
+			t.Error("the panic did not reach the caller")
+		}
+		ran := 0
+		newBackend(available[0], 1).each(3, func(*scratch, int) { ran++ })
+		if ran != 3 {
+			t.Errorf("after a panic %d of 3 tasks ran", ran)
+		}
+	}()
+	newBackend(available[0], 4).each(64, func(_ *scratch, task int) {
+		if task == 40 {
+			panic("boom")
+		}
+	})
+}
+
+func TestExpIsAccurate(t *testing.T) {
+	for _, k := range available {
+		x := make([]float32, 20001)
+		for i := range x {
+			x[i] = -87.3 + float32(i)*(87.3+60)/20000
+		}
+		y := make([]float32, len(x))
+		k.expScale(at(y, 0), at(x, 0), len(x), 0, 1)
+		for i, v := range x {
+			want := math.Exp(float64(v))
+			if e := math.Abs(float64(y[i])-want) / want; e > 3e-7 {
+				t.Fatalf("%s: exp(%v) is %v, expected %v: relative error %.2g", k.level, v, y[i], want, e)
+			}
+		}
+	}
+}
+
+func TestMeasurePeakEndsAndFindsSomething(t *testing.T) {
+	p := MeasurePeak(context.Background(), New(1))
+	if p.GFLOPS <= 0 || p.Workers != 1 || p.Level != Level() {
+		t.Errorf("measured %+v", p)
+	}
+}

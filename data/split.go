@@ -9,7 +9,7 @@ import (
 )
 
 // A held-out set below leastHeldOut documents can measure nothing, so up to a
-// fifth of a small corpus is held out to reach it.
+// quarter of a small corpus is held out to reach it.
 const leastHeldOut = 100
 
 // split holds whole groups out: those whose hash with the seed is lowest, until
@@ -59,8 +59,8 @@ func (p *pipeline) split(context.Context) error {
 		total += g.bytes
 	}
 	wantBytes := int64(p.HeldOut * float64(total))
-	wantDocuments := max(1, min(leastHeldOut, len(p.kept)/5))
-	mostBytes := max(total/5, 2*wantBytes) // one huge file must not become the whole held-out set
+	wantDocuments := max(1, min(leastHeldOut, len(p.kept)/4))
+	mostBytes := max(total/3, 2*wantBytes) // one huge file must not become the whole held-out set
 	var bytes int64
 	documents := 0
 	for _, g := range list {

@@ -142,7 +142,7 @@ func (b *builder) task(task string, limit int) []Question {
 				continue
 			}
 			quota := int(math.Round(float64(rest) * p.weight * float64(t.Weight) / float64(total)))
-			for _, f := range b.draw(t, p.heldOut, quota, b.notTrained(document.HeldOut, t)) {
+			for _, f := range even(t, b.draw(t, p.heldOut, quota, b.notTrained(document.HeldOut, t))) {
 				if q, ok := b.question(f, task, p, len(out)); ok {
 					out = append(out, q)
 				}
@@ -163,6 +163,31 @@ func (b *builder) task(task string, limit int) []Question {
 		x, y := mix(b.Seed, "order", out[i].ID), mix(b.Seed, "order", out[j].ID)
 		return x < y || x == y && out[i].ID < out[j].ID
 	})
+	return out
+}
+
+// even leaves out answers that occur more than half as often again as the
+// rarest label: where a few documents have many sentences and one heading each,
+// saying "sentence" every time must not earn much.
+func even(t *Template, list []filled) []filled {
+	if len(t.Labels) == 0 {
+		return list
+	}
+	counts := map[string]int{}
+	for _, f := range list {
+		counts[f.answer]++
+	}
+	rarest := len(list)
+	for _, n := range counts {
+		rarest = min(rarest, n)
+	}
+	var out []filled
+	taken := map[string]int{}
+	for _, f := range list {
+		if taken[f.answer]++; taken[f.answer] <= rarest+rarest/2 {
+			out = append(out, f)
+		}
+	}
 	return out
 }
 

@@ -37,11 +37,12 @@ type Out struct {
 	stderr io.Writer
 	line   progressLine
 	now    func() time.Time
+	width  func(io.Writer) int // Width, except in tests
 }
 
 // New is an Out that writes results to stdout and progress to stderr.
 func New(lang string, json bool, stdout, stderr io.Writer) *Out {
-	return &Out{Lang: lang, JSON: json, In: os.Stdin, stdout: stdout, stderr: stderr, now: time.Now}
+	return &Out{Lang: lang, JSON: json, In: os.Stdin, stdout: stdout, stderr: stderr, now: time.Now, width: Width}
 }
 
 // T is the message of a key in the user's language; see package message.

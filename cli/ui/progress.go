@@ -51,7 +51,7 @@ func (o *Out) Progress(kind string, payload any) {
 
 func (o *Out) show(p event.Progress) {
 	now, line := o.now(), &o.line
-	width := Width(o.stderr)
+	width := o.width(o.stderr)
 	if p.Stage != line.stage || (len(line.samples) > 0 && p.Done < line.samples[len(line.samples)-1].done) {
 		o.end()
 		*line = progressLine{stage: p.Stage, begun: now}
@@ -167,7 +167,7 @@ func (o *Out) Finish() {
 // end leaves the last state of a stage on its own line.
 func (o *Out) end() {
 	if o.line.drawn {
-		width := Width(o.stderr)
+		width := o.width(o.stderr)
 		io.WriteString(o.stderr, "\r\x1b[K"+cells.Truncate(o.line.pending, max(width-1, 20), "…")+"\n")
 		o.line.drawn = false
 	}

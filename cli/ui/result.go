@@ -20,7 +20,7 @@ func (o *Out) text(v any) string {
 	if t, ok := v.(Texter); ok {
 		return strings.TrimRight(t.Text(o.Lang), "\n") + "\n"
 	}
-	width := Width(o.stdout)
+	width := o.width(o.stdout)
 	if t, ok := v.(Table); ok {
 		return t.String(width)
 	}

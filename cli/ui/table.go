@@ -156,4 +156,4 @@ func clean(s string) string {
 }
 
 // Table prints a table for people.
-func (o *Out) Table(t Table) { o.Print(t.String(Width(o.people()))) }
+func (o *Out) Table(t Table) { o.Print(t.String(o.width(o.people()))) }

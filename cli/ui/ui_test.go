@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +125,44 @@ func TestProgressTellsRateAndTimeLeft(t *testing.T) {
 	}
 	if stdout.Len() > 0 {
 		t.Errorf("progress on standard output: %q", stdout)
+	}
+}
+
+func TestOnATerminalTheLineIsRedrawnAndMakesRoomForText(t *testing.T) {
+	o, stdout, stderr := outputs(message.Chinese, false)
+	o.width = func(io.Writer) int { return 24 }
+	now := time.Unix(0, 0)
+	o.now = func() time.Time { return now }
+	show := func(done int64) string {
+		stderr.Reset()
+		o.Progress(event.KindProgress, event.Progress{Stage: "训练语言模型", Done: done, Total: 100, Unit: "steps"})
+		return stderr.String()
+	}
+	const clear = "\r\x1b[K"
+	first := show(0)
+	if !strings.HasPrefix(first, clear+"训练语言模型") || strings.Contains(first, "\n") {
+		t.Errorf("first: %q", first)
+	}
+	if w := cells.StringWidth(strings.TrimPrefix(first, clear)); w > 23 {
+		t.Errorf("%d columns in a terminal of 24: %q", w, first)
+	}
+	if again := show(1); again != "" {
+		t.Errorf("redrawn at once: %q", again)
+	}
+	o.Say("ui.yes")
+	if stderr.String() != clear || stdout.String() != "是\n" {
+		t.Errorf("text over the line: %q %q", stderr, stdout)
+	}
+	now = now.Add(redraw)
+	if again := show(2); !strings.HasPrefix(again, clear) {
+		t.Errorf("not drawn again: %q", again)
+	}
+	if last := show(100); !strings.HasSuffix(last, "\n") {
+		t.Errorf("the last state is not kept: %q", last)
+	}
+	stderr.Reset()
+	if o.Finish(); stderr.Len() > 0 {
+		t.Errorf("ended twice: %q", stderr)
 	}
 }
 

@@ -167,7 +167,8 @@ func target(c any) (reflect.Value, error) {
 	return v.Elem(), nil
 }
 
-// Defaults gives every field that is zero the value of its default tag.
+// Defaults gives every field that is zero the value of its default tag. Call it
+// before Decode and Set, so that a zero that a user wrote stays zero.
 func Defaults(c any) error {
 	v, err := target(c)
 	if err != nil {

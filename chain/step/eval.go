@@ -149,7 +149,7 @@ func evalOne(ctx context.Context, named NamedModel, questions []instruct.Questio
 		return nil, p, err
 	}
 	defer text.Close()
-	p, err = engine.Measure(ctx, b, m.Model, texts(text, o.Tokens), m.Separator, model.Fast)
+	p, err = engine.Measure(ctx, b, m.Model, sampleTexts(text, o.Tokens), m.Separator, model.Fast)
 	return outcomes, p, err
 }
 

@@ -41,4 +41,3 @@ func PretrainPlan(o PretrainOptions) (PretrainPlanReport, error) {
 	r.MemoryBytes = 4 * (4*int64(r.Parameters) + 2*int64(perToken)*int64(min(o.Train.MicroTokens, o.StepTokens)))
 	return r, nil
 }
-

@@ -14,6 +14,7 @@ import (
 	"lian/model"
 	"lian/model/family"
 	"lian/model/nn"
+	"lian/random"
 	"lian/store"
 	"lian/tokenizer"
 	"lian/train"
@@ -47,7 +48,7 @@ type PretrainOptions struct {
 	Size          Size          `yaml:"model"`
 	Train         train.Options `yaml:"train"`
 	StepTokens    int           `yaml:"step_tokens" help:"tokens in one optimizer step" default:"8192" range:"1..100000000"`
-	HeldOutTokens int           `yaml:"held_out_tokens" help:"held-out tokens looked at during training; the end looks at three times as many" default:"16384" range:"0..100000000"`
+	HeldOutTokens int           `yaml:"held_out_tokens" help:"held-out tokens looked at during training; the end looks at a megabyte" default:"16384" range:"0..100000000"`
 	Looks         int           `yaml:"looks" help:"how often held-out text is looked at and the prompts are answered" default:"10" range:"1..1000"`
 	Prompts       []string      `yaml:"prompts" help:"texts to go on with at each look, to see the model learn"`
 	PromptTokens  int           `yaml:"prompt_tokens" help:"tokens of each answer" default:"32" range:"1..1000"`
@@ -139,11 +140,11 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 	}
 	t.OnEvaluate = func(ctx context.Context, step int) error {
 		final := step == o.Train.Steps
-		amount := o.HeldOutTokens
+		looked := sampleTexts(heldOut, o.HeldOutTokens)
 		if final {
-			amount *= 3
+			looked = allTexts(heldOut, HeldOutBytes)
 		}
-		p, err := engine.Measure(ctx, b, m, texts(heldOut, amount), separator, model.Exact)
+		p, err := engine.Measure(ctx, b, m, looked, separator, model.Exact)
 		if err != nil {
 			return err
 		}
@@ -197,15 +198,35 @@ func openShard(path string, tok *tokenizer.Tokenizer) (*shard.Reader, error) {
 	return r, nil
 }
 
-// texts are the first documents of a shard that together have about so many tokens, at least one.
-func texts(r *shard.Reader, tokens int) []engine.Text {
+// HeldOutBytes is how much held-out text final figures are measured on, at most: the same documents for models and for the
+// counting models beside them.
+const HeldOutBytes = 1 << 20
+
+// allTexts are the first documents of a shard up to so many bytes of text, the one that reaches them included.
+func allTexts(r *shard.Reader, bytes int) []engine.Text {
 	var out []engine.Text
-	for i, n := 0, 0; i < r.Documents() && (i == 0 || n < tokens); i++ {
-		ids := r.Document(i)
-		out = append(out, engine.Text{IDs: ids, Bytes: int(r.DocumentTextBytes(i))})
-		n += len(ids)
+	for i, n := 0, 0; i < r.Documents() && n <= bytes; i++ {
+		out = append(out, textOf(r, i))
+		n += out[i].Bytes
 	}
 	return out
+}
+
+// sampleTexts are documents from all over a shard that together have about so many tokens, at least one.
+func sampleTexts(r *shard.Reader, tokens int) []engine.Text {
+	var out []engine.Text
+	n := 0
+	for _, i := range random.New(0, "sample of held-out documents").Permutation(r.Documents()) {
+		if t := textOf(r, i); len(out) == 0 || n+len(t.IDs) <= tokens {
+			out = append(out, t)
+			n += len(t.IDs)
+		}
+	}
+	return out
+}
+
+func textOf(r *shard.Reader, i int) engine.Text {
+	return engine.Text{IDs: r.Document(i), Bytes: int(r.DocumentTextBytes(i))}
 }
 
 // look answers the fixed prompts.

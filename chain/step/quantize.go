@@ -105,7 +105,7 @@ func MeasureModel(ctx context.Context, path, shards string, tokens int) (SpeedRe
 		return r, err
 	}
 	defer text.Close()
-	p, err := engine.Measure(ctx, b, m.Model, texts(text, tokens), m.Separator, model.Fast)
+	p, err := engine.Measure(ctx, b, m.Model, sampleTexts(text, tokens), m.Separator, model.Fast)
 	if err != nil {
 		return r, err
 	}

@@ -15,6 +15,7 @@ var measures = map[string]func(*Text) float64{
 	"ellipsis_ratio":            ellipsisRatio,
 	"alphabetic_words":          alphabeticWords,
 	"symbol_ratio":              symbolRatio,
+	"digit_ratio":               digitRatio,
 	"replacement_ratio":         replacementRatio,
 	"bullet_lines":              bulletLines,
 	"ellipsis_lines":            ellipsisLines,
@@ -85,6 +86,17 @@ func symbolRatio(t *Text) float64 {
 	n := 0
 	for _, r := range t.Text {
 		if class(r) == other && !strings.ContainsRune(".,;:!?'\"()-—–…“”‘’、，。；：！？（）《》「」『』·【】", r) {
+			n++
+		}
+	}
+	return per(n, t.Runes)
+}
+
+// digitRatio is the share of characters that are digits.
+func digitRatio(t *Text) float64 {
+	n := 0
+	for _, r := range t.Text {
+		if unicode.IsDigit(r) {
 			n++
 		}
 	}

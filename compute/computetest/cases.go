@@ -66,11 +66,14 @@ func matmulCases() []Case {
 		}
 	}
 	for _, kind := range []dtype.Type{dtype.F16, dtype.BF16, dtype.Q8_0, dtype.Q4_0, dtype.Q4_1, dtype.Q5_0, dtype.Q5_1} {
-		for _, fast := range []bool{false, true} {
+		for mode := range 4 {
+			fast, constant := mode&1 != 0, mode&2 != 0
 			for _, m := range []int{1, 3, 8, 16, 40} {
 				for _, nk := range [][2]int{{5, 32}, {70, 96}, {64, 320}} {
-					cases = append(cases, Case{Name: fmt.Sprintf("matmul/%v/fast=%v/%dx%dx%d", kind, fast, m, nk[0], nk[1]), Make: func(b *Build) compute.Op {
-						return &compute.MatMul{A: b.Normal(1, m, nk[1]), B: b.Packed(kind, 0.1, nk[0], nk[1]), Out: b.Zero(dtype.F32, m, nk[0]), TransB: true, Fast: fast, Bias: b.Normal(1, nk[0])}
+					cases = append(cases, Case{Name: fmt.Sprintf("matmul/%v/fast=%v/constant=%v/%dx%dx%d", kind, fast, constant, m, nk[0], nk[1]), Make: func(b *Build) compute.Op {
+						o := &compute.MatMul{A: b.Normal(1, m, nk[1]), B: b.Packed(kind, 0.1, nk[0], nk[1]), Out: b.Zero(dtype.F32, m, nk[0]), TransB: true, Fast: fast, Bias: b.Normal(1, nk[0])}
+						o.B.Constant = constant
+						return o
 					}, Tolerance: 5e-6})
 				}
 			}
@@ -222,7 +225,9 @@ func lossCases() []Case {
 	}, Tolerance: 4e-3}) // dLogits are rounded too: 2⁻⁹
 	for _, kind := range []dtype.Type{dtype.F16, dtype.Q8_0, dtype.Q4_0} {
 		cases = append(cases, Case{Name: fmt.Sprintf("cross_entropy/%v", kind), Make: func(b *Build) compute.Op {
-			return &compute.LinearCrossEntropy{Hidden: b.Normal(1, 20, 64), Weight: b.Packed(kind, 0.2, 77, 64), Loss: b.Zero(dtype.F32, 20), Targets: b.Ints(b.Below(20, 0, 77)), Scale: 1, Fast: true}
+			o := &compute.LinearCrossEntropy{Hidden: b.Normal(1, 20, 64), Weight: b.Packed(kind, 0.2, 77, 64), Loss: b.Zero(dtype.F32, 20), Targets: b.Ints(b.Below(20, 0, 77)), Scale: 1, Fast: true}
+			o.Weight.Constant = true
+			return o
 		}, Tolerance: 1e-5})
 	}
 	return cases

@@ -42,6 +42,8 @@ func rowsAlone(t *testing.T, backend compute.Backend) {
 		matmul("f32_bf16_long", 40, 2500, floats(40, 2500), func(o *compute.MatMul) { o.BF16 = true }),
 		matmul("f16", 75, 130, packed(dtype.F16, 75, 130), none),
 		matmul("bf16", 75, 130, packed(dtype.BF16, 75, 130), none),
+		matmul("f16_constant", 75, 130, packed(dtype.F16, 75, 130), func(o *compute.MatMul) { o.B.Constant = true }),
+		matmul("bf16_constant", 75, 130, packed(dtype.BF16, 75, 130), func(o *compute.MatMul) { o.B.Constant = true }),
 		{"rmsnorm", 100, func(b *Build, x *compute.Tensor) (compute.Op, *compute.Tensor) {
 			o := &compute.RMSNorm{X: x, Weight: b.Normal(1, 100), Out: b.Zero(dtype.F32, x.Shape...), Epsilon: 1e-6}
 			return o, o.Out

@@ -30,19 +30,20 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 	}
 	weight := b.weight(o.Weight, vocab, n, true)
 	chunk := compute.CrossEntropyRows(vocab)
-	pairs := o.BF16 && weight.kind == dtype.F32
+	asPairs := o.BF16 && weight.kind == dtype.F32
 	var packed, packedBack []float32
-	if !pairs || b.gemmPairs != nil {
-		packed = b.kept(o.Weight, pairs)
+	shape := floats
+	if !asPairs || b.gemmPairs != nil {
+		packed, shape = b.kept(o.Weight, asPairs)
 	}
-	if packed == nil && rows > chunk && weight.kind == dtype.F32 && (!pairs || b.gemmPairs != nil) {
-		packed = b.shared.need(slotI, (vocab+b.columns-1)/b.columns*b.columns*depth(n, pairs))
-		b.packAll(packed, &weight, vocab, n, pairs)
+	if packed == nil && rows > chunk && weight.kind == dtype.F32 && (!asPairs || b.gemmPairs != nil) {
+		packed = b.shared.need(slotI, (vocab+b.columns-1)/b.columns*b.columns*depth(n, asPairs))
+		b.packAll(packed, &weight, vocab, n, asPairs)
 	}
 	back := plain(operand{weight.data, n, false})
-	if dhidden != nil && packed != nil {
-		packedBack = b.shared.need(slotJ, (n+b.columns-1)/b.columns*b.columns*depth(vocab, pairs))
-		b.packAll(packedBack, &back, n, vocab, pairs)
+	if dhidden != nil && rows > chunk && (!asPairs || b.gemmPairs != nil) {
+		packedBack = b.shared.need(slotJ, (n+b.columns-1)/b.columns*b.columns*depth(vocab, asPairs))
+		b.packAll(packedBack, &back, n, vocab, asPairs)
 	}
 	a := operand{hidden, n, true}
 	if o.Fast && o.Weight.Type.Quantized() {
@@ -51,7 +52,7 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 	logits := b.shared.need(slotH, min(chunk, rows)*vocab)
 	for from := 0; from < rows; from += chunk {
 		count := min(chunk, rows-from)
-		err := b.multiply(&product{m: count, n: vocab, k: n, alpha: 1, pairs: pairs, out: logits, stride: vocab,
+		err := b.multiply(&product{m: count, n: vocab, k: n, alpha: 1, pairs: asPairs, form: shape, out: logits, stride: vocab,
 			a: operand{a.data[from*n:], n, true}, b: weight, packed: packed})
 		if err != nil {
 			return err
@@ -67,14 +68,14 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 			}
 		})
 		if dhidden != nil {
-			err := b.multiply(&product{m: count, n: n, k: vocab, alpha: 1, pairs: pairs, out: dhidden[from*n:], stride: n,
+			err := b.multiply(&product{m: count, n: n, k: vocab, alpha: 1, pairs: asPairs, out: dhidden[from*n:], stride: n,
 				a: operand{logits, vocab, true}, b: back, packed: packedBack})
 			if err != nil {
 				return err
 			}
 		}
 		if dweight != nil {
-			err := b.multiply(&product{m: vocab, n: n, k: count, alpha: 1, pairs: pairs, out: dweight, stride: n, accumulate: true,
+			err := b.multiply(&product{m: vocab, n: n, k: count, alpha: 1, pairs: asPairs, out: dweight, stride: n, accumulate: true,
 				a: operand{logits, vocab, false}, b: plain(operand{hidden[from*n:], n, false})})
 			if err != nil {
 				return err

@@ -13,6 +13,7 @@ type product struct {
 	a          operand
 	b          source
 	packed     []float32 // B as panels of all k, if someone has them
+	form       form      // of packed
 	out        []float32
 	stride     int // values from one row of out and residual to the next
 	alpha      float32
@@ -41,15 +42,13 @@ func (b *backend) multiply(p *product) error {
 	}
 	count := (p.n + b.columns - 1) / b.columns
 	size := b.columns * depth(p.k, p.pairs)
-	most := count
-	if p.packed == nil {
-		most = min(count, max(1, panelBytes/4/max(size, 1)))
-	}
+	most := min(count, max(1, panelBytes/4/max(size, 1)))
 	var failed atomic.Pointer[error]
 	for first := 0; first < count; first += most {
 		np := min(most, count-first)
-		packed := p.packed
+		packed, at := p.packed, first
 		if packed == nil {
+			at = 0
 			packed = b.shared.need(slotB, np*size)
 			b.spans(np, 1, func(s *scratch, from, to int) {
 				for i := from; i < to; i++ {
@@ -62,16 +61,14 @@ func (b *backend) multiply(p *product) error {
 			if err := failed.Load(); err != nil {
 				return *err
 			}
-		} else {
-			packed = packed[first*size:]
 		}
-		b.multiplyPanels(p, packed, first, np)
+		b.multiplyPanels(p, packed, at, first, np)
 	}
 	return nil
 }
 
-// multiplyPanels computes the columns of np packed panels for all rows.
-func (b *backend) multiplyPanels(p *product, packed []float32, first, np int) {
+// multiplyPanels computes the columns of np packed panels, from number `where` of packed on, for all rows.
+func (b *backend) multiplyPanels(p *product, packed []float32, where, first, np int) {
 	tiles := (p.m + b.rows - 1) / b.rows
 	tasks := min(tiles, max((tiles+tilesOfTask-1)/tilesOfTask, b.workers*3))
 	unit := 1
@@ -103,7 +100,7 @@ func (b *backend) multiplyPanels(p *product, packed []float32, first, np int) {
 					c := &s.tile
 					*c = tile{
 						a: at(block, (t-t0)*b.rows*deep),
-						b: at(packed, (j*elements+from/unit)*b.columns),
+						b: p.form.elementAt(packed, ((where+j)*elements+from/unit)*b.columns),
 						k: deep, alpha: 1,
 					}
 					here := at(partial, ((t-t0)*np+j)*b.rows*b.columns)
@@ -137,18 +134,17 @@ func (b *backend) multiplyFlat(p *product) error {
 	var failed atomic.Pointer[error]
 	b.spans(count, 1, func(s *scratch, from, to int) {
 		for j := from; j < to; j++ {
-			panel := p.packed
-			if panel == nil {
-				panel = s.need(slotB, size)
-				if err := b.packB(s, panel, &p.b, j, p.n, p.k, p.pairs); err != nil {
+			panel := p.form.elementAt(p.packed, j*size)
+			if p.packed == nil {
+				space := s.need(slotB, size)
+				if err := b.packB(s, space, &p.b, j, p.n, p.k, p.pairs); err != nil {
 					failed.Store(&err)
 					return
 				}
-			} else {
-				panel = panel[j*size:]
+				panel = at(space, 0)
 			}
 			for t := range tiles {
-				s.tile = tile{a: at(block, t*b.rows*elements), b: at(panel, 0), k: elements}
+				s.tile = tile{a: at(block, t*b.rows*elements), b: panel, k: elements}
 				b.finish(s, p, t*b.rows, min(b.rows, p.m-t*b.rows), j)
 			}
 		}
@@ -205,8 +201,13 @@ func plain(x operand) source { return source{operand: x, kind: dtype.F32} }
 
 // kernel is the micro-kernel for a number of rows.
 func (b *backend) kernel(p *product, rows int) func(*tile) {
-	if p.pairs {
+	switch {
+	case p.pairs:
 		return b.gemmPairs[rows-1]
+	case p.form == half:
+		return b.gemmHalf[rows-1]
+	case p.form == brain:
+		return b.gemmBrain[rows-1]
 	}
 	return b.gemm[rows-1]
 }

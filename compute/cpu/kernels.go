@@ -24,9 +24,10 @@ type kernels struct {
 	rows, columns int           // of the largest tile
 	gemm          []func(*tile) // for 1 … rows rows
 
-	gemmPairs      []func(*tile)                                                          // the same for panels of bfloat16 pairs; nil if the processor lacks them
-	transposePairs func(dst *float32, dstStride int, src *float32, srcStride, blocks int) // 8 rows, blocks of 16 values
-	pairsA, pairsB func(dst, src *float32, srcStride, pairs int)
+	gemmHalf, gemmBrain []func(*tile)                                                          // the same for panels of B in float16 and bfloat16
+	gemmPairs           []func(*tile)                                                          // the same for panels of bfloat16 pairs; nil if the processor lacks them
+	transposePairs      func(dst *float32, dstStride int, src *float32, srcStride, blocks int) // 8 rows, blocks of 16 values
+	pairsA, pairsB      func(dst, src *float32, srcStride, pairs int)
 
 	quantLanes     int                // outputs of a panel of quantised weights
 	quantOffset8   int                // what is added to 8-bit weights in a panel

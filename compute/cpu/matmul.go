@@ -26,7 +26,7 @@ func (b *backend) matmul(o *compute.MatMul) error {
 	}
 	p.b = b.weight(o.B, n, k, o.TransB)
 	if o.TransB && m > 0 && (!p.pairs || b.gemmPairs != nil) {
-		p.packed = b.kept(o.B, p.pairs)
+		p.packed, p.form = b.kept(o.B, p.pairs)
 	}
 	if o.Fast && o.B.Type.Quantized() {
 		p.a = b.roundToInt8(p.a, m, k)

@@ -1,7 +1,9 @@
 package cpu
 
 import (
+	"encoding/binary"
 	"math"
+	"unsafe"
 
 	"lian/compute"
 	"lian/compute/host"
@@ -162,24 +164,77 @@ func (c *kernels) packB(s *scratch, dst []float32, b *source, panel, n, k int, p
 // panels is the kept form of a constant weight: every panel, packed.
 type panels struct {
 	columns int
-	pairs   bool
-	data    []float32
+	form    form
+	data    []float32 // for 16-bit forms, two values each
 }
 
-// kept returns the packed panels of a constant float32 weight [n, k], made at the first use.
-func (b *backend) kept(t *compute.Tensor, pairs bool) []float32 {
-	if !t.Constant || t.Type != dtype.F32 {
-		return nil
+// form is what the elements of a panel of B are.
+type form uint8
+
+const (
+	floats form = iota
+	pairs       // two bfloat16 of neighbouring k
+	half        // float16
+	brain       // bfloat16
+)
+
+// elementAt is the address of element i of packed panels.
+func (f form) elementAt(x []float32, i int) *float32 {
+	if f == half || f == brain {
+		return (*float32)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(x)), 2*i))
+	}
+	return at(x, i)
+}
+
+// kept returns the packed panels of a constant weight [n, k], made at the first use, and their form: float32 weights as float32
+// or pairs, 16-bit weights as they are. nil if the weight is not constant or quantised.
+func (b *backend) kept(t *compute.Tensor, asPairs bool) ([]float32, form) {
+	f := floats
+	switch {
+	case !t.Constant:
+		return nil, f
+	case t.Type == dtype.F16:
+		f = half
+	case t.Type == dtype.BF16:
+		f = brain
+	case t.Type != dtype.F32:
+		return nil, f
+	case asPairs:
+		f = pairs
 	}
 	n, k := t.Rows(), t.Columns()
-	if p, ok := t.Derived().(*panels); ok && p.columns == b.columns && p.pairs == pairs {
-		return p.data
+	if p, ok := t.Derived().(*panels); ok && p.columns == b.columns && p.form == f {
+		return p.data, f
 	}
 	count := (n + b.columns - 1) / b.columns
-	p := &panels{columns: b.columns, pairs: pairs, data: aligned(count*b.columns*depth(k, pairs) + slack)}
-	b.packAll(p.data, &source{operand: operand{host.F32(t), k, true}, kind: dtype.F32}, n, k, pairs)
+	p := &panels{columns: b.columns, form: f}
+	switch f {
+	case half, brain:
+		p.data = aligned(count*b.columns*k/2 + slack)
+		b.pack16(p.data, host.Bytes(t), n, k)
+	default:
+		p.data = aligned(count*b.columns*depth(k, asPairs) + slack)
+		b.packAll(p.data, &source{operand: operand{host.F32(t), k, true}, kind: dtype.F32}, n, k, asPairs)
+	}
 	t.KeepDerived(p)
-	return p.data
+	return p.data, f
+}
+
+// pack16 writes every panel of 16-bit rows.
+func (b *backend) pack16(dst []float32, rows []byte, n, k int) {
+	out := unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(dst))), len(dst)*2)
+	b.spans((n+b.columns-1)/b.columns, 1, func(_ *scratch, from, to int) {
+		for p := from; p < to; p++ {
+			panel := out[p*b.columns*k : (p+1)*b.columns*k]
+			clear(panel)
+			for lane := range min(b.columns, n-p*b.columns) {
+				row := rows[(p*b.columns+lane)*k*2:][:k*2]
+				for i := range k {
+					panel[i*b.columns+lane] = binary.LittleEndian.Uint16(row[2*i:])
+				}
+			}
+		}
+	})
 }
 
 // packAll writes every panel of a float32 B.

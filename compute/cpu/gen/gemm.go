@@ -19,20 +19,36 @@ const (
 
 const flagAccumulate = 1
 
+// form is how a panel of B is stored.
+type form struct {
+	name, about string
+	size        int // bytes of an element
+	load        func(a *assembly, offset int, to string)
+}
+
+func loadWhole(a *assembly, offset int, to string) { a.op("VMOVUPS %d(DX), %s", offset, to) }
+
+var (
+	formFloats = form{"", "float32", 4, loadWhole}
+	formPairs  = form{"Pairs", "both of bfloat16 pairs", 4, loadWhole}
+	formHalf   = form{"Half", "of float16", 2, func(a *assembly, offset int, to string) { a.op("VCVTPH2PS %d(DX), %s", offset, to) }}
+	formBrain  = form{"Brain", "of bfloat16", 2, func(a *assembly, offset int, to string) {
+		a.op("VPMOVZXWD %d(DX), %s", offset, to)
+		a.op("VPSLLD $16, %s, %s", to, to)
+	}}
+)
+
 // gemm writes the micro-kernel of a tile of rows × tileColumns: for k ascending, one fused multiply-add for each output with
 // a broadcast element of A and a register of B. All accumulators live in registers.
 //
 // With 12 rows of 2 registers a step has 24 independent chains, enough to hide the latency of 4 cycles on two ports, for
 // 14 loads: the ports for loads are never the limit.
 //
-// With pairs, an element is two bfloat16 of neighbouring k, and one instruction multiplies and adds both.
-func (a *assembly) gemm(rows int, pairs bool) {
-	vecs := a.tileVecs
-	name, what := fmt.Sprintf("gemm%dx%d", rows, a.tileColumns()), "values"
-	if pairs {
-		name, what = fmt.Sprintf("gemmPairs%dx%d", rows, a.tileColumns()), "pairs of bfloat16"
-	}
-	a.function(name, fmt.Sprintf("multiplies %d rows of a packed panel of A with a packed panel of B, both of %s.", rows, what), []argument{{"t", "*tile"}})
+// With pairs, an element is two bfloat16 of neighbouring k, and one instruction multiplies and adds both. With float16 or
+// bfloat16 panels of B, values become float32 as they are loaded: the same chains as if they had been float32.
+func (a *assembly) gemm(rows int, of form) {
+	vecs, pairs := a.tileVecs, of.name == "Pairs"
+	a.function(fmt.Sprintf("gemm%s%dx%d", of.name, rows, a.tileColumns()), fmt.Sprintf("multiplies %d rows of a packed panel of A with a packed panel of B (%s).", rows, of.about), []argument{{"t", "*tile"}})
 	acc := func(i, j int) string { return a.r(i*vecs + j) }
 	b := func(j int) string { return a.r(rows*vecs + j) }
 	x := func(i int) string { return a.r(rows*vecs + vecs + i%2) } // broadcast, AVX2 only
@@ -59,7 +75,7 @@ func (a *assembly) gemm(rows int, pairs bool) {
 	a.mark(start)
 	step := func(u int) {
 		for j := range vecs {
-			a.op("VMOVUPS %d(DX), %s", (u*vecs+j)*a.bytes(), b(j))
+			of.load(a, (u*vecs+j)*a.bytes()/4*of.size, b(j))
 		}
 		for i := range rows {
 			at := fmt.Sprintf("%d(SI)", (u*rows+i)*4)
@@ -89,7 +105,7 @@ func (a *assembly) gemm(rows int, pairs bool) {
 		step(u)
 	}
 	a.op("ADDQ $%d, SI", unroll*rows*4)
-	a.op("ADDQ $%d, DX", unroll*vecs*a.bytes())
+	a.op("ADDQ $%d, DX", unroll*vecs*a.lanes*of.size)
 	a.op("SUBQ $%d, CX", unroll)
 	a.op("JGE %s", loop)
 	a.mark(rest)
@@ -99,7 +115,7 @@ func (a *assembly) gemm(rows int, pairs bool) {
 	a.mark(one)
 	step(0)
 	a.op("ADDQ $%d, SI", rows*4)
-	a.op("ADDQ $%d, DX", vecs*a.bytes())
+	a.op("ADDQ $%d, DX", vecs*a.lanes*of.size)
 	a.op("DECQ CX")
 	a.op("JNZ %s", one)
 	a.mark(done)

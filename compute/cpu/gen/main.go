@@ -21,9 +21,11 @@ func main() {
 	for _, s := range []*set{avx2, avx512} {
 		a := newAssembly(s)
 		for rows := 1; rows <= s.tileRows; rows++ {
-			a.gemm(rows, false)
+			for _, f := range []form{formFloats, formHalf, formBrain} {
+				a.gemm(rows, f)
+			}
 			if s == avx512 {
-				a.gemm(rows, true)
+				a.gemm(rows, formPairs)
 			}
 		}
 		a.transpose(8)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -29,4 +30,12 @@ var quiet = event.Discard
 func readInput(out *ui.Out) (string, error) {
 	text, err := io.ReadAll(out.In)
 	return strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r"), err
+}
+
+// readFileOrInput is the content of a file, or of standard input for "-".
+func readFileOrInput(name string, out *ui.Out) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(out.In)
+	}
+	return os.ReadFile(name)
 }

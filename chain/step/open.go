@@ -173,23 +173,28 @@ func (m *Opened) wordsOfGGUF(path string) error {
 			break
 		}
 	}
+	m.Template, err = ggufTemplate(f, path, m.Tokenizer)
+	return err
+}
+
+// ggufTemplate is the chat template of a GGUF file, nil if it has none.
+func ggufTemplate(f *gguf.File, path string, tok *tokenizer.Tokenizer) (*chat.Template, error) {
 	source, ok := f.String("tokenizer.chat_template")
 	if !ok {
-		return nil
+		return nil, nil
 	}
-	m.Template, err = chat.ParseTemplate(path+": tokenizer.chat_template", source)
+	tpl, err := chat.ParseTemplate(path+": tokenizer.chat_template", source)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	variables := map[string]string{}
-	vocabulary := m.Tokenizer.Vocabulary()
+	vocabulary := tok.Vocabulary()
 	for name, key := range map[string]string{"bos_token": "tokenizer.ggml.bos_token_id", "eos_token": "tokenizer.ggml.eos_token_id"} {
 		if id, ok := f.Uint(key); ok && id < uint64(len(vocabulary)) {
 			variables[name] = vocabulary[id].Text
 		}
 	}
-	m.Template = m.Template.WithVariables(variables)
-	return nil
+	return tpl.WithVariables(variables), nil
 }
 
 // NeedTemplate is the model's chat template, or why there is none.

@@ -1,0 +1,92 @@
+package step
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"lian/chat"
+	"lian/format/gguf"
+	"lian/model/adapter"
+	"lian/tokenizer"
+)
+
+// Words are what a model reads and writes with: it is opened without weights, and need not be one that Lian computes.
+type Words struct {
+	Path      string
+	Tokenizer *tokenizer.Tokenizer // nil for a template alone
+	Template  *chat.Template       // nil if there is none
+}
+
+// OpenWords opens the tokenizer and the chat template of a model (folder, GGUF file, MODEL+ADAPTER, run), of a folder that has
+// only these, of a tokenizer.json or .jinja file alone, or the template that comes with Lian under that name.
+func OpenWords(path string) (*Words, error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && slices.Contains(chat.BuiltInNames(), path) {
+		tpl, err := chat.BuiltIn(path)
+		return &Words{Path: path, Template: tpl}, err
+	}
+	base, err := wordsPath(path)
+	if err != nil {
+		return nil, err
+	}
+	w := &Words{Path: base}
+	switch {
+	case strings.HasSuffix(base, ".jinja"):
+		w.Template, err = chat.LoadTemplate(base)
+	case strings.HasSuffix(base, ".gguf"):
+		err = w.gguf()
+	default:
+		if w.Tokenizer, err = tokenizer.Load(base); err != nil {
+			return nil, err
+		}
+		dir := base
+		if strings.HasSuffix(base, ".json") {
+			dir = filepath.Dir(base)
+		}
+		if w.Template, err = chat.LoadTemplate(dir); errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+	}
+	return w, err
+}
+
+// wordsPath finds the folder or file that has the words.
+func wordsPath(path string) (string, error) {
+	base, _, hasAdapter := cutAdapter(path)
+	if isAdapter(base) && !hasAdapter {
+		var err error
+		if base, err = adapter.Base(base); err != nil {
+			return "", err
+		}
+	}
+	info, err := os.Stat(base)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%s: there is no such file or folder, and no built-in template of this name (there are %s)", base, strings.Join(chat.BuiltInNames(), ", "))
+	}
+	if err != nil || !info.IsDir() {
+		return base, err
+	}
+	for _, dir := range []string{base, filepath.Join(base, "model")} {
+		if _, err := os.Stat(filepath.Join(dir, "tokenizer.json")); err == nil {
+			return dir, nil
+		}
+	}
+	return "", fmt.Errorf("%s: there is no tokenizer.json in it, nor in a folder model below it", base)
+}
+
+func (w *Words) gguf() error {
+	f, err := gguf.Open(w.Path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if w.Tokenizer, err = tokenizer.FromGGUF(f); err != nil {
+		return fmt.Errorf("%s: %w", w.Path, err)
+	}
+	w.Template, err = ggufTemplate(f, w.Path, w.Tokenizer)
+	return err
+}

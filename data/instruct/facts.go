@@ -38,7 +38,7 @@ func FactsOf(d *document.Document) []Facts {
 
 const (
 	longestKey  = 48 // bytes of what is searched for or copied
-	shortKey    = 18 // bytes that a small model copies without a slip: six Han characters
+	shortKey    = 12 // bytes that a small model copies without a slip: four Han characters
 	longestLine = 160
 )
 

@@ -9,7 +9,7 @@ import (
 )
 
 // arithmeticShare of the examples are sums, unless there are few others.
-const arithmeticShare = 0.15
+const arithmeticShare = 0.2
 
 // examples makes at most limit conversations of one side of the split. Their
 // order is by hash, so that any beginning of the file is a fair sample.
@@ -150,14 +150,21 @@ func (b *builder) task(task string, limit int) []Question {
 		}
 	}
 	if calls {
+		sums, total := min(limit-limit*2/3, max(len(out), 20)), 0
+		for _, t := range b.arithmet.Templates {
+			if t.is(task) {
+				total += t.Weight
+			}
+		}
 		for k := range b.arithmet.Templates {
 			if t := &b.arithmet.Templates[k]; t.is(task) {
-				for _, f := range b.drawArithmetic(t, min(limit-limit*2/3, max(len(out), 20)), document.HeldOut) {
+				for _, f := range b.drawArithmetic(t, (sums*t.Weight+total-1)/total, document.HeldOut) {
 					q, _ := b.question(f, task, nil, 0)
 					out = append(out, q)
 				}
 			}
 		}
+		out = out[:min(len(out), limit)]
 	}
 	sort.Slice(out, func(i, j int) bool {
 		x, y := mix(b.Seed, "order", out[i].ID), mix(b.Seed, "order", out[j].ID)

@@ -164,8 +164,13 @@ func (f *Fake) generate(ctx context.Context, r engine.Request, out chan<- engine
 		prompt = append(prompt, f.TokenBytes(id)...)
 	}
 	script := ""
-	if f.Script != nil && r.Constraint == nil {
+	if f.Script != nil {
 		script = f.Script(string(prompt))
+		if r.Constraint != nil {
+			if ok, _ := r.Constraint.Match(script); !ok {
+				script = ""
+			}
+		}
 	}
 	var matcher *grammar.Matcher
 	if r.Constraint != nil {
@@ -209,10 +214,10 @@ func (f *Fake) generate(ctx context.Context, r engine.Request, out chan<- engine
 					logits[id] = float32(math.Inf(-1))
 				}
 			}
-			if matcher.Complete() {
+			if matcher.Complete() && script == "" {
 				logits[stopID] = float32(len(result.IDs)) - 4
 			}
-			if rest := matcher.Completion(); len(rest) > 0 && len(result.IDs) > 24 {
+			if rest := matcher.Completion(); len(rest) > 0 && len(result.IDs) > 24 && script == "" {
 				logits[rest[0]] = 20 // words without meaning would never close their quotes
 			}
 		}

@@ -98,6 +98,18 @@ func TestNoMessageIsMissing(t *testing.T) {
 	}
 }
 
+// TestSkippedTestsSayWhy: make test prints the reason of each.
+func TestSkippedTestsSayWhy(t *testing.T) {
+	silent := regexp.MustCompile(`\.(?:SkipNow\(\)|Skip\(\))`)
+	for _, f := range allGoFiles(t) {
+		for i, line := range strings.Split(string(f.text), "\n") {
+			if silent.MatchString(line) && !strings.Contains(line, "regexp.MustCompile") {
+				t.Errorf("%s:%d: skips without a reason; use t.Skip(\"needs …\")", f.path, i+1)
+			}
+		}
+	}
+}
+
 // fences are the fenced code blocks of a Markdown page.
 func fences(text string) []string {
 	var out []string

@@ -186,7 +186,7 @@ func Golden(t *testing.T, backend compute.Backend, open func(path string) (Vecto
 		v := openVectors(t, open, "glu")
 		v.each(func(s map[string]any) bool { return true }, func(t *testing.T, name string, s map[string]any) {
 			if name != "swiglu_5x7" {
-				t.SkipNow() // other activations are not operations yet
+				t.Skip("other activations are not operations yet")
 			}
 			b := NewBuild(backend, 1)
 			gate, up := v.tensor(t, b, name+"/in/gate"), v.tensor(t, b, name+"/in/up")
@@ -215,7 +215,7 @@ func Golden(t *testing.T, backend compute.Backend, open func(path string) (Vecto
 		v := openVectors(t, open, "attention")
 		v.each(without("softcap"), func(t *testing.T, name string, s map[string]any) {
 			if strings.Contains(name, "alibi") || strings.Contains(name, "sink") || v.has(name+"/in/key_mask") {
-				t.SkipNow() // not in this operation
+				t.Skip("not in this operation")
 			}
 			v.attention(t, backend, name, s)
 		})

@@ -39,3 +39,11 @@ func readFileOrInput(name string, out *ui.Out) ([]byte, error) {
 	}
 	return os.ReadFile(name)
 }
+
+// textOrInput is the argument if there is one, or else standard input.
+func textOrInput(args []string, out *ui.Out) (string, error) {
+	if len(args) > 0 && args[0] != "-" {
+		return args[0], nil
+	}
+	return readInput(out)
+}

@@ -14,8 +14,9 @@ import (
 // lora, q8_0 … have words of their own in the report card.
 type evalConfig struct {
 	EvalOptions `yaml:",inline"`
-	Models      []string `yaml:"models" help:"models to ask, each NAME=PATH, the one before fine-tuning first"`
-	Pairs       []string `yaml:"pairs" help:"models to compare question by question, each NAME:NAME"`
+	Models      []string     `yaml:"models" help:"models to ask, each NAME=PATH, the one before fine-tuning first"`
+	Verse       VerseOptions `yaml:"verse"`
+	Pairs       []string     `yaml:"pairs" help:"models to compare question by question, each NAME:NAME"`
 }
 
 func evalKind() chain.Kind {
@@ -35,6 +36,11 @@ func evalKind() chain.Kind {
 		card := evalCard(r)
 		if card.Pairs, err = o.pairs(r); err != nil {
 			return err
+		}
+		if len(models) > 1 {
+			if err := addVerses(ctx, c.Dir, models[0].Path, models[1].Path, o.Verse, o.Seed, card, c.Events); err != nil {
+				return err
+			}
 		}
 		return c.WriteCard(report.Card{Eval: card})
 	})

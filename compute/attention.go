@@ -17,6 +17,8 @@ import "lian/dtype"
 //
 // The softmax is the running (online) form over key tiles at fixed absolute positions (multiples of KeyTile from key 0), so a
 // query's result depends neither on the other rows nor on how a prompt was cut into chunks. A query that sees no key gets 0.
+// BF16 lets a backend round the operands of the products to bfloat16, here and in the gradient, where it multiplies those
+// faster; sums, softmax and statistics stay float32. It is meant for training: a NaN may then reach keys' neighbours.
 // Sources: Vaswani et al., arXiv 1706.03762; Dao et al., arXiv 2205.14135; Ainslie et al., arXiv 2305.13245.
 type Attention struct {
 	Q, K, V, Out, LogSumExp       *Tensor
@@ -25,6 +27,7 @@ type Attention struct {
 	Scale                         float32
 	Causal                        bool
 	Window                        int
+	BF16                          bool
 }
 
 // KeyTile is the number of keys in one step of the running softmax.

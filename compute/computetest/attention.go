@@ -78,11 +78,16 @@ func attentionCases() []Case {
 	var cases []Case
 	for _, r := range layouts() {
 		cases = append(cases, Case{Name: "attention/" + r.name, Make: func(b *Build) compute.Op { return r.build(b, false) }, Tolerance: 5e-6})
+		cases = append(cases, Case{Name: "attention_bf16/" + r.name, Make: func(b *Build) compute.Op {
+			o := r.build(b, false)
+			o.BF16 = true
+			return o
+		}, Tolerance: 2e-2})
 		if r.block > 0 {
 			continue
 		}
 		floor := 0.0
-		if r.window == 1 {
+		if r.window == 1 || r.name == "one" {
 			floor = 1 // one key: the gradients of q and k are 0, what is left is rounding
 		}
 		cases = append(cases, Case{Floor: floor, Name: fmt.Sprintf("attention_backward/%s", r.name), Make: func(b *Build) compute.Op {
@@ -90,6 +95,12 @@ func attentionCases() []Case {
 			b.stream.Launch(f)
 			return &compute.AttentionBackward{Attention: *f, DOut: b.Normal(1, f.Q.Shape...), DQ: b.Normal(1, f.Q.Shape...), DK: b.Normal(1, f.K.Shape...), DV: b.Normal(1, f.K.Shape...)}
 		}, Tolerance: 1e-5})
+		cases = append(cases, Case{Floor: floor, Name: fmt.Sprintf("attention_backward_bf16/%s", r.name), Make: func(b *Build) compute.Op {
+			f := r.build(b, true)
+			b.stream.Launch(f) // exact: only the gradient's own rounding is compared
+			f.BF16 = true
+			return &compute.AttentionBackward{Attention: *f, DOut: b.Normal(1, f.Q.Shape...), DQ: b.Normal(1, f.Q.Shape...), DK: b.Normal(1, f.K.Shape...), DV: b.Normal(1, f.K.Shape...)}
+		}, Tolerance: 3e-2})
 	}
 	return cases
 }

@@ -50,13 +50,14 @@ func (b *backend) attentionTile(s *scratch, o *compute.Attention, seqs *sequence
 	queries := t.last - t.first
 	rows := queries * group
 	panels := (head + b.columns - 1) / b.columns
+	asPairs := o.BF16 && b.gemmPairs != nil
 	tiles := (rows + b.rows - 1) / b.rows
 
 	// One row for each query and head; scores, running state and outputs by row.
 	q := s.need(slotA, rows*head)
 	copyHeads(q, host.F32(o.Q), t, heads, group, head)
 	packedQ := s.need(slotB, tiles*b.rows*head)
-	b.packTiles(packedQ, operand{q, head, true}, rows, head)
+	b.packTiles(asPairs, packedQ, operand{q, head, true}, rows, head)
 	p := s.need(slotC, rows*keyTile)
 	state := s.need(slotD, 3*tiles*b.rows)
 	most, sum, factor := state[:rows], state[tiles*b.rows:][:rows], state[2*tiles*b.rows:][:tiles*b.rows]
@@ -73,8 +74,8 @@ func (b *backend) attentionTile(s *scratch, o *compute.Attention, seqs *sequence
 	_, end := seqs.sees(o, t.sequence, t.last-1)
 	for tile := begin / keyTile * keyTile; tile < end; tile += keyTile {
 		count := min(keyTile, int(seqs.lengths[t.sequence])-tile, end-tile)
-		b.packKeys(s, keys, values, o, seqs, t, tile, count)
-		b.multiplyTiles(s, packedQ, keys, p, rows, count, head, o.Scale)
+		b.packKeys(asPairs, s, keys, values, o, seqs, t, tile, count)
+		b.multiplyTiles(asPairs, s, packedQ, keys, p, rows, count, head, o.Scale)
 		masked := hideUnseen(p, o, seqs, t, group, tile, count)
 		b.softmaxRows(at(p, 0), rows, at(most, 0), at(sum, 0), at(factor, 0))
 		for i := range tiles {
@@ -83,17 +84,18 @@ func (b *backend) attentionTile(s *scratch, o *compute.Attention, seqs *sequence
 				b.scaleRows(at(out, (i*panels+j)*b.rows*b.columns), here, at(factor, i*b.rows))
 			}
 		}
-		if masked && !finite(b.dot(at(values, 0), at(values, 0), count*panels*b.columns)) {
+		if masked && !asPairs && !finite(b.dot(at(values, 0), at(values, 0), count*panels*b.columns)) {
 			b.addSeenValues(s, p, values, out, o, seqs, t, group, tile, count, panels)
 			continue
 		}
-		b.packTiles(packedP, operand{p, keyTile, true}, rows, count)
+		b.packTiles(asPairs, packedP, operand{p, keyTile, true}, rows, count)
+		deep := depth(count, asPairs)
 		for j := range panels {
 			for i := range tiles {
 				here := at(out, (i*panels+j)*b.rows*b.columns)
-				s.tile = tile0(at(packedP, i*b.rows*count), at(values, j*count*b.columns), here, b.columns, count)
+				s.tile = tile0(at(packedP, i*b.rows*deep), at(values, j*deep*b.columns), here, b.columns, deep)
 				s.tile.partial = here
-				b.gemm[min(b.rows, rows-i*b.rows)-1](&s.tile)
+				b.gemmOf(asPairs)[min(b.rows, rows-i*b.rows)-1](&s.tile)
 			}
 		}
 	}
@@ -114,26 +116,35 @@ func copyHeads(dst, src []float32, t attentionTask, heads, group, head int) {
 }
 
 // packTiles packs all rows of x, k values each, as panels of A.
-func (c *kernels) packTiles(dst []float32, x operand, rows, k int) {
+func (c *kernels) packTiles(asPairs bool, dst []float32, x operand, rows, k int) {
 	for first := 0; first < rows; first += c.rows {
 		here := min(c.rows, rows-first)
-		c.pack(dst[first*k:], x, first, here, here, 0, k)
+		c.packAs(asPairs, dst[first*depth(k, asPairs):], x, first, here, here, 0, k)
 	}
 }
 
+// gemmOf is the micro-kernels for float32 values or bfloat16 pairs.
+func (c *kernels) gemmOf(asPairs bool) []func(*tile) {
+	if asPairs {
+		return c.gemmPairs
+	}
+	return c.gemm
+}
+
 // multiplyTiles writes alpha · A·B for packed panels to rows of KeyTile values; columns past count are undefined.
-func (c *kernels) multiplyTiles(s *scratch, packedA, packedB, out []float32, rows, count, k int, alpha float32) {
+func (c *kernels) multiplyTiles(asPairs bool, s *scratch, packedA, packedB, out []float32, rows, count, k int, alpha float32) {
+	deep := depth(k, asPairs)
 	for j := 0; j < count; j += c.columns {
 		for i := 0; i < rows; i += c.rows {
-			s.tile = tile0(at(packedA, i*k), at(packedB, j*k), at(out, i*keyTile+j), keyTile, k)
+			s.tile = tile0(at(packedA, i*deep), at(packedB, j*deep), at(out, i*keyTile+j), keyTile, deep)
 			s.tile.alpha = alpha
-			c.gemm[min(c.rows, rows-i)-1](&s.tile)
+			c.gemmOf(asPairs)[min(c.rows, rows-i)-1](&s.tile)
 		}
 	}
 }
 
 // packKeys packs `count` keys and values from key position `tile` on: keys as lanes, values over k.
-func (b *backend) packKeys(s *scratch, keys, values []float32, o *compute.Attention, seqs *sequences, t attentionTask, tile, count int) {
+func (b *backend) packKeys(asPairs bool, s *scratch, keys, values []float32, o *compute.Attention, seqs *sequences, t attentionTask, tile, count int) {
 	kv, head := o.K.Shape[1], o.K.Shape[2]
 	k, v := host.F32(o.K), host.F32(o.V)
 	row := kv * head
@@ -147,21 +158,21 @@ func (b *backend) packKeys(s *scratch, keys, values []float32, o *compute.Attent
 		}
 		k, v, row, from = dense[:keyTile*head], dense[keyTile*head:], head, 0
 	}
-	b.packKeysOf(keys, operand{k[from:], row, true}, count, head)
-	b.packValuesOf(values, operand{v[from:], row, false}, count, head)
+	b.packKeysOf(asPairs, keys, operand{k[from:], row, true}, count, head)
+	b.packValuesOf(asPairs, values, operand{v[from:], row, false}, count, head)
 }
 
 // packKeysOf packs rows as lanes: panels of B for a product over the head.
-func (c *kernels) packKeysOf(dst []float32, x operand, count, head int) {
+func (c *kernels) packKeysOf(asPairs bool, dst []float32, x operand, count, head int) {
 	for j := 0; j < count; j += c.columns {
-		c.pack(dst[j*head:], x, j, min(c.columns, count-j), c.columns, 0, head)
+		c.packAs(asPairs, dst[j*depth(head, asPairs):], x, j, min(c.columns, count-j), c.columns, 0, head)
 	}
 }
 
 // packValuesOf packs rows as k: panels of B for a product over the rows.
-func (c *kernels) packValuesOf(dst []float32, x operand, count, head int) {
+func (c *kernels) packValuesOf(asPairs bool, dst []float32, x operand, count, head int) {
 	for j := 0; j < head; j += c.columns {
-		c.pack(dst[j*count:], x, j, min(c.columns, head-j), c.columns, 0, count)
+		c.packAs(asPairs, dst[j*depth(count, asPairs):], x, j, min(c.columns, head-j), c.columns, 0, count)
 	}
 }
 

@@ -32,6 +32,7 @@ func (b *backend) attentionBackwardOf(s *scratch, o *compute.AttentionBackward, 
 		return
 	}
 	panels := (head + b.columns - 1) / b.columns
+	asPairs := o.BF16 && b.gemmPairs != nil
 	wide := panels * b.columns // a row of the head, padded to whole panels
 
 	// Everything about the keys, packed once: keys and values as lanes (for scores), keys over k (for DQ), and the sums.
@@ -46,10 +47,10 @@ func (b *backend) attentionBackwardOf(s *scratch, o *compute.AttentionBackward, 
 	for j := range tiles {
 		n := min(keyTile, count-j*keyTile)
 		x, y := operand{k[j*keyTile*kv*head:], kv * head, true}, operand{v[j*keyTile*kv*head:], kv * head, true}
-		b.packKeysOf(keys[j*size:], x, n, head)
-		b.packKeysOf(vals[j*size:], y, n, head)
+		b.packKeysOf(asPairs, keys[j*size:], x, n, head)
+		b.packKeysOf(asPairs, vals[j*size:], y, n, head)
 		x.contiguous = false
-		b.packValuesOf(keysK[j*keyTile*wide:], x, n, head)
+		b.packValuesOf(asPairs, keysK[j*keyTile*wide:], x, n, head)
 	}
 	queries := max(1, queryRows/group)
 	for r := int(seqs.starts[sequence]); r < int(seqs.starts[sequence+1]); r += queries {
@@ -68,6 +69,7 @@ func (b *backend) attentionBackwardTile(s *scratch, o *compute.AttentionBackward
 	group := heads / o.K.Shape[1]
 	rows := (t.last - t.first) * group
 	panels := (head + b.columns - 1) / b.columns
+	asPairs := o.BF16 && b.gemmPairs != nil
 	wide := panels * b.columns
 	count := int(seqs.lengths[t.sequence])
 	size := (keyTile + b.columns) * head
@@ -80,12 +82,12 @@ func (b *backend) attentionBackwardTile(s *scratch, o *compute.AttentionBackward
 	copyHeads(out, host.F32(o.Out), t, heads, group, head)
 	packed := s.need(slotF, 2*rows*(head+wide)+4*slack)
 	packedQ, packedD := packed[:rows*head+slack], packed[rows*head+slack:2*(rows*head+slack)]
-	b.packTiles(packedQ, operand{q, head, true}, rows, head)
-	b.packTiles(packedD, operand{d, head, true}, rows, head)
+	b.packTiles(asPairs, packedQ, operand{q, head, true}, rows, head)
+	b.packTiles(asPairs, packedD, operand{d, head, true}, rows, head)
 	rest := packed[2*(rows*head+slack):]
 	overQ, overD := rest[:rows*wide], rest[rows*wide:]
-	b.packValuesOf(overQ, operand{q, head, false}, rows, head)
-	b.packValuesOf(overD, operand{d, head, false}, rows, head)
+	b.packValuesOf(asPairs, overQ, operand{q, head, false}, rows, head)
+	b.packValuesOf(asPairs, overD, operand{d, head, false}, rows, head)
 
 	state := s.need(slotG, 2*rows)
 	lse, mean := state[:rows], state[rows:]
@@ -105,14 +107,14 @@ func (b *backend) attentionBackwardTile(s *scratch, o *compute.AttentionBackward
 	for tile := begin / keyTile * keyTile; tile < end; tile += keyTile {
 		j := tile / keyTile
 		n := min(keyTile, count-tile)
-		b.multiplyTiles(s, packedQ, keys[j*size:], p, rows, n, head, o.Scale)
-		b.multiplyTiles(s, packedD, vals[j*size:], dp, rows, n, head, 1)
+		b.multiplyTiles(asPairs, s, packedQ, keys[j*size:], p, rows, n, head, o.Scale)
+		b.multiplyTiles(asPairs, s, packedD, vals[j*size:], dp, rows, n, head, 1)
 		b.softmaxGrad(at(p, 0), at(dp, 0), rows, at(lse, 0), at(mean, 0), o.Scale)
 		clearUnseen(p, dp, &o.Attention, seqs, t, group, tile, n)
 		// DV += Pᵀ·DOut, DK += dSᵀ·Q: lanes are keys, k is the rows of this tile.
-		b.addProduct(s, packedA, operand{p, keyTile, false}, overD, sumsV[j*keyTile*wide:], n, rows, panels)
-		b.addProduct(s, packedA, operand{dp, keyTile, false}, overQ, sums[j*keyTile*wide:], n, rows, panels)
-		b.addProduct(s, packedA, operand{dp, keyTile, true}, keysK[j*keyTile*wide:], sumQ, rows, n, panels)
+		b.addProduct(asPairs, s, packedA, operand{p, keyTile, false}, overD, sumsV[j*keyTile*wide:], n, rows, panels)
+		b.addProduct(asPairs, s, packedA, operand{dp, keyTile, false}, overQ, sums[j*keyTile*wide:], n, rows, panels)
+		b.addProduct(asPairs, s, packedA, operand{dp, keyTile, true}, keysK[j*keyTile*wide:], sumQ, rows, n, panels)
 	}
 	dq := host.F32(o.DQ)
 	for r := range rows {
@@ -122,14 +124,15 @@ func (b *backend) attentionBackwardTile(s *scratch, o *compute.AttentionBackward
 }
 
 // addProduct adds A·B to rows of whole panels: m rows of A over k, B packed.
-func (c *kernels) addProduct(s *scratch, packedA []float32, a operand, packedB, sum []float32, m, k, panels int) {
+func (c *kernels) addProduct(asPairs bool, s *scratch, packedA []float32, a operand, packedB, sum []float32, m, k, panels int) {
 	wide := panels * c.columns
-	c.packTiles(packedA, a, m, k)
+	c.packTiles(asPairs, packedA, a, m, k)
+	deep := depth(k, asPairs)
 	for j := range panels {
 		for i := 0; i < m; i += c.rows {
-			s.tile = tile0(at(packedA, i*k), at(packedB, j*k*c.columns), at(sum, i*wide+j*c.columns), wide, k)
+			s.tile = tile0(at(packedA, i*deep), at(packedB, j*deep*c.columns), at(sum, i*wide+j*c.columns), wide, deep)
 			s.tile.flags = flagAccumulate
-			c.gemm[min(c.rows, m-i)-1](&s.tile)
+			c.gemmOf(asPairs)[min(c.rows, m-i)-1](&s.tile)
 		}
 	}
 }

@@ -17,6 +17,7 @@ type backend struct {
 	mu      sync.Mutex // one operation at a time: scratch memory is shared
 	scratch []scratch  // one for each worker
 	shared  scratch    // what all workers of an operation read
+	turns   []*turns   // see RoPE
 }
 
 // New returns the backend with the number of workers to use, the caller's

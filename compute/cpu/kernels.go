@@ -28,6 +28,7 @@ type kernels struct {
 	gemmPairs           []func(*tile)                                                          // the same for panels of bfloat16 pairs; nil if the processor lacks them
 	transposePairs      func(dst *float32, dstStride int, src *float32, srcStride, blocks int) // 8 rows, blocks of 16 values
 	pairsA, pairsB      func(dst, src *float32, srcStride, pairs int)
+	pairLanes           func(dst, src *float32, srcStride, pairs, width int) // up to 16 lanes, as wide as the panel
 
 	quantLanes     int                // outputs of a panel of quantised weights
 	quantOffset8   int                // what is added to 8-bit weights in a panel

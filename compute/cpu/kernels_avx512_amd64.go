@@ -277,6 +277,11 @@ func pairRows32AVX512(dst *float32, src *float32, srcStride int, pairs int)
 //go:noescape
 func transposePairs8AVX512(dst *float32, dstStride int, src *float32, srcStride int, blocks int)
 
+// pairLanesAVX512 rounds rows of 1 to 16 values, srcStride bytes apart in src, to bfloat16 and packs two rows as one of pairs.
+//
+//go:noescape
+func pairLanesAVX512(dst *float32, src *float32, srcStride int, pairs int, width int)
+
 // quant8x1AVX512 multiplies 1 rows of int8 with a panel of 8-bit weights.
 //
 //go:noescape

@@ -11778,6 +11778,37 @@ l2:
 	VZEROUPPER
 	RET
 
+// func pairLanesAVX512(dst *float32, src *float32, srcStride int, pairs int, width int)
+TEXT ·pairLanesAVX512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ srcStride+16(FP), R9
+	MOVQ pairs+24(FP), DX
+	MOVQ width+32(FP), CX
+	MOVL $1, AX
+	SHLL CX, AX
+	DECL AX
+	KMOVW AX, K1
+	TESTQ DX, DX
+	JZ l2
+l1:
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z (SI)(R9*1), K1, Z1
+	BYTE $0x62; BYTE $0xf2; BYTE $0x7e; BYTE $0x48; BYTE $0x72; BYTE $0xc0
+	BYTE $0x62; BYTE $0xf2; BYTE $0x7e; BYTE $0x48; BYTE $0x72; BYTE $0xc9
+	VPMOVZXWD Y0, Z0
+	VPMOVZXWD Y1, Z1
+	VPSLLD $16, Z1, Z1
+	VPORD Z1, Z0, Z0
+	VMOVUPS Z0, K1, (DI)
+	LEAQ (SI)(R9*2), SI
+	LEAQ (DI)(CX*4), DI
+	DECQ DX
+	JNZ l1
+l2:
+	VZEROUPPER
+	RET
+
 // func quant8x1AVX512(t *quantTile)
 TEXT ·quant8x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI

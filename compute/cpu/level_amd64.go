@@ -49,7 +49,7 @@ func (k *kernels) addVNNI() {
 func (k *kernels) addBF16() {
 	k.gemmPairs = []func(*tile){gemmPairs1x32AVX512, gemmPairs2x32AVX512, gemmPairs3x32AVX512, gemmPairs4x32AVX512, gemmPairs5x32AVX512, gemmPairs6x32AVX512,
 		gemmPairs7x32AVX512, gemmPairs8x32AVX512, gemmPairs9x32AVX512, gemmPairs10x32AVX512, gemmPairs11x32AVX512, gemmPairs12x32AVX512}
-	k.transposePairs, k.pairsA, k.pairsB = transposePairs8AVX512, pairRows12AVX512, pairRows32AVX512
+	k.transposePairs, k.pairsA, k.pairsB, k.pairLanes = transposePairs8AVX512, pairRows12AVX512, pairRows32AVX512, pairLanesAVX512
 }
 
 func levelAVX512() *kernels {

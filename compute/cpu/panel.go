@@ -117,6 +117,9 @@ func (c *kernels) packPairs(dst []float32, x operand, lane, count, width, from, 
 	case count == width && width == c.rows:
 		c.pairsA(at(dst, 0), at(x.data, from*x.stride+lane), x.stride*4, n/2)
 		done, whole = count, n&^1
+	case count == width && width <= 16:
+		c.pairLanes(at(dst, 0), at(x.data, from*x.stride+lane), x.stride*4, n/2, width)
+		done, whole = count, n&^1
 	}
 	value := func(i, k int) uint32 {
 		if k >= to {

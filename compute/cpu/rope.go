@@ -2,40 +2,110 @@ package cpu
 
 import (
 	"math"
+	"slices"
 
 	"lian/compute"
 	"lian/compute/host"
 )
 
-// ropeOp splits the rows; each row's sines and cosines are made once and used for all its heads.
+// turns are the cosines and sines of one rotation for positions from 0 on, kept between operations: every layer asks for the same.
+type turns struct {
+	frequencies          []float32
+	scale                float32
+	interleaved, inverse bool
+	positions            int
+	cos, sin             []float32 // [positions, width]
+}
+
+const (
+	mostTurns         = 8       // rotations kept at one time
+	mostTurnedNumbers = 8 << 20 // cosines kept of one rotation: 32 MiB
+)
+
+// width is the number of cosines of one position: pairs, or both members of each.
+func (t *turns) width() int {
+	if t.interleaved {
+		return 2 * len(t.frequencies)
+	}
+	return len(t.frequencies)
+}
+
+// fill writes the cosines and sines of one position, as the kernels want them.
+func (t *turns) fill(cos, sin []float32, position int32) {
+	for p, f := range t.frequencies {
+		sine, cosine := math.Sincos(float64(position) * float64(f))
+		u, v := float32(sine)*t.scale, float32(cosine)*t.scale
+		if t.inverse {
+			u = -u
+		}
+		if t.interleaved {
+			cos[2*p], cos[2*p+1], sin[2*p], sin[2*p+1] = v, v, -u, u
+		} else {
+			cos[p], sin[p] = v, u
+		}
+	}
+}
+
+// turnsFor finds or makes the table of a rotation, long enough for `positions` of them if that is not too many.
+func (b *backend) turnsFor(want turns, positions int) *turns {
+	var t *turns
+	for _, kept := range b.turns {
+		if kept.scale == want.scale && kept.interleaved == want.interleaved && kept.inverse == want.inverse && slices.Equal(kept.frequencies, want.frequencies) {
+			t = kept
+		}
+	}
+	if t == nil {
+		want.frequencies = slices.Clone(want.frequencies)
+		t = &want
+		b.turns = append(b.turns, t)
+		if len(b.turns) > mostTurns {
+			b.turns = b.turns[1:]
+		}
+	}
+	width := t.width()
+	if positions <= t.positions || positions*width > mostTurnedNumbers {
+		return t
+	}
+	from := t.positions
+	t.positions = min(max(positions, 2*from, 256), mostTurnedNumbers/max(width, 1))
+	t.cos = append(t.cos, make([]float32, (t.positions-from)*width)...)
+	t.sin = append(t.sin, make([]float32, (t.positions-from)*width)...)
+	b.spans(t.positions-from, 16, func(_ *scratch, first, last int) {
+		for p := from + first; p < from+last; p++ {
+			t.fill(t.cos[p*width:(p+1)*width], t.sin[p*width:(p+1)*width], int32(p))
+		}
+	})
+	return t
+}
+
+// ropeOp splits the rows; each row's sines and cosines are used for all its heads.
 func (b *backend) ropeOp(o *compute.RoPE) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	x, positions, frequencies := host.F32(o.X), host.I32(o.Positions), host.F32(o.Frequencies)
-	heads, head, half := o.X.Shape[1], o.X.Shape[2], len(frequencies)
-	scale := o.Scale
-	if scale == 0 {
-		scale = 1
+	x, positions := host.F32(o.X), host.I32(o.Positions)
+	heads, head, half := o.X.Shape[1], o.X.Shape[2], o.Frequencies.Shape[0]
+	if len(positions) == 0 || half == 0 {
+		return nil
 	}
+	want := turns{frequencies: host.F32(o.Frequencies), scale: o.Scale, interleaved: o.Interleaved, inverse: o.Inverse}
+	if want.scale == 0 {
+		want.scale = 1
+	}
+	t := b.turnsFor(want, int(slices.Max(positions))+1)
+	width := t.width()
 	b.spans(len(positions), 16, func(s *scratch, from, to int) {
-		cos, sin := s.need(slotA, 2*half), s.need(slotB, 2*half)
 		for row := from; row < to; row++ {
-			for p, f := range frequencies {
-				sine, cosine := math.Sincos(float64(positions[row]) * float64(f))
-				u, v := float32(sine)*scale, float32(cosine)*scale
-				if o.Inverse {
-					u = -u
-				}
-				if o.Interleaved {
-					cos[2*p], cos[2*p+1], sin[2*p], sin[2*p+1] = v, v, -u, u
-				} else {
-					cos[p], sin[p] = v, u
-				}
+			var cos, sin []float32
+			if p := int(positions[row]); p >= 0 && p < t.positions {
+				cos, sin = t.cos[p*width:], t.sin[p*width:]
+			} else {
+				cos, sin = s.need(slotA, width), s.need(slotB, width)
+				t.fill(cos, sin, positions[row])
 			}
 			for h := range heads {
 				first := (row*heads + h) * head
 				if o.Interleaved {
-					b.ropePairs(at(x, first), at(cos, 0), at(sin, 0), 2*half)
+					b.ropePairs(at(x, first), at(cos, 0), at(sin, 0), width)
 				} else {
 					b.rope(at(x, first), at(x, first+half), at(cos, 0), at(sin, 0), half)
 				}

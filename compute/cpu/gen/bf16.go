@@ -92,3 +92,37 @@ func (a *assembly) pairRows(width int) {
 	a.mark(done)
 	a.ret()
 }
+
+// pairLanes is pairRows for any number of values up to 16, which is also the width of the panel.
+func (a *assembly) pairLanes() {
+	a.function("pairLanes", "rounds rows of 1 to 16 values, srcStride bytes apart in src, to bfloat16 and packs two rows as one of pairs.",
+		append(pointers("dst", "src"), ints("srcStride", "pairs", "width")...))
+	a.op("MOVQ %s, DI", a.arg("dst"))
+	a.op("MOVQ %s, SI", a.arg("src"))
+	a.op("MOVQ %s, R9", a.arg("srcStride"))
+	a.op("MOVQ %s, DX", a.arg("pairs"))
+	a.op("MOVQ %s, CX", a.arg("width"))
+	a.op("MOVL $1, AX")
+	a.op("SHLL CX, AX")
+	a.op("DECL AX")
+	a.op("KMOVW AX, K1")
+	loop, done := a.label(), a.label()
+	a.op("TESTQ DX, DX")
+	a.op("JZ %s", done)
+	a.mark(loop)
+	a.op("VMOVUPS.Z (SI), K1, Z0")
+	a.op("VMOVUPS.Z (SI)(R9*1), K1, Z1")
+	a.toPairs(0, 0)
+	a.toPairs(1, 1)
+	a.op("VPMOVZXWD Y0, Z0")
+	a.op("VPMOVZXWD Y1, Z1")
+	a.op("VPSLLD $16, Z1, Z1")
+	a.op("VPORD Z1, Z0, Z0")
+	a.op("VMOVUPS Z0, K1, (DI)")
+	a.op("LEAQ (SI)(R9*2), SI")
+	a.op("LEAQ (DI)(CX*4), DI")
+	a.op("DECQ DX")
+	a.op("JNZ %s", loop)
+	a.mark(done)
+	a.ret()
+}

@@ -3,20 +3,30 @@ package step
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"lian/chain"
 	"lian/chain/report"
 	"lian/eval"
+	"lian/eval/stats"
+	"lian/event"
+	"lian/store"
 )
 
 // evalConfig is the recipe's eval step. Models are NAME=PATH; the names base, sft,
 // lora, q8_0 … have words of their own in the report card.
 type evalConfig struct {
 	EvalOptions `yaml:",inline"`
-	Models      []string     `yaml:"models" help:"models to ask, each NAME=PATH, the one before fine-tuning first"`
-	Verse       VerseOptions `yaml:"verse"`
-	Pairs       []string     `yaml:"pairs" help:"models to compare question by question, each NAME:NAME"`
+	Models      []string    `yaml:"models" help:"models to ask, each NAME=PATH, the one before fine-tuning first"`
+	Verse       verseConfig `yaml:"verse"`
+	Pairs       []string    `yaml:"pairs" help:"models to compare question by question, each NAME:NAME"`
+}
+
+// verseConfig says how many poems are looked at, where the documents are poems.
+type verseConfig struct {
+	Data  string `yaml:"data" help:"folder of cleaned documents that lines could be copied from; empty asks for no poem"`
+	Poems int    `yaml:"poems" help:"poems to write for titles of held-out documents" default:"100" range:"0..100000"`
 }
 
 func evalKind() chain.Kind {
@@ -38,7 +48,7 @@ func evalKind() chain.Kind {
 			return err
 		}
 		if len(models) > 1 {
-			if err := addVerses(ctx, c.Dir, models[0].Path, models[1].Path, o.Verse, o.Seed, card, c.Events); err != nil {
+			if err := o.addVerses(ctx, c.Dir, models[0].Path, models[1].Path, card, c.Events); err != nil {
 				return err
 			}
 		}
@@ -139,4 +149,31 @@ func said(o eval.Outcome) string {
 		}
 	}
 	return o.Question.Choices[best]
+}
+
+// addVerses puts the form of new poems, and a few of them before and after
+// fine-tuning, into the report card.
+func (o *evalConfig) addVerses(ctx context.Context, dir, before, after string, card *report.Eval, events event.Sink) error {
+	if o.Verse.Data == "" || o.Verse.Poems == 0 {
+		return nil
+	}
+	r, err := Verse(ctx, after, o.Questions, o.Verse.Data, o.Verse.Poems, o.Seed, events)
+	if err != nil || r.Poems == 0 {
+		return err
+	}
+	old, err := Verse(ctx, before, o.Questions, o.Verse.Data, min(3, o.Verse.Poems), o.Seed, events)
+	if err != nil {
+		return err
+	}
+	copied := stats.Wilson(r.Copied, max(r.Lines, 1), eval.Confidence)
+	card.Shapes = []report.Estimate{
+		{Name: "regular_lines", Value: float64(r.Regular) / float64(r.Poems), Low: r.Interval.Low, High: r.Interval.High, N: r.Poems},
+		{Name: "copied_lines", Value: float64(r.Copied) / float64(max(r.Lines, 1)), Low: copied.Low, High: copied.High, N: r.Lines},
+	}
+	for i := range min(len(old.Samples), len(r.Samples)) {
+		prompt, text, _ := strings.Cut(r.Samples[i], "\n")
+		_, oldText, _ := strings.Cut(old.Samples[i], "\n")
+		card.Cases = append(card.Cases, report.Case{Task: "free", Prompt: prompt, Before: oldText, After: text})
+	}
+	return store.WriteJSON(filepath.Join(dir, "verses.json"), r)
 }

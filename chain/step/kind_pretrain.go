@@ -100,7 +100,7 @@ func (p *pretrainCard) baselines(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	held := limited(texts(data.HeldOutFile), 1<<20)
+	held := limited(texts(data.HeldOutFile), HeldOutBytes)
 	p.card.TrigramBits, p.card.FivegramBits = m.BitsPerByte(held, 3), m.BitsPerByte(held, 5)
 	if readErr == nil {
 		readErr = ctx.Err()

@@ -45,6 +45,7 @@ type Plan struct {
 	Steps           int     `json:"steps"`
 	SaveEvery       int     `json:"save_every"`
 	LearningRate    float64 `json:"lr"`
+	BF16            bool    `json:"bf16"`
 	TuneExamples    int     `json:"tune_examples"` // in one step
 	TuneSteps       int     `json:"tune_steps"`
 	TuneSaveEvery   int     `json:"tune_save_every"`
@@ -102,11 +103,11 @@ func MakePlan(ctx context.Context, o PlanOptions, events event.Sink) (*Plan, err
 	if err != nil {
 		return nil, err
 	}
-	p.PeakGFLOPS = cpu.MeasurePeak(ctx, b).GFLOPS
+	p.PeakGFLOPS, p.BF16 = cpu.MeasurePeak(ctx, b).GFLOPS, cpu.MultipliesBF16()
 	p.TrainGFLOPS = o.Reference
 	if p.TrainGFLOPS == 0 {
 		events.Emit(event.KindProgress, event.Progress{Stage: "measure", Unit: "steps"})
-		if p.TrainGFLOPS, err = measureTraining(ctx, b, p.VocabSize, p.Context); err != nil {
+		if p.TrainGFLOPS, err = measureTraining(ctx, b, p.VocabSize, p.Context, p.BF16); err != nil {
 			return nil, err
 		}
 	}
@@ -202,8 +203,8 @@ func bytesPerToken(vocab int, language string) float64 {
 
 // measureTraining runs a few real training steps and returns billions of
 // operations a second.
-func measureTraining(ctx context.Context, b compute.Backend, vocab, length int) (float64, error) {
-	size := shapes[3]
+func measureTraining(ctx context.Context, b compute.Backend, vocab, length int, bf16 bool) (float64, error) {
+	size := shapes[6]
 	size.Context, size.Theta, size.Deviation = length, 10000, 0.02
 	m, err := nn.Initialise(b, size.Spec(vocab), 1, size.Deviation)
 	if err != nil {
@@ -212,7 +213,7 @@ func measureTraining(ctx context.Context, b compute.Backend, vocab, length int) 
 	const tokens, warm, steps = 2048, 1, 4
 	var clock time.Time
 	t := &train.Trainer{
-		Options: train.Options{Steps: warm + steps, LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.95, Epsilon: 1e-8, ClipNorm: 1, MicroTokens: tokens, Seed: 1},
+		Options: train.Options{Steps: warm + steps, LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.95, Epsilon: 1e-8, ClipNorm: 1, MicroTokens: tokens, Seed: 1, BF16: bf16},
 		Backend: b, Model: m, Weights: m.Parameters(), Source: noise{tokens, length, vocab},
 	}
 	seconds := math.Inf(1)

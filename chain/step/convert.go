@@ -1,0 +1,303 @@
+package step
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"lian/dtype"
+	"lian/event"
+	"lian/format/gguf"
+	"lian/model"
+	"lian/model/checkpoint"
+	"lian/model/nn"
+	"lian/store"
+)
+
+// ConvertOptions are the settings of lian convert.
+type ConvertOptions struct {
+	Type        string `yaml:"type" help:"type of the weights in OUT; same keeps that of each matrix" default:"same" range:"same|f32|f16|bf16"`
+	WeightsOnly bool   `yaml:"weights_only" help:"leave out tokenizer and chat template"`
+}
+
+// Converted says what lian convert wrote and how it compares with its input.
+type Converted struct {
+	Path       string   `json:"path"`
+	Format     string   `json:"format"` // gguf, folder
+	Type       string   `json:"type"`
+	Bytes      int64    `json:"bytes"`
+	Tensors    int      `json:"tensors"` // read back and compared
+	Exact      int      `json:"exact"`   // of them, those with exactly the values of the input
+	Difference float64  `json:"largest_difference"`
+	Relative   float64  `json:"largest_relative_difference"` // to the largest value of the same tensor
+	Tokenizer  string   `json:"tokenizer,omitempty"`         // hash, equal to the input's
+	LeftOut    []string `json:"left_out,omitempty"`
+}
+
+// Convert writes a model in another format: a GGUF file if out ends in .gguf, else a folder in the hub's layout. What was
+// written is opened and compared with the input, tensor by tensor, before it gets its name.
+func Convert(ctx context.Context, in, out string, o ConvertOptions, sink event.Sink) (*Converted, error) {
+	if _, err := os.Lstat(out); !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s exists already; remove it first, or name another file or folder", out)
+	}
+	b, err := Backend()
+	if err != nil {
+		return nil, err
+	}
+	m, err := OpenWeights(in, b, checkpoint.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	if !o.WeightsOnly {
+		if err := m.words(m.Path); err != nil {
+			return nil, fmt.Errorf("%w; --weights-only converts the weights alone", err)
+		}
+	}
+	parent := filepath.Dir(filepath.Clean(out))
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return nil, err
+	}
+	work, err := os.MkdirTemp(parent, ".lian-convert-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(work)
+	c, made := &converter{Opened: m, o: o, ctx: ctx, sink: sink}, filepath.Join(work, filepath.Base(out))
+	r := &Converted{Path: out, Format: "folder", Type: o.Type}
+	if strings.HasSuffix(out, ".gguf") {
+		r.Format, err = "gguf", c.toGGUF(made)
+	} else {
+		r.Type, err = c.toFolder(made)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if r.LeftOut, err = leftOut(m.Path, made); err != nil {
+		return nil, err
+	}
+	if err := c.verify(made, r); err != nil {
+		return nil, fmt.Errorf("what was written does not agree with %s, so it was not kept: %w", in, err)
+	}
+	if r.Bytes, err = folderBytes(made); err != nil {
+		return nil, err
+	}
+	return r, os.Rename(made, out)
+}
+
+type converter struct {
+	*Opened
+	o    ConvertOptions
+	ctx  context.Context
+	sink event.Sink
+}
+
+// typeOf is the type that a stored type becomes in OUT.
+func (c *converter) typeOf(stored dtype.Type) dtype.Type {
+	if t, err := dtype.Parse(c.o.Type); err == nil && c.o.Type != "same" {
+		return t
+	}
+	return stored
+}
+
+// main is the type that most weights have.
+func (c *converter) main() dtype.Type {
+	count, most := map[dtype.Type]int{}, dtype.F32
+	for _, p := range c.Model.Parameters().All() {
+		if len(p.Tensor.Shape) > 1 {
+			t := c.typeOf(p.Tensor.Type)
+			if count[t] += p.Tensor.Elements(); count[t] > count[most] {
+				most = t
+			}
+		}
+	}
+	return most
+}
+
+func (c *converter) toGGUF(path string) error {
+	var words []gguf.KeyValue
+	if c.Tokenizer != nil {
+		if c.Tokenizer.PatternName() == "" {
+			return fmt.Errorf("%s: its tokenizer splits text in a way that GGUF has no name for, so other programs would read other tokens; --weights-only converts the weights alone", c.Path)
+		}
+		end, err := c.ChatStopIDs()
+		if err != nil {
+			return err
+		}
+		if len(end) == 0 {
+			end = []int32{c.Separator}
+		}
+		words = ggufTokenizer(c.Opened, end[0])
+	}
+	tensors := 0
+	typeOf := func(b model.Binding, _ nn.Kind, _ []int) dtype.Type {
+		tensors++
+		c.sink.Emit(event.KindProgress, event.Progress{Stage: "convert", Done: int64(tensors), Unit: "tensors"})
+		return c.typeOf(c.Model.Parameters().Get(b.Parameter).Type)
+	}
+	return checkpoint.SaveGGUF(path, c.Backend.NewStream(), c.Family, c.Model, c.Name, c.main(), typeOf, words)
+}
+
+// toFolder writes a folder. Quantised weights become float32, which holds them exactly.
+func (c *converter) toFolder(path string) (string, error) {
+	t := c.main()
+	if !t.Float() {
+		t = dtype.F32
+	}
+	end, err := c.EndIDs()
+	if err != nil {
+		return "", err
+	}
+	extra := map[string]any{}
+	if c.Tokenizer != nil {
+		extra["bos_token_id"] = c.Separator
+	}
+	switch len(end) {
+	case 0:
+	case 1:
+		extra["eos_token_id"] = end[0]
+	default:
+		extra["eos_token_id"] = end
+	}
+	if err := checkpoint.SaveFolder(path, c.Backend.NewStream(), c.Family, c.Model, t, extra); err != nil || c.Tokenizer == nil {
+		return t.String(), err
+	}
+	return t.String(), c.saveWords(path, end, extra)
+}
+
+// saveWords writes tokenizer, template and what transformers wants to know of them.
+func (c *converter) saveWords(path string, end []int32, ids map[string]any) error {
+	if err := c.Tokenizer.Save(filepath.Join(path, "tokenizer.json")); err != nil {
+		return err
+	}
+	settings := map[string]any{"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": c.Model.Spec.Context, "clean_up_tokenization_spaces": false}
+	if int(c.Separator) < c.Tokenizer.VocabSize() {
+		settings["bos_token"] = tokenText(c.Tokenizer, c.Separator)
+	}
+	if len(end) > 0 && int(end[0]) < c.Tokenizer.VocabSize() {
+		settings["eos_token"] = tokenText(c.Tokenizer, end[0])
+	}
+	for name, fields := range map[string]map[string]any{"tokenizer_config.json": settings, "generation_config.json": ids} {
+		text, err := json.MarshalIndent(fields, "", "  ")
+		if err != nil {
+			return err
+		}
+		if err := store.WriteFile(filepath.Join(path, name), append(text, '\n')); err != nil {
+			return err
+		}
+	}
+	if c.Template == nil {
+		return nil
+	}
+	return store.WriteFile(filepath.Join(path, "chat_template.jinja"), []byte(c.Template.Source()))
+}
+
+// verify opens what was written and compares it with the input.
+func (c *converter) verify(path string, r *Converted) error {
+	again, err := OpenWeights(path, c.Backend, checkpoint.Options{})
+	if err != nil {
+		return err
+	}
+	defer again.Close()
+	if got, want := again.Model.Spec, c.Model.Spec; !reflect.DeepEqual(got, want) {
+		return fmt.Errorf("its configuration is %+v, expected %+v", got, want)
+	}
+	stream, list := c.Backend.NewStream(), again.Model.Parameters().All()
+	for i, p := range c.Model.Parameters().All() {
+		if err := c.ctx.Err(); err != nil {
+			return err
+		}
+		want, err := checkpoint.Floats(stream, p.Tensor)
+		if err != nil {
+			return err
+		}
+		got, err := checkpoint.Floats(stream, list[i].Tensor)
+		if err != nil {
+			return err
+		}
+		stored := list[i].Tensor.Type
+		if r.Format == "folder" { // there vectors are rounded too, though they are float32 in memory
+			if stored, err = dtype.Parse(r.Type); err != nil {
+				return err
+			}
+		}
+		if err := r.compare(p.Name, stored, got, want); err != nil {
+			return err
+		}
+		c.sink.Emit(event.KindProgress, event.Progress{Stage: "compare", Done: int64(i + 1), Total: int64(len(list)), Unit: "tensors"})
+	}
+	if c.Tokenizer == nil {
+		return nil
+	}
+	if err := again.words(again.Path); err != nil {
+		return err
+	}
+	if r.Tokenizer = again.Tokenizer.Hash(); r.Tokenizer != c.Tokenizer.Hash() {
+		return fmt.Errorf("its tokenizer gives other ids than that of %s", c.Path)
+	}
+	if (again.Template == nil) != (c.Template == nil) || (c.Template != nil && again.Template.Source() != c.Template.Source()) {
+		return fmt.Errorf("its chat template is another than that of %s", c.Path)
+	}
+	return nil
+}
+
+// compare holds the values that were read back against the input's: they must be its values rounded to the type, nothing else.
+func (r *Converted) compare(name string, t dtype.Type, got, want []float32) error {
+	if len(got) != len(want) {
+		return fmt.Errorf("tensor %s has %d values, expected %d", name, len(got), len(want))
+	}
+	most, difference := 0.0, 0.0
+	for i, w := range want {
+		d := math.Abs(float64(got[i]) - float64(w))
+		if w != w && got[i] != got[i] {
+			d = 0
+		}
+		most, difference = max(most, math.Abs(float64(w))), max(difference, d)
+		if math.IsNaN(d) {
+			return fmt.Errorf("tensor %s: value %d is %v, expected %v", name, i, got[i], w)
+		}
+	}
+	// Half a unit in the last place of the values' own size, or of the smallest number for those near zero.
+	allowed := map[dtype.Type]float64{dtype.F16: math.Max(most/2048, 1.0/(1<<25)), dtype.BF16: most / 256}[t]
+	if difference > allowed {
+		return fmt.Errorf("tensor %s is off by %.3g, allowed %.3g for %v (its largest value is %.3g)", name, difference, allowed, t, most)
+	}
+	r.Tensors++
+	if difference == 0 {
+		r.Exact++
+	}
+	r.Difference = max(r.Difference, difference)
+	if most > 0 {
+		r.Relative = max(r.Relative, difference/most)
+	}
+	return nil
+}
+
+// leftOut are the files of a model folder that have no counterpart in what was written.
+func leftOut(from, to string) (names []string, err error) {
+	if info, err := os.Stat(from); err != nil || !info.IsDir() {
+		return nil, err
+	}
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{"config.json": true, "tokenizer.json": true, "chat_template.jinja": true, "generation_config.json": true}
+	for _, e := range entries {
+		name := e.Name()
+		if known[name] || strings.HasPrefix(name, ".") || strings.Contains(name, ".safetensors") {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(to, name)); err != nil {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}

@@ -6,7 +6,8 @@ import (
 )
 
 // expressions draws n different sums, differences and products of whole
-// numbers of one digit or two. Those of the held-out side never occur on
+// numbers; most are of a ten and a digit, such as 30 + 7, because a small
+// model learns to copy those first. Those of the held-out side never occur on
 // the other: a hash of the expression decides, not of the draw.
 func expressions(n int, seed uint64, heldOut bool) []Facts {
 	var out []Facts
@@ -14,8 +15,8 @@ func expressions(n int, seed uint64, heldOut bool) []Facts {
 	for draw := 0; len(out) < n && draw < 50*n+1000; draw++ {
 		r := mix(seed, "expression", strconv.Itoa(draw))
 		a, b := int(r%90)+10, int(r>>16%90)+10
-		if r>>40%4 != 0 { // most have one digit: those a small model learns to copy first
-			a, b = a%9+1, b%9+1
+		if r>>40%4 != 0 { // mostly a ten and a digit: which is which shows without counting places
+			a, b = a/10*10, b%9+1
 		}
 		operator := []string{"+", "-", "*"}[r>>32%3]
 		result := a + b
@@ -26,11 +27,11 @@ func expressions(n int, seed uint64, heldOut bool) []Facts {
 			}
 			result = a - b
 		case "*":
-			b = b%9 + 1
+			b = (b-1)%9 + 1
 			result = a * b
 		}
 		expression := fmt.Sprintf("%d %s %d", a, operator, b)
-		if seen[expression] || (mix(0, "side", expression)%8 == 0) != heldOut {
+		if seen[expression] || heldOutSide(expression) != heldOut {
 			continue
 		}
 		seen[expression] = true

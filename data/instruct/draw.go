@@ -34,6 +34,26 @@ func (b *builder) fillIn(t *Template, id string, view int, facts Facts) (filled,
 	if f.ask, ok = fill(t.Ask, facts); !ok || len(f.ask) > longestAsk {
 		return f, false
 	}
+	if t.Call != "" {
+		arguments := map[string]string{}
+		for name, text := range t.Arguments {
+			if arguments[name], ok = fill(text, facts); !ok {
+				return f, false
+			}
+		}
+		var err error
+		if f.arguments, err = plainJSON(arguments); err != nil {
+			return f, false
+		}
+		switch t.Call {
+		case "search":
+			f.result = index.Format(b.search.Search(arguments["query"], 1))
+			found, _, _ := strings.Cut(f.result, "\n")
+			facts = with(facts, "found", found)
+		case "calculate":
+			f.result = facts["result"]
+		}
+	}
 	if f.answer, ok = fill(t.Answer, facts); !ok || len(f.answer) > longestAnswer {
 		return f, false
 	}
@@ -41,26 +61,7 @@ func (b *builder) fillIn(t *Template, id string, view int, facts Facts) (filled,
 	if len(t.Labels) > 0 && !contains(t.Labels, f.answer) {
 		return f, false
 	}
-	if t.Call == "" {
-		return f, true
-	}
-	arguments := map[string]string{}
-	for name, text := range t.Arguments {
-		if arguments[name], ok = fill(text, facts); !ok {
-			return f, false
-		}
-	}
-	var err error
-	if f.arguments, err = plainJSON(arguments); err != nil {
-		return f, false
-	}
-	switch t.Call {
-	case "search":
-		f.result = index.Format(b.search.Search(arguments["query"], 1))
-	case "calculate":
-		f.result = facts["result"]
-	}
-	if !holds(f.result, f.answer) {
+	if t.Call != "" && (!holds(f.result, f.answer) || f.result == index.NoHits) {
 		b.report.Unused[unusedNotFound]++
 		return f, false
 	}
@@ -126,7 +127,9 @@ func (b *builder) draw(t *Template, documents []int, quota int, skip func(filled
 				view = (int(keys[i]%uint64(len(views))) + round) % len(views)
 			}
 			f, ok := b.fillIn(t, b.documents[i].ID, view, views[view])
-			if !ok || seen[f.ask] || len(t.Labels) > 0 && labels[f.answer] >= perLabel || skip != nil && skip(f) {
+			heldOut := b.documents[i].Split == document.HeldOut
+			again := seen[f.ask] && (!t.Sides || heldOut) // combinations are few, and learnt by repetition
+			if !ok || t.Sides && heldOutSide(f.ask) != heldOut || again || len(t.Labels) > 0 && labels[f.answer] >= perLabel || skip != nil && skip(f) {
 				continue
 			}
 			seen[f.ask] = true
@@ -136,6 +139,9 @@ func (b *builder) draw(t *Template, documents []int, quota int, skip func(filled
 	}
 	return out
 }
+
+// heldOutSide says by a hash whether a combination belongs to the held-out side.
+func heldOutSide(question string) bool { return mix(0, "side", question)%5 == 0 }
 
 // drawArithmetic fills an arithmetic template.
 func (b *builder) drawArithmetic(t *Template, quota int, split string) []filled {

@@ -21,9 +21,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
+	"strings"
 
 	"lian/data/document"
 	"lian/index"
@@ -124,6 +127,7 @@ type pool struct {
 	weight    float64
 	train     []int // indexes of documents
 	heldOut   []int
+	frequent  map[string][]string // by fact
 }
 
 type builder struct {
@@ -187,6 +191,7 @@ func newBuilder(documents []document.Document, o Options) (*builder, error) {
 	}
 	b.pools = kept
 	for _, p := range b.pools {
+		b.countFrequent(p)
 		p.weight = float64(len(p.train)) / float64(max(total, 1))
 		for _, i := range p.train {
 			b.report.Kinds[documents[i].Kind]++
@@ -217,13 +222,55 @@ func languageOf(documents []document.Document) string {
 	return document.English
 }
 
+// factsOf gives a document's views, with what is known only of the corpus as a
+// whole: frequent values and topics.
 func (b *builder) factsOf(i int) []Facts {
 	f, ok := b.facts[i]
 	if !ok {
-		f = FactsOf(&b.documents[i])
+		d := &b.documents[i]
+		f = FactsOf(d)
+		if len(f) > 0 {
+			for _, p := range b.pools {
+				b.addCommon(p, d, f[0])
+			}
+		}
 		b.facts[i] = f
 	}
 	return f
+}
+
+// addCommon adds the facts topic and frequent_… to the first view.
+func (b *builder) addCommon(p *pool, d *document.Document, view Facts) {
+	if !contains(p.templates.Kinds, d.Kind) {
+		return
+	}
+	for fact := range p.templates.Frequent {
+		if contains(p.frequent[fact], view[fact]) {
+			view["frequent_"+fact] = view[fact]
+		}
+	}
+	for _, topic := range p.templates.Topics {
+		if strings.Contains(d.Text, topic) {
+			view["topic"] = topic
+			break
+		}
+	}
+}
+
+// countFrequent finds the most frequent values among the documents to train on.
+func (b *builder) countFrequent(p *pool) {
+	p.frequent = map[string][]string{}
+	for fact, most := range p.templates.Frequent {
+		counts := map[string]int{}
+		for _, i := range p.train {
+			if v := b.documents[i].Fields[fact]; v != "" && len(v) <= shortKey {
+				counts[v]++
+			}
+		}
+		names := slices.Sorted(maps.Keys(counts))
+		sort.SliceStable(names, func(x, y int) bool { return counts[names[x]] > counts[names[y]] })
+		p.frequent[fact] = names[:min(most, len(names))]
+	}
 }
 
 func writeLines[T any](path string, list []T) error {

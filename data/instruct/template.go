@@ -32,15 +32,23 @@ type Template struct {
 	Choices   string            `yaml:"choices"` // the fact whose values in other documents are wrong choices
 	Call      string            `yaml:"call"`    // the tool to call before answering
 	Arguments map[string]string `yaml:"arguments"`
+	// Sides: questions are combinations of few known words; a hash of the
+	// question says on which side of the split it may occur.
+	Sides bool `yaml:"sides"`
 }
 
 // Templates are those of one kind of documents in one language.
 type Templates struct {
-	Kinds       []string   `yaml:"kinds"`
-	Language    string     `yaml:"language"`
-	Templates   []Template `yaml:"templates"`
-	Probes      []string   `yaml:"probes"`      // beginnings that a model continues while it learns
-	Suggestions []string   `yaml:"suggestions"` // names of templates whose questions a page may offer
+	Kinds     []string   `yaml:"kinds"`
+	Language  string     `yaml:"language"`
+	Templates []Template `yaml:"templates"`
+	// Frequent says of which facts the most frequent values, and how many, are
+	// known as facts of their own: author: 12 makes frequent_author.
+	Frequent map[string]int `yaml:"frequent"`
+	// Topics are words to look for in documents: the first one is the fact topic.
+	Topics      []string `yaml:"topics"`
+	Probes      []string `yaml:"probes"`      // beginnings that a model continues while it learns
+	Suggestions []string `yaml:"suggestions"` // names of templates whose questions a page may offer
 }
 
 func (t Template) is(task string) bool {

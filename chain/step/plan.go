@@ -141,8 +141,8 @@ func (p *Plan) choose(o PlanOptions) {
 		p.StepTokens *= 2
 	}
 	p.Steps = max(20, int(tokens/float64(p.StepTokens)))
-	// about every ten seconds, so that a kill costs no more
-	p.SaveEvery = max(1, min(p.Steps, int(10*p.TokensPerSecond/float64(p.StepTokens))))
+	// about every five seconds, so that a kill costs no more
+	p.SaveEvery = max(1, min(p.Steps, int(5*p.TokensPerSecond/float64(p.StepTokens))))
 	p.Looks = 10
 	p.LearningRate = roundTo(0.004*math.Sqrt(256/float64(max(p.Hidden, 64))), 2)
 

@@ -149,7 +149,10 @@ func (b *backend) packKeys(asPairs bool, s *scratch, keys, values []float32, o *
 	k, v := host.F32(o.K), host.F32(o.V)
 	row := kv * head
 	from := (seqs.slot(t.sequence, tile)*kv + t.group) * head
-	if seqs.blocks != nil { // rows of one tile lie in several blocks
+	if seqs.blocks != nil {
+		if !asPairs && b.packPaged(keys, values, o, seqs, t, tile, count) {
+			return
+		}
 		dense := s.need(slotH, 2*keyTile*head)
 		for i := range count {
 			at := (seqs.slot(t.sequence, tile+i)*kv + t.group) * head
@@ -160,6 +163,24 @@ func (b *backend) packKeys(asPairs bool, s *scratch, keys, values []float32, o *
 	}
 	b.packKeysOf(asPairs, keys, operand{k[from:], row, true}, count, head)
 	b.packValuesOf(asPairs, values, operand{v[from:], row, false}, count, head)
+}
+
+// packPaged packs straight from the blocks of a cache, where eight neighbouring keys lie in one block. Keys past count may be
+// read and packed too: nobody sees their scores. It says whether it could.
+func (b *backend) packPaged(keys, values []float32, o *compute.Attention, seqs *sequences, t attentionTask, tile, count int) bool {
+	kv, head := o.K.Shape[1], o.K.Shape[2]
+	if b.columns%8 != 0 || seqs.size%8 != 0 || head%8 != 0 || head%b.columns != 0 || o.K.Shape[0]%seqs.size != 0 {
+		return false
+	}
+	k, v, row := host.F32(o.K), host.F32(o.V), kv*head
+	for i := 0; i < count; i += 8 {
+		from := (seqs.slot(t.sequence, tile+i)*kv + t.group) * head
+		b.transpose8(at(keys, i/b.columns*b.columns*head+i%b.columns), b.columns*4, at(k, from), row*4, head/8)
+		for j := 0; j < head; j += b.columns {
+			b.copyB(at(values, j*count+i*b.columns), at(v, from+j), row*4, min(8, count-i))
+		}
+	}
+	return true
 }
 
 // packKeysOf packs rows as lanes: panels of B for a product over the head.

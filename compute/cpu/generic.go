@@ -30,7 +30,7 @@ func generic() *kernels {
 	k.swiglu, k.swigluGrad, k.rope, k.ropePairs = genericSwiGLU, genericSwiGLUGrad, genericRope, genericRopePairs
 	k.most, k.expSum, k.expScale = genericMost, genericExpSum, genericExpScale
 	k.softmaxRows, k.softmaxGrad, k.scaleRows = genericSoftmaxRows, genericSoftmaxGrad, genericScaleRows
-	k.quantLanes = 8
+	k.quantLanes, k.round8 = 8, genericRound8
 	for rows := 1; rows <= 4; rows++ {
 		k.quant8 = append(k.quant8, func(t *quantTile) { genericQuant(t, rows, 8) })
 		k.quant4 = append(k.quant4, func(t *quantTile) { genericQuant(t, rows, 4) })
@@ -335,5 +335,27 @@ func genericQuant(t *quantTile, rows, bits int) {
 				out[lane] += float32(float32(whole) * d)
 			}
 		}
+	}
+}
+
+func genericRound8(dst *int8, scales *float32, sums *int32, src *float32, blocks, dstStride, scaleStride, offset int) {
+	for i := range blocks {
+		block := slice(at(slice(src, 1), i*quantBlock), quantBlock)
+		out := unsafe.Slice((*int8)(unsafe.Add(unsafe.Pointer(dst), i*dstStride)), quantBlock)
+		stored := (*float32)(unsafe.Add(unsafe.Pointer(scales), i*scaleStride))
+		sum := (*int32)(unsafe.Add(unsafe.Pointer(sums), i*scaleStride))
+		scale, inverse := int8Scale(block)
+		if scale-scale != 0 { // NaN or ∞ in the block: nothing to round, the product is NaN
+			*stored, *sum = float32(math.NaN()), 0
+			clear(out)
+			continue
+		}
+		total := int32(0)
+		for j, v := range block {
+			q := roundAway(v * inverse)
+			total += q
+			out[j] = int8(q)
+		}
+		*stored, *sum = dtype.F16ToF32(dtype.F32ToF16(scale)), -int32(offset)*total
 	}
 }

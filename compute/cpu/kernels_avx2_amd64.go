@@ -152,6 +152,11 @@ func quant8x4AVX2(t *quantTile)
 //go:noescape
 func quant4x4AVX2(t *quantTile)
 
+// round8AVX2 rounds 32·blocks values to int8: dst and scales of one block to the next are dstStride and scaleStride bytes; sums are −offset times the sums of blocks; a block with NaN or ∞ gets the scale NaN.
+//
+//go:noescape
+func round8AVX2(dst *int8, scales *float32, sums *int32, src *float32, blocks int, dstStride int, scaleStride int, offset int)
+
 // addAVX2 is out = a + b.
 //
 //go:noescape

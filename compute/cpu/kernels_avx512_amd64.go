@@ -362,6 +362,11 @@ func quant8x8AVX512(t *quantTile)
 //go:noescape
 func quant4x8AVX512(t *quantTile)
 
+// round8AVX512 rounds 32·blocks values to int8: dst and scales of one block to the next are dstStride and scaleStride bytes; sums are −offset times the sums of blocks; a block with NaN or ∞ gets the scale NaN.
+//
+//go:noescape
+func round8AVX512(dst *int8, scales *float32, sums *int32, src *float32, blocks int, dstStride int, scaleStride int, offset int)
+
 // addAVX512 is out = a + b.
 //
 //go:noescape

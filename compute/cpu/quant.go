@@ -1,7 +1,6 @@
 package cpu
 
 import (
-	"math"
 	"unsafe"
 
 	"lian/compute"
@@ -164,25 +163,8 @@ func (b *backend) activations(a []float32, m, k, group, offset int) (values []in
 		for r := from; r < to; r++ {
 			first := r / group * group
 			rows, lane := min(group, m-first), r-first
-			for i := range blocks {
-				block := a[r*k+i*quantBlock : r*k+(i+1)*quantBlock]
-				scale, inverse := int8Scale(block)
-				where := first*blocks + i*rows + lane
-				scales[where] = dtype.F16ToF32(dtype.F32ToF16(scale))
-				sum, out := int32(0), values[where*quantBlock:(where+1)*quantBlock]
-				if scale-scale != 0 { // NaN or ∞ in the block: nothing to round, the product is NaN
-					scales[where] = float32(math.NaN())
-					clear(out)
-					sums[where] = 0
-					continue
-				}
-				for j, v := range block {
-					q := roundAway(v * inverse)
-					sum += q
-					out[j] = int8(q)
-				}
-				sums[where] = -int32(offset) * sum
-			}
+			where := first*blocks + lane
+			b.round8(atInt8(values, where*quantBlock), at(scales, where), atInt32(sums, where), at(a, r*k), blocks, rows*quantBlock, rows*4, offset)
 		}
 	})
 	return values, scales, sums

@@ -69,6 +69,7 @@ func (a *assembly) everything() {
 		a.quant(8, rows)
 		a.quant(4, rows)
 	}
+	a.round8()
 	a.vectors()
 }
 

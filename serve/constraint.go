@@ -101,8 +101,8 @@ func (s *Server) toolConstraint(r *chatRequest, choice, name string) (*grammar.G
 	if choice != "auto" {
 		mode = grammar.Required
 	}
-	if choice == "named" || r.ParallelToolCalls != nil && !*r.ParallelToolCalls {
-		mode |= grammar.Single
+	if choice == "named" || r.ParallelToolCalls == nil || !*r.ParallelToolCalls {
+		mode |= grammar.Single // several calls only where they are asked for: small models do not find the end
 	}
 	var allowed []grammar.Tool
 	for _, t := range r.Tools {

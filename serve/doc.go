@@ -11,6 +11,9 @@
 // It listens on loopback unless told otherwise, and there answers only to its own pages and to programs: other web sites
 // are refused by their Origin and Host. It refuses requests above a size, and above a number at one time (503).
 //
+// Where it differs from OpenAI's: several tool calls in one reply need parallel_tool_calls to be true; top_k, min_p and
+// repetition_penalty are additions; completions do not echo.
+//
 // POST /v1/chat/completions, POST /v1/completions, GET /v1/models, GET /health, GET /metrics; the page is at /, what it
 // shows comes from GET /lian/info, /lian/suggestions and /lian/messages.
 package serve

@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"lian/chat"
 	"lian/engine"
@@ -73,7 +74,18 @@ func (g *engineGenerator) EncodeChat(messages []chat.Message, tools []chat.Tool)
 	if g.template == nil {
 		return nil, ErrNoTemplate
 	}
-	e, err := chat.Encode(g.engine.Tokenizer, g.template, messages, chat.Options{Tools: tools, AddGenerationPrompt: true})
+	o := chat.Options{Tools: tools, AddGenerationPrompt: true}
+	e, err := chat.Encode(g.engine.Tokenizer, g.template, messages, o)
+	if err != nil && slices.ContainsFunc(messages, func(m chat.Message) bool { return m.NoContent }) {
+		// Calls come without content, and some templates can only join texts.
+		written := slices.Clone(messages)
+		for i := range written {
+			written[i].NoContent = false
+		}
+		if again, second := chat.Encode(g.engine.Tokenizer, g.template, written, o); second == nil {
+			return again.IDs, nil
+		}
+	}
 	return e.IDs, err
 }
 

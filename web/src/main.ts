@@ -46,6 +46,8 @@ async function begin(): Promise<void> {
 async function pick(): Promise<void> {
   modelLine();
   temperature.value = localStorage.getItem("lian.temperature") ?? String(model().temperature);
+  // Half of a small context is left for the question.
+  maxTokens.value = localStorage.getItem("lian.maxTokens") ?? String(Math.min(256, Math.floor(model().context / 2)));
   system.value = localStorage.getItem("lian.system") ?? model().system ?? "";
   by("temperature-value").textContent = temperature.value;
   offered = await suggestions(model().id).catch(() => []);
@@ -253,15 +255,12 @@ function theme(): void {
   localStorage.setItem("lian.theme", document.documentElement.dataset.theme);
 }
 
-function remember(): void {
-  by("temperature-value").textContent = temperature.value;
-  localStorage.setItem("lian.temperature", temperature.value);
-  localStorage.setItem("lian.maxTokens", maxTokens.value);
-  localStorage.setItem("lian.system", system.value);
-  const changed = (localStorage.getItem("lian.key") ?? "") !== key.value;
-  localStorage.setItem("lian.key", key.value);
-  if (changed) {
-    log.querySelectorAll(".error").forEach((e) => e.remove());
+/** Keeps the setting that was changed for the next visit. */
+function remember(e: Event): void {
+  const box = e.target as HTMLInputElement | HTMLTextAreaElement;
+  localStorage.setItem("lian." + box.dataset.keep, box.value);
+  if (box === key) {
+    log.querySelectorAll(".error").forEach((old) => old.remove());
     void begin();
   }
 }
@@ -271,7 +270,6 @@ async function main(): Promise<void> {
   if (saved) document.documentElement.dataset.theme = saved;
   await loadTexts();
   translate();
-  maxTokens.value = localStorage.getItem("lian.maxTokens") ?? "256";
   key.value = localStorage.getItem("lian.key") ?? "";
   onEnter(input, submit);
   input.addEventListener("input", () => grow(input));

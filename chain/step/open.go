@@ -103,7 +103,8 @@ func isAdapter(path string) bool {
 	return err == nil
 }
 
-// modelPath finds the model in a folder of ours: the folder itself, or "model" in it.
+// modelPath finds the model in a folder of ours: the folder itself, or "model" in it; of a recipe's run, the fine-tuned model, or
+// else the pretrained one.
 func modelPath(path string) (string, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -112,7 +113,7 @@ func modelPath(path string) (string, error) {
 	if err != nil || !info.IsDir() {
 		return path, err
 	}
-	for _, dir := range []string{path, filepath.Join(path, "model")} {
+	for _, dir := range []string{path, filepath.Join(path, "model"), filepath.Join(path, "finetune", "model"), filepath.Join(path, "pretrain", "model")} {
 		if _, err := os.Stat(filepath.Join(dir, "config.json")); err == nil {
 			return dir, nil
 		}

@@ -11,7 +11,6 @@ import (
 
 	"lian/chain"
 	"lian/cli/ui"
-	"lian/message"
 	"lian/recipes"
 )
 
@@ -49,11 +48,10 @@ func demoCommand() *cobra.Command {
 		}
 		return run.run(ctx, recipe, typed+f.text(), out)
 	})
-	lang := language(os.Args[1:])
-	command.Flags().Float64Var(&minutes, "minutes", 10, message.Text(lang, "flag.demo.minutes"))
-	command.Flags().Uint64Var(&seed, "seed", 1, message.Text(lang, "flag.demo.seed"))
-	command.Flags().StringVar(&corpus, "corpus", "", message.Text(lang, "flag.demo.corpus"))
-	f.bind(command, lang)
+	command.Flags().Float64Var(&minutes, "minutes", 10, "time for everything, on this machine")
+	command.Flags().Uint64Var(&seed, "seed", 1, "seed of all randomness")
+	command.Flags().StringVar(&corpus, "corpus", "", "folder of txt, md, html, jsonl, json, csv or source files, English or Chinese")
+	f.bind(command)
 	return command
 }
 

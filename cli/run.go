@@ -29,13 +29,13 @@ type runFlags struct {
 	dryRun bool
 }
 
-func (f *runFlags) bind(command *cobra.Command, lang string) {
+func (f *runFlags) bind(command *cobra.Command) {
 	flags := command.Flags()
-	flags.StringArrayVar(&f.set, "set", nil, message.Text(lang, "flag.run.set"))
-	flags.StringVar(&f.runs, "runs", "runs", message.Text(lang, "flag.run.runs"))
-	flags.StringVar(&f.name, "name", "", message.Text(lang, "flag.run.name"))
-	flags.StringVar(&f.from, "from", "", message.Text(lang, "flag.run.from"))
-	flags.BoolVar(&f.dryRun, "dry-run", false, message.Text(lang, "flag.run.dry_run"))
+	flags.StringArrayVar(&f.set, "set", nil, "change a dial (minutes=2) or a step's setting (finetune.lr=0.001); may be repeated")
+	flags.StringVar(&f.runs, "runs", "runs", "folder of runs")
+	flags.StringVar(&f.name, "name", "", "name of the run, instead of the recipe's")
+	flags.StringVar(&f.from, "from", "", "run this step and what follows from it even if nothing changed")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "only say what would run and why")
 }
 
 // runCommand is lian run RECIPE.
@@ -48,7 +48,7 @@ func runCommand() *cobra.Command {
 		}
 		return f.run(ctx, recipe, "lian run "+quoted(args[0])+f.text(), out)
 	})
-	f.bind(command, language(os.Args[1:]))
+	f.bind(command)
 	return command
 }
 

@@ -46,14 +46,14 @@ func (s *Server) info(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// suggestions is GET /lian/suggestions?model=ID: the prompts that lie beside the model, as they are in the file; an empty
-// list where there are none.
+// suggestions is GET /lian/suggestions?model=ID: the prompts that lie beside the model, as they are in the file (a list of
+// {"prompt", "template", "answer", "tools"}, or an object that has it as "suggestions"); an empty list where there are none.
 func (s *Server) suggestions(w http.ResponseWriter, r *http.Request) error {
 	m, err := s.model(r.URL.Query().Get("model"))
 	if err != nil {
 		return err
 	}
-	none := []byte(`{"suggestions":[]}`)
+	none := []byte(`[]`)
 	path := m.Info().Suggestions
 	if path == "" {
 		writeRaw(w, http.StatusOK, none)

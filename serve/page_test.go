@@ -152,7 +152,7 @@ const (
 func TestThePageSendsChineseAfterAComposition(t *testing.T) {
 	ctx := browser(t, "zh-CN")
 	file := filepath.Join(t.TempDir(), "suggestions.json")
-	if err := os.WriteFile(file, []byte(`{"suggestions":[{"prompt":"写一首题为《秋夜》的诗。","answer":"…"},{"prompt":"《静夜思》的作者是谁？","answer":"李白"},{"prompt":"“床前明月光”的下一句是什么？"},{"prompt":"用搜索工具找一首写长江的诗。","tools":[{"type":"function","function":{"name":"search","parameters":{"type":"object","properties":{"query":{"type":"string","maxLength":6}},"required":["query"]}}}]}]}`), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(`[{"prompt":"写一首题为《秋夜》的诗。","answer":"…"},{"prompt":"《静夜思》的作者是谁？","answer":"李白"},{"prompt":"“床前明月光”的下一句是什么？"},{"prompt":"用搜索工具找一首写长江的诗。","tools":[{"type":"function","function":{"name":"search","parameters":{"type":"object","properties":{"query":{"type":"string","maxLength":6}},"required":["query"]}}}]}]`), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	const answer = "你好！我是一个小模型。\n\n- 会写诗\n- 会查资料\n\n```go\nfmt.Println(\"你好\")\n```\n**完**"

@@ -13,6 +13,7 @@ export interface Model {
 
 export interface Suggestion {
   prompt: string;
+  template?: string; // what kind of prompt it is
   answer?: string;
   tools?: unknown[];
 }
@@ -70,8 +71,11 @@ async function refused(response: Response): Promise<Refused> {
 
 export const models = async () => (await get<{ models: Model[] }>("/lian/info")).models;
 
-export const suggestions = async (model: string) =>
-  (await get<{ suggestions?: Suggestion[] }>("/lian/suggestions?model=" + encodeURIComponent(model))).suggestions ?? [];
+/** The prompts that lie beside a model: a list, or an object that has one. */
+export async function suggestions(model: string): Promise<Suggestion[]> {
+  const found = await get<Suggestion[] | { suggestions?: Suggestion[] }>("/lian/suggestions?model=" + encodeURIComponent(model));
+  return Array.isArray(found) ? found : (found.suggestions ?? []);
+}
 
 /** Asks for a reply and tells the listener what comes, until the end or until the signal ends it. */
 export async function chat(ask: Ask, listen: Listener, signal: AbortSignal): Promise<void> {

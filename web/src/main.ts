@@ -54,10 +54,22 @@ async function pick(): Promise<void> {
   showSuggestions();
 }
 
+/** At most n of them: of each kind one, then the second of each, as long as there is room; in their order. */
+function spread(all: Suggestion[], n: number): Suggestion[] {
+  const count = new Map<string, number>();
+  const round = all.map((s) => {
+    const kind = s.template ?? s.prompt;
+    count.set(kind, (count.get(kind) ?? 0) + 1);
+    return count.get(kind)!;
+  });
+  const order = all.map((_, i) => i).sort((a, b) => round[a] - round[b] || a - b);
+  return order.slice(0, n).sort((a, b) => a - b).map((i) => all[i]);
+}
+
 function showSuggestions(): void {
   by("try").hidden = offered.length === 0;
   by("suggestions").replaceChildren(
-    ...offered.slice(0, 8).map((s) => {
+    ...spread(offered, 8).map((s) => {
       const button = make("button", "card", s.prompt);
       button.type = "button";
       button.onclick = () => void send(s.prompt, s);

@@ -90,12 +90,14 @@ func OpenWeights(path string, b compute.Backend, o checkpoint.Options) (*Opened,
 	return m, nil
 }
 
-// cutAdapter splits MODEL+ADAPTER; a path that exists as it is has no adapter.
+// cutAdapter splits MODEL+ADAPTER, each a path or a name in LIAN_HOME; a path that exists as it is has no adapter.
 func cutAdapter(path string) (base, adapter string, ok bool) {
-	if _, err := os.Stat(path); err == nil {
-		return path, "", false
+	at := locate(path)
+	if _, err := os.Stat(at); err == nil {
+		return at, "", false
 	}
-	return strings.Cut(path, "+")
+	base, adapter, ok = strings.Cut(path, "+")
+	return locate(base), locate(adapter), ok
 }
 
 func isAdapter(path string) bool {
@@ -108,7 +110,7 @@ func isAdapter(path string) bool {
 func modelPath(path string) (string, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("model %s: there is no such file or folder; pass a folder with config.json and safetensors, a .gguf file, or MODEL+ADAPTER", path)
+		return "", fmt.Errorf("model %s: there is no such file or folder; pass a folder with config.json and safetensors, a .gguf file, MODEL+ADAPTER, or a name that lian models list shows", path)
 	}
 	if err != nil || !info.IsDir() {
 		return path, err

@@ -70,12 +70,14 @@ func wordsPath(path string) (string, error) {
 	if err != nil || !info.IsDir() {
 		return base, err
 	}
-	for _, dir := range []string{base, filepath.Join(base, "model")} {
-		if _, err := os.Stat(filepath.Join(dir, "tokenizer.json")); err == nil {
-			return dir, nil
-		}
+	if _, err := os.Stat(filepath.Join(base, "tokenizer.json")); err == nil {
+		return base, nil
 	}
-	return "", fmt.Errorf("%s: there is no tokenizer.json in it, nor in a folder model below it", base)
+	dir, err := modelPath(base)
+	if err != nil {
+		return "", fmt.Errorf("%s: there is no tokenizer.json in it, and it is no model: %w", base, err)
+	}
+	return dir, nil
 }
 
 func (w *Words) gguf() error {

@@ -18,6 +18,7 @@ type filled struct {
 	view      int
 	ask       string
 	answer    string
+	label     string // which of the template's labels is right: the answer, or the argument
 	arguments json.RawMessage
 	result    string // of the tool
 }
@@ -40,6 +41,8 @@ func (b *builder) fillIn(t *Template, id string, view int, facts Facts) (filled,
 			if arguments[name], ok = fill(text, facts); !ok {
 				return f, false
 			}
+			arguments[name] = t.label(arguments[name])
+			f.label = arguments[name]
 		}
 		var err error
 		if f.arguments, err = plainJSON(arguments); err != nil {
@@ -49,6 +52,9 @@ func (b *builder) fillIn(t *Template, id string, view int, facts Facts) (filled,
 		case "search":
 			f.result = index.Format(b.search.Search(arguments["query"], 1))
 			found, _, _ := strings.Cut(f.result, "\n")
+			if f.result == index.NoHits && b.Language == document.Chinese {
+				found = "没有找到"
+			}
 			facts = with(facts, "found", found)
 		case "calculate":
 			f.result = facts["result"]
@@ -58,10 +64,15 @@ func (b *builder) fillIn(t *Template, id string, view int, facts Facts) (filled,
 		return f, false
 	}
 	f.answer = t.label(f.answer)
-	if len(t.Labels) > 0 && !contains(t.Labels, f.answer) {
+	if t.Call == "" {
+		f.label = f.answer
+	}
+	if len(t.Labels) > 0 && !contains(t.Labels, f.label) {
 		return f, false
 	}
-	if t.Call != "" && (!holds(f.result, f.answer) || f.result == index.NoHits) {
+	// Of a kind there may be nothing to find; that is then the answer.
+	nothing := f.result == index.NoHits && len(t.Labels) > 0
+	if t.Call != "" && !nothing && (!holds(f.result, f.answer) || f.result == index.NoHits) {
 		b.report.Unused[unusedNotFound]++
 		return f, false
 	}
@@ -129,11 +140,11 @@ func (b *builder) draw(t *Template, documents []int, quota int, skip func(filled
 			f, ok := b.fillIn(t, b.documents[i].ID, view, views[view])
 			heldOut := b.documents[i].Split == document.HeldOut
 			again := seen[f.ask] && (!t.Sides || heldOut) // combinations are few, and learnt by repetition
-			if !ok || t.Sides && heldOutSide(f.ask) != heldOut || again || len(t.Labels) > 0 && labels[f.answer] >= perLabel || skip != nil && skip(f) {
+			if !ok || t.Sides && heldOutSide(f.ask) != heldOut || again || len(t.Labels) > 0 && labels[f.label] >= perLabel || skip != nil && skip(f) {
 				continue
 			}
 			seen[f.ask] = true
-			labels[f.answer]++
+			labels[f.label]++
 			out = append(out, f)
 		}
 	}

@@ -1,7 +1,9 @@
 package instruct
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"sort"
 
 	"lian/chat"
@@ -71,7 +73,7 @@ func (b *builder) notTrained(split string, t *Template) func(filled) bool {
 
 func (f filled) example(language string) Example {
 	e := Example{ID: f.id("train"), Document: f.document, Template: f.template.Name, Task: f.template.Tasks[0], Messages: f.conversation(), Answer: f.answer}
-	if len(f.template.Labels) > 0 {
+	if len(f.template.Labels) > 0 && f.template.Call == "" {
 		e.Choices = f.template.Labels
 	}
 	if f.template.Call != "" {
@@ -116,14 +118,14 @@ func (b *builder) count(task string, list []Question) {
 	}
 }
 
-// task makes the questions of one task from the held-out documents; a third of
-// those that call tools are sums.
+// task makes the questions of one task from the held-out documents; a quarter
+// of those that call tools are sums.
 func (b *builder) task(task string, limit int) []Question {
 	var out []Question
 	rest := limit
 	calls := task == TaskTool || task == TaskAgent
 	if calls {
-		rest = limit * 2 / 3
+		rest = limit * 3 / 4
 	}
 	for _, p := range b.pools {
 		want := task
@@ -150,7 +152,7 @@ func (b *builder) task(task string, limit int) []Question {
 		}
 	}
 	if calls {
-		sums, total := min(limit-limit*2/3, max(len(out), 20)), 0
+		sums, total := min(limit-limit*3/4, max(len(out), 20)), 0
 		for _, t := range b.arithmet.Templates {
 			if t.is(task) {
 				total += t.Weight
@@ -173,25 +175,26 @@ func (b *builder) task(task string, limit int) []Question {
 	return out
 }
 
-// even leaves out answers that occur more than half as often again as the
-// rarest label: where a few documents have many sentences and one heading each,
-// saying "sentence" every time must not earn much.
+// even leaves out answers that occur more often than the second most frequent
+// label: where a few documents have many sentences and one heading each, saying
+// "sentence" every time must not earn much.
 func even(t *Template, list []filled) []filled {
 	if len(t.Labels) == 0 {
 		return list
 	}
 	counts := map[string]int{}
 	for _, f := range list {
-		counts[f.answer]++
+		counts[f.label]++
 	}
-	rarest := len(list)
-	for _, n := range counts {
-		rarest = min(rarest, n)
+	sizes := slices.Sorted(maps.Values(counts))
+	if len(sizes) < 2 {
+		return list
 	}
+	most := sizes[len(sizes)-2]
 	var out []filled
 	taken := map[string]int{}
 	for _, f := range list {
-		if taken[f.answer]++; taken[f.answer] <= rarest+rarest/2 {
+		if taken[f.label]++; taken[f.label] <= most {
 			out = append(out, f)
 		}
 	}
@@ -275,23 +278,24 @@ func spread(right string, all []string, place int) ([]string, int) {
 }
 
 // chance says for each question what guessing earns: one in the number of
-// choices, or always giving the most frequent answer of its template, whichever
-// is more.
+// choices, or always giving the most frequent answer (or call) of its template,
+// whichever is more. An answer that occurs once earns nothing.
 func chance(list []Question) {
-	answers, sizes := map[[2]string]int{}, map[string]int{}
-	for _, q := range list {
-		answers[[2]string{q.Template, q.Answer}]++
-		sizes[q.Template]++
+	answer := func(q *Question) [2]string {
+		if q.Task == TaskTool {
+			return [2]string{q.Template, string(q.Call.Arguments)}
+		}
+		return [2]string{q.Template, q.Answer}
 	}
-	most := map[string]int{}
-	for k, n := range answers {
-		most[k[0]] = max(most[k[0]], n)
+	answers, sizes, most := map[[2]string]int{}, map[string]int{}, map[string]int{}
+	for i := range list {
+		k := answer(&list[i])
+		answers[k]++
+		sizes[k[0]]++
+		most[k[0]] = max(most[k[0]], answers[k])
 	}
 	for i := range list {
 		q := &list[i]
-		if q.Task == TaskTool {
-			continue
-		}
 		if n := most[q.Template]; n > 1 {
 			q.Chance = float64(n) / float64(sizes[q.Template])
 		}

@@ -79,7 +79,8 @@ type Data struct {
 	Files     int            `json:"files"`
 	FilesRead int            `json:"files_read"`
 	FileBytes int64          `json:"file_bytes"`
-	Unread    map[string]int `json:"unread,omitempty"` // files by reason
+	Unread    map[string]int `json:"unread,omitempty"`    // files by reason
+	Encodings map[string]int `json:"encodings,omitempty"` // files that were not UTF-8, by encoding
 	Stages    []DataStage    `json:"stages"`
 	Train     Count          `json:"train"`
 	HeldOut   Count          `json:"held_out"`

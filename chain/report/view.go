@@ -113,7 +113,7 @@ func (v view) Row(t Task) []Cell {
 	row := make([]Cell, len(v.Eval.Models))
 	for i, m := range v.Eval.Models {
 		if s, ok := t.Of(m); ok {
-			row[i] = Cell{Score: s, Has: true, AboveChance: s.Low > t.Chance}
+			row[i] = Cell{Score: s, Has: true, AboveChance: s.Low > t.Chance+1e-9}
 		}
 	}
 	return row
@@ -163,7 +163,7 @@ func (v view) Limits() []template.HTML {
 	if v.Data != nil {
 		out = append(out, sayHTML("report.limit.knows", v.Data.Source))
 		if v.Data.TooSmall != "" {
-			out = append(out, sayHTML("report.limit.small", v.Data.TooSmall))
+			out = append(out, sayHTML("report.limit.small", size(v.Data.Train.Bytes).html()))
 		}
 	}
 	out = append(out, sayHTML("report.limit.true"), sayHTML("report.limit.judge"))

@@ -76,7 +76,7 @@ func dataKind() chain.Kind {
 func dataCard(r *data.Report, inputs []string) *report.Data {
 	count := func(c data.Count) report.Count { return report.Count{Documents: c.Documents, Bytes: c.Bytes} }
 	d := &report.Data{
-		Source: sourceName(inputs), Files: r.Files.Seen, FilesRead: r.Files.Read, FileBytes: r.Files.Bytes, Unread: r.Files.Rejected,
+		Source: sourceName(inputs), Files: r.Files.Seen, FilesRead: r.Files.Read, FileBytes: r.Files.Bytes, Unread: r.Files.Rejected, Encodings: r.Files.Encoding,
 		Train: count(r.Train), HeldOut: count(r.HeldOut), Rejected: count(r.Rejected), Language: r.Language, Kind: r.Kind,
 		TooSmall: r.TooSmall, Notes: r.Notes,
 	}

@@ -26,8 +26,8 @@ type PlanOptions struct {
 	ExampleTurns  int     `yaml:"example_turns" help:"turns of all conversations"`
 	PretrainShare float64 `yaml:"pretrain_share" help:"share of the time for pretraining" default:"0.45" range:"0..1"`
 	TuneShare     float64 `yaml:"tune_share" help:"share of the time for each of the two ways of fine-tuning" default:"0.075" range:"0..1"`
-	MaxEpochs     float64 `yaml:"max_epochs" help:"most passes over the training text" default:"8" range:">0..1000"`
-	TokensPerSize float64 `yaml:"tokens_per_parameter" help:"tokens to read for each parameter outside the embedding, when choosing the size" default:"3" range:">0..1000"`
+	MaxEpochs     float64 `yaml:"max_epochs" help:"most passes over the training text" default:"16" range:">0..1000"`
+	TokensPerSize float64 `yaml:"tokens_per_parameter" help:"tokens to read for each parameter outside the embedding, when choosing the size" default:"2" range:">0..1000"`
 	Reference     float64 `yaml:"reference_speed" help:"use this many billion operations a second instead of a measurement; 0 measures" default:"0" range:"0..1000000000"`
 }
 
@@ -135,9 +135,9 @@ func (p *Plan) choose(o PlanOptions) {
 	tokens := min(p.TokensPerSecond*seconds*o.PretrainShare, o.MaxEpochs*textTokens)
 	p.Epochs = tokens / textTokens
 
-	// A step of few tokens learns more from each; one of many is computed better.
-	p.StepTokens = 1024
-	for p.StepTokens < 16384 && tokens/float64(2*p.StepTokens) >= 600 {
+	// With so few tokens, many small steps learn more than few large ones: measured, docs/log.md.
+	p.StepTokens = 256
+	for p.StepTokens < 16384 && tokens/float64(2*p.StepTokens) >= 2000 {
 		p.StepTokens *= 2
 	}
 	p.Steps = max(20, int(tokens/float64(p.StepTokens)))

@@ -144,7 +144,7 @@ func (p *Plan) choose(o PlanOptions) {
 	// about every five seconds, so that a kill costs no more
 	p.SaveEvery = max(1, min(p.Steps, int(5*p.TokensPerSecond/float64(p.StepTokens))))
 	p.Looks = 10
-	p.LearningRate = roundTo(0.004*math.Sqrt(256/float64(max(p.Hidden, 64))), 2)
+	p.LearningRate = roundTo(math.Min(0.01, 0.007*math.Sqrt(256/float64(p.Hidden))), 2)
 
 	p.TuneExamples = 16
 	perExample := 64.0

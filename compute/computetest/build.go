@@ -57,6 +57,28 @@ func (b *Build) Packed(kind dtype.Type, scale float64, shape ...int) *compute.Te
 	return t
 }
 
+// PackedAtRandom is a tensor of a K-quant type with random bytes and small float16 scales: every bit pattern of values and
+// sub-scales, which quantising would hardly make.
+func (b *Build) PackedAtRandom(kind dtype.Type, shape ...int) *compute.Tensor {
+	t := b.Zero(kind, shape...)
+	raw := make([]byte, t.Bytes())
+	for i := range raw {
+		raw[i] = byte(b.random.Uint32())
+	}
+	floats := []int{0, 2} // Q4_K, Q5_K: scale and minimum
+	if kind == dtype.Q6_K {
+		floats = []int{208}
+	}
+	for at := 0; at < len(raw); at += kind.BlockBytes() {
+		for _, f := range floats {
+			h := dtype.F32ToF16(float32(b.random.Float64()) * 1e-2)
+			raw[at+f], raw[at+f+1] = byte(h), byte(h>>8)
+		}
+	}
+	b.stream.Write(t, raw)
+	return t
+}
+
 // Ints is an int32 tensor.
 func (b *Build) Ints(v []int32, shape ...int) *compute.Tensor {
 	if len(shape) == 0 {

@@ -10,7 +10,7 @@ import (
 // Cases are all operations on odd shapes.
 func Cases() []Case {
 	var cases []Case
-	for _, f := range []func() []Case{matmulCases, elementCases, normCases, indexCases, ropeCases, attentionCases, lossCases, optimizerCases} {
+	for _, f := range []func() []Case{matmulCases, kQuantCases, elementCases, normCases, indexCases, ropeCases, attentionCases, lossCases, optimizerCases} {
 		cases = append(cases, f()...)
 	}
 	return cases
@@ -76,6 +76,22 @@ func matmulCases() []Case {
 						return o
 					}, Tolerance: 5e-6})
 				}
+			}
+		}
+	}
+	return cases
+}
+
+func kQuantCases() []Case {
+	var cases []Case
+	for _, kind := range []dtype.Type{dtype.Q4_K, dtype.Q5_K, dtype.Q6_K} {
+		for _, m := range []int{1, 5, 9, 33} {
+			for mode := range 3 {
+				cases = append(cases, Case{Name: fmt.Sprintf("matmul/%v/%d/%d", kind, m, mode), Make: func(b *Build) compute.Op {
+					o := &compute.MatMul{A: b.Normal(1, m, 512), B: b.PackedAtRandom(kind, 37, 512), Out: b.Zero(dtype.F32, m, 37), TransB: true, Fast: mode > 0}
+					o.B.Constant = mode == 2
+					return o
+				}, Tolerance: 5e-6})
 			}
 		}
 	}

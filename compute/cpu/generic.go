@@ -34,6 +34,7 @@ func generic() *kernels {
 	for rows := 1; rows <= 4; rows++ {
 		k.quant8 = append(k.quant8, func(t *quantTile) { genericQuant(t, rows, 8) })
 		k.quant4 = append(k.quant4, func(t *quantTile) { genericQuant(t, rows, 4) })
+		k.quantWide = append(k.quantWide, func(t *quantTile) { genericWide(t, rows) })
 	}
 	k.adamw, k.sumSquares = genericAdamW, genericSumSquares
 	return k
@@ -357,5 +358,32 @@ func genericRound8(dst *int8, scales *float32, sums *int32, src *float32, blocks
 			out[j] = int8(q)
 		}
 		*stored, *sum = dtype.F16ToF32(dtype.F32ToF16(scale)), -int32(offset)*total
+	}
+}
+
+func genericWide(t *quantTile, rows int) {
+	const lanes = 8
+	const size = lanes * 44
+	w := unsafe.Slice(t.weights, t.blocks*size)
+	values := unsafe.Slice(t.values, t.blocks*rows*32)
+	scales, sums, weighted := slice(t.scales, t.blocks*rows), unsafe.Slice(t.sums, t.blocks*rows*2), slice(t.weighted, t.blocks*rows)
+	for r := range rows {
+		out := slice(at(slice(t.out, 1), r*t.stride/4), lanes)
+		clear(out)
+		for b := range t.blocks {
+			block, a := w[b*size:(b+1)*size], values[(b*rows+r)*32:][:32]
+			number := func(i int) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(block[i*4:])) }
+			for lane := range out {
+				for half := range 2 {
+					whole := sums[(b*rows+r)*2+half]
+					for i := half * 16; i < half*16+16; i++ {
+						whole += int32(block[lanes*12+(i/4*lanes+lane)*4+i%4]) * int32(a[i])
+					}
+					d := float32(number(half*lanes+lane) * scales[b*rows+r])
+					out[lane] += float32(float32(whole) * d)
+				}
+				out[lane] += float32(number(2*lanes+lane) * weighted[b*rows+r])
+			}
+		}
 	}
 }

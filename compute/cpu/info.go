@@ -29,6 +29,6 @@ func Kernels() []KernelInfo {
 		level = "avx2"
 	}
 	return append(list,
-		KernelInfo{"matmul int8", level, fmt.Sprintf("Q8_0, Q5_0, Q4_0: up to %d rows × %d outputs", len(k.quant8), k.quantLanes)},
+		KernelInfo{"matmul int8", level, fmt.Sprintf("Q4_0 to Q8_0, Q4_K to Q6_K: up to %d rows × %d outputs", len(k.quant8), k.quantLanes)},
 		KernelInfo{"attention, norms, activations, losses, optimizer", k.level, "vectors of float32"})
 }

@@ -33,6 +33,7 @@ type kernels struct {
 	quantLanes     int                // outputs of a panel of quantised weights
 	quantOffset8   int                // what is added to 8-bit weights in a panel
 	quant8, quant4 []func(*quantTile) // by rows
+	quantWide      []func(*quantTile) // two scales and a minimum in each block
 	round8         func(dst *int8, scales *float32, sums *int32, src *float32, blocks, dstStride, scaleStride, offset int)
 
 	transpose8, transpose4 func(dst *float32, dstStride int, src *float32, srcStride, blocks int) // strides in bytes

@@ -122,6 +122,11 @@ func quant8x1AVX2(t *quantTile)
 //go:noescape
 func quant4x1AVX2(t *quantTile)
 
+// quantWide1AVX2 multiplies 1 rows of int8 with a panel of weights with two scales and a minimum.
+//
+//go:noescape
+func quantWide1AVX2(t *quantTile)
+
 // quant8x2AVX2 multiplies 2 rows of int8 with a panel of 8-bit weights.
 //
 //go:noescape
@@ -131,6 +136,11 @@ func quant8x2AVX2(t *quantTile)
 //
 //go:noescape
 func quant4x2AVX2(t *quantTile)
+
+// quantWide2AVX2 multiplies 2 rows of int8 with a panel of weights with two scales and a minimum.
+//
+//go:noescape
+func quantWide2AVX2(t *quantTile)
 
 // quant8x3AVX2 multiplies 3 rows of int8 with a panel of 8-bit weights.
 //
@@ -142,6 +152,11 @@ func quant8x3AVX2(t *quantTile)
 //go:noescape
 func quant4x3AVX2(t *quantTile)
 
+// quantWide3AVX2 multiplies 3 rows of int8 with a panel of weights with two scales and a minimum.
+//
+//go:noescape
+func quantWide3AVX2(t *quantTile)
+
 // quant8x4AVX2 multiplies 4 rows of int8 with a panel of 8-bit weights.
 //
 //go:noescape
@@ -151,6 +166,11 @@ func quant8x4AVX2(t *quantTile)
 //
 //go:noescape
 func quant4x4AVX2(t *quantTile)
+
+// quantWide4AVX2 multiplies 4 rows of int8 with a panel of weights with two scales and a minimum.
+//
+//go:noescape
+func quantWide4AVX2(t *quantTile)
 
 // round8AVX2 rounds 32·blocks values to int8: dst and scales of one block to the next are dstStride and scaleStride bytes; sums are −offset times the sums of blocks; a block with NaN or ∞ gets the scale NaN.
 //

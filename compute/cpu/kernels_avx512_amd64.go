@@ -292,6 +292,11 @@ func quant8x1AVX512(t *quantTile)
 //go:noescape
 func quant4x1AVX512(t *quantTile)
 
+// quantWide1AVX512 multiplies 1 rows of int8 with a panel of weights with two scales and a minimum.
+//
+//go:noescape
+func quantWide1AVX512(t *quantTile)
+
 // quant8x2AVX512 multiplies 2 rows of int8 with a panel of 8-bit weights.
 //
 //go:noescape
@@ -301,6 +306,11 @@ func quant8x2AVX512(t *quantTile)
 //
 //go:noescape
 func quant4x2AVX512(t *quantTile)
+
+// quantWide2AVX512 multiplies 2 rows of int8 with a panel of weights with two scales and a minimum.
+//
+//go:noescape
+func quantWide2AVX512(t *quantTile)
 
 // quant8x3AVX512 multiplies 3 rows of int8 with a panel of 8-bit weights.
 //
@@ -312,6 +322,11 @@ func quant8x3AVX512(t *quantTile)
 //go:noescape
 func quant4x3AVX512(t *quantTile)
 
+// quantWide3AVX512 multiplies 3 rows of int8 with a panel of weights with two scales and a minimum.
+//
+//go:noescape
+func quantWide3AVX512(t *quantTile)
+
 // quant8x4AVX512 multiplies 4 rows of int8 with a panel of 8-bit weights.
 //
 //go:noescape
@@ -321,6 +336,11 @@ func quant8x4AVX512(t *quantTile)
 //
 //go:noescape
 func quant4x4AVX512(t *quantTile)
+
+// quantWide4AVX512 multiplies 4 rows of int8 with a panel of weights with two scales and a minimum.
+//
+//go:noescape
+func quantWide4AVX512(t *quantTile)
 
 // quant8x5AVX512 multiplies 5 rows of int8 with a panel of 8-bit weights.
 //
@@ -332,6 +352,11 @@ func quant8x5AVX512(t *quantTile)
 //go:noescape
 func quant4x5AVX512(t *quantTile)
 
+// quantWide5AVX512 multiplies 5 rows of int8 with a panel of weights with two scales and a minimum.
+//
+//go:noescape
+func quantWide5AVX512(t *quantTile)
+
 // quant8x6AVX512 multiplies 6 rows of int8 with a panel of 8-bit weights.
 //
 //go:noescape
@@ -341,6 +366,11 @@ func quant8x6AVX512(t *quantTile)
 //
 //go:noescape
 func quant4x6AVX512(t *quantTile)
+
+// quantWide6AVX512 multiplies 6 rows of int8 with a panel of weights with two scales and a minimum.
+//
+//go:noescape
+func quantWide6AVX512(t *quantTile)
 
 // quant8x7AVX512 multiplies 7 rows of int8 with a panel of 8-bit weights.
 //
@@ -352,6 +382,11 @@ func quant8x7AVX512(t *quantTile)
 //go:noescape
 func quant4x7AVX512(t *quantTile)
 
+// quantWide7AVX512 multiplies 7 rows of int8 with a panel of weights with two scales and a minimum.
+//
+//go:noescape
+func quantWide7AVX512(t *quantTile)
+
 // quant8x8AVX512 multiplies 8 rows of int8 with a panel of 8-bit weights.
 //
 //go:noescape
@@ -361,6 +396,11 @@ func quant8x8AVX512(t *quantTile)
 //
 //go:noescape
 func quant4x8AVX512(t *quantTile)
+
+// quantWide8AVX512 multiplies 8 rows of int8 with a panel of weights with two scales and a minimum.
+//
+//go:noescape
+func quantWide8AVX512(t *quantTile)
 
 // round8AVX512 rounds 32·blocks values to int8: dst and scales of one block to the next are dstStride and scaleStride bytes; sums are −offset times the sums of blocks; a block with NaN or ∞ gets the scale NaN.
 //

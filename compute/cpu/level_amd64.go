@@ -37,12 +37,14 @@ func (k *kernels) addQuantAVX2() {
 	k.quantLanes, k.quantOffset8, k.round8 = 8, 0, round8AVX2
 	k.quant8 = []func(*quantTile){quant8x1AVX2, quant8x2AVX2, quant8x3AVX2, quant8x4AVX2}
 	k.quant4 = []func(*quantTile){quant4x1AVX2, quant4x2AVX2, quant4x3AVX2, quant4x4AVX2}
+	k.quantWide = []func(*quantTile){quantWide1AVX2, quantWide2AVX2, quantWide3AVX2, quantWide4AVX2}
 }
 
 func (k *kernels) addVNNI() {
 	k.quantLanes, k.quantOffset8, k.round8 = 16, 128, round8AVX512
 	k.quant8 = []func(*quantTile){quant8x1AVX512, quant8x2AVX512, quant8x3AVX512, quant8x4AVX512, quant8x5AVX512, quant8x6AVX512, quant8x7AVX512, quant8x8AVX512}
 	k.quant4 = []func(*quantTile){quant4x1AVX512, quant4x2AVX512, quant4x3AVX512, quant4x4AVX512, quant4x5AVX512, quant4x6AVX512, quant4x7AVX512, quant4x8AVX512}
+	k.quantWide = []func(*quantTile){quantWide1AVX512, quantWide2AVX512, quantWide3AVX512, quantWide4AVX512, quantWide5AVX512, quantWide6AVX512, quantWide7AVX512, quantWide8AVX512}
 }
 
 // addBF16 adds the multiplication of bfloat16 pairs.

@@ -10,7 +10,7 @@ func (b *backend) matmul(o *compute.MatMul) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	m, n, k := o.Dimensions()
-	if o.Fast && hasQuantKernel(o.B.Type) && m > 0 && n > 0 {
+	if o.Fast && quantFormOf(o.B.Type) != quantNone && m > 0 && n > 0 {
 		return b.multiplyQuant(o, m, n, k)
 	}
 	p := &product{

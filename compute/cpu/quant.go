@@ -17,11 +17,34 @@ type quantTile struct {
 	out     *float32
 	blocks  int
 	stride  int // bytes from one row of out to the next
+
+	// Wide forms only; sums then are of halves of blocks.
+	weighted *float32 // for each block and row, scale × sum
 }
 
 const quantBlock = 32
 
-func hasQuantKernel(t dtype.Type) bool { return t == dtype.Q8_0 || t == dtype.Q5_0 || t == dtype.Q4_0 }
+// quantForm is how a block type is multiplied.
+type quantForm uint8
+
+const (
+	quantNone  quantForm = iota // dequantised, as float32
+	quantBytes                  // 8-bit values, one float16 scale in 32
+	quantNibbles
+	quantWide // 8-bit values, a float32 scale in 16 and a minimum in 32
+)
+
+func quantFormOf(t dtype.Type) quantForm {
+	switch t {
+	case dtype.Q8_0, dtype.Q5_0:
+		return quantBytes
+	case dtype.Q4_0:
+		return quantNibbles
+	case dtype.Q4_1, dtype.Q5_1, dtype.Q4_K, dtype.Q5_K, dtype.Q6_K:
+		return quantWide
+	}
+	return quantNone
+}
 
 // quantPanels is the kept form of a constant quantised weight. It is as large as the weight; the pages of a mapped file that
 // it was made from are not needed again.
@@ -30,10 +53,13 @@ type quantPanels struct {
 	data          []byte
 }
 
-// panelSize is the bytes of a panel of n blocks.
+// panelSize is the bytes of a panel of n blocks of 32.
 func (c *kernels) panelSize(t dtype.Type, blocks int) int {
-	if t == dtype.Q4_0 {
+	switch quantFormOf(t) {
+	case quantNibbles:
 		return blocks * c.quantLanes * (2 + quantBlock/2)
+	case quantWide:
+		return blocks * c.quantLanes * (12 + quantBlock)
 	}
 	return blocks * c.quantLanes * (2 + quantBlock)
 }
@@ -42,6 +68,10 @@ func (c *kernels) panelSize(t dtype.Type, blocks int) int {
 func (c *kernels) packQuant(dst, rows []byte, t dtype.Type, panel, n, blocks int) {
 	lanes, size := c.quantLanes, t.BlockBytes()
 	clear(dst)
+	if quantFormOf(t) == quantWide {
+		c.packWide(dst, rows, t, panel, n, blocks)
+		return
+	}
 	each := len(dst) / blocks
 	for lane := range min(lanes, n-panel*lanes) {
 		row := rows[(panel*lanes+lane)*blocks*size:][:blocks*size]
@@ -95,11 +125,19 @@ func (b *backend) keptQuant(t *compute.Tensor, n, blocks int) []byte {
 func (b *backend) multiplyQuant(o *compute.MatMul, m, n, k int) error {
 	blocks := k / quantBlock
 	kernels, offset := b.quant8, b.quantOffset8
-	if o.B.Type == dtype.Q4_0 {
+	wide := false
+	switch quantFormOf(o.B.Type) {
+	case quantNibbles:
 		kernels, offset = b.quant4, 8
+	case quantWide:
+		kernels, offset, wide = b.quantWide, wideOffset(o.B.Type), true
 	}
 	group := len(kernels) // rows of one kernel call
 	values, scales, sums := b.activations(host.F32(o.A), m, k, group, offset)
+	var weighted []float32
+	if wide {
+		sums, weighted = b.halves(values, scales, m, blocks, group, offset)
+	}
 	raw, packed, size := host.Bytes(o.B), b.keptQuant(o.B, n, blocks), b.panelSize(o.B.Type, blocks)
 	out, residual, bias, lanes := host.F32(o.Out), host.F32(o.Residual), host.F32(o.Bias), b.quantLanes
 	plain := o.Scale() == 1 && !o.Accumulate && residual == nil && bias == nil
@@ -117,6 +155,9 @@ func (b *backend) multiplyQuant(o *compute.MatMul, m, n, k int) error {
 				rows := min(group, m-r)
 				t := &s.quant
 				*t = quantTile{values: atInt8(values, r*k), scales: at(scales, r*blocks), sums: atInt32(sums, r*blocks), blocks: blocks}
+				if wide {
+					t.sums, t.weighted = atInt32(sums, 2*r*blocks), at(weighted, r*blocks)
+				}
 				if blocks > 0 {
 					t.weights = &panel[0]
 				}

@@ -14,9 +14,9 @@ func BenchmarkFewRows(b *testing.B) {
 	const n, k = 2048, 2048
 	for _, level := range available[1:] {
 		be := newBackend(level, 1)
-		for _, kind := range []dtype.Type{dtype.F32, dtype.Q8_0, dtype.Q4_0, dtype.F16} {
+		for _, kind := range []dtype.Type{dtype.F32, dtype.Q8_0, dtype.Q4_0, dtype.Q6_K, dtype.F16} {
 			build := computetest.NewBuild(be, 1)
-			w := build.Packed(kind, 1, n, k)
+			w := packed(build, kind, n, k)
 			w.Constant = true
 			for _, m := range []int{1, 8, 64} {
 				o := &compute.MatMul{A: build.Normal(1, m, k), B: w, Out: build.Zero(dtype.F32, m, n), TransB: true, Fast: true}

@@ -68,6 +68,7 @@ func (a *assembly) everything() {
 	for rows := 1; rows <= a.quantRows(); rows++ {
 		a.quant(8, rows)
 		a.quant(4, rows)
+		a.wide(rows)
 	}
 	a.round8()
 	a.vectors()

@@ -20,18 +20,19 @@ type Engine struct {
 	Model     model.Model
 	Tokenizer *tokenizer.Tokenizer
 
-	backend    compute.Backend
-	vocabulary *grammar.Vocabulary
-	stream     compute.Stream
-	arena      *compute.Arena
-	cache      *model.Cache
-	computing  sync.Mutex // one forward at a time
+	backend   compute.Backend
+	stream    compute.Stream
+	arena     *compute.Arena
+	cache     *model.Cache
+	computing sync.Mutex // one forward at a time
 
 	mu        sync.Mutex // guards what follows
 	wake      *sync.Cond
 	scheduler scheduler
-	closed    bool
-	done      chan struct{}
+	// vocabularies are those of constraints, by the tokens that stop: made when first asked for
+	vocabularies map[string]*grammar.Vocabulary
+	closed       bool
+	done         chan struct{}
 }
 
 // ErrClosed is returned for requests to an engine that was closed.
@@ -45,24 +46,27 @@ func New(b compute.Backend, m model.Model, tok *tokenizer.Tokenizer, o Options) 
 	o = o.withDefaults(m.Info())
 	n := need(max(o.CacheTokens, o.Context))
 	e := &Engine{Options: o, Model: m, Tokenizer: tok, backend: b, stream: b.NewStream(), arena: compute.NewArena(b, 1<<20),
-		cache: model.NewCache(b, m.Info(), n, blockSize), done: make(chan struct{})}
+		cache: model.NewCache(b, m.Info(), n, blockSize), vocabularies: map[string]*grammar.Vocabulary{}, done: make(chan struct{})}
 	e.scheduler = scheduler{blocks: newBlocks(n), stepTokens: o.StepTokens, most: o.Sequences}
 	e.wake = sync.NewCond(&e.mu)
 	go e.loop()
 	return e, nil
 }
 
-// Grammar's vocabulary is made when the first constraint asks for it.
-func (e *Engine) grammarVocabulary(stop []int32) *grammar.Vocabulary {
-	if e.vocabulary == nil {
-		e.vocabulary = grammar.NewVocabulary(func(id int32) []byte {
-			if int(id) >= e.Tokenizer.VocabSize() || e.Tokenizer.IsSpecial(id) {
-				return nil
-			}
-			return e.Tokenizer.TokenBytes(id)
-		}, e.Model.Info().Vocab, stop)
+// vocabulary is the tokens as constraints see them.
+func (e *Engine) vocabulary(stop []int32) *grammar.Vocabulary {
+	key := fmt.Sprint(stop)
+	if v := e.vocabularies[key]; v != nil {
+		return v
 	}
-	return e.vocabulary
+	v := grammar.NewVocabulary(func(id int32) []byte {
+		if int(id) >= e.Tokenizer.VocabSize() || e.Tokenizer.IsSpecial(id) {
+			return nil
+		}
+		return e.Tokenizer.TokenBytes(id)
+	}, e.Model.Info().Vocab, stop)
+	e.vocabularies[key] = v
+	return v
 }
 
 // Generate starts a request. The stream ends early when ctx does.
@@ -93,7 +97,7 @@ func (e *Engine) Generate(ctx context.Context, r Request) (*Stream, error) {
 		return nil, ErrClosed
 	}
 	if r.Constraint != nil {
-		q.matcher = grammar.NewMatcher(r.Constraint, e.grammarVocabulary(r.StopIDs))
+		q.matcher = grammar.NewMatcher(r.Constraint, e.vocabulary(r.StopIDs))
 	}
 	e.scheduler.waiting = append(e.scheduler.waiting, q)
 	context.AfterFunc(ctx, e.wake.Broadcast)

@@ -35,6 +35,10 @@ type Context struct {
 // Progress tells how far the step is. It may be called often.
 func (c *Context) Progress(p event.Progress) { c.Events.Emit(event.KindProgress, p) }
 
+// Note tells whoever runs the recipe something that they should know now, and not only
+// from the report card: one line in English.
+func (c *Context) Note(text string) { c.Events.Emit(KindNote, Note{text}) }
+
 // Path is a name within the step's folder.
 func (c *Context) Path(elem ...string) string {
 	return filepath.Join(append([]string{c.Dir}, elem...)...)

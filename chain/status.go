@@ -45,8 +45,15 @@ type Status struct {
 	Error    string            `json:"error,omitempty"`
 }
 
-// Kinds of events that the engine emits. Their payload is a StepStatus.
+// Note is something that a step wants people to know at once.
+type Note struct {
+	Text string `json:"text"`
+}
+
+// Kinds of events that the engine emits. Their payload is a StepStatus, if nothing
+// else is said.
 const (
 	KindStep     = "chain.step"     // a step changed its state
+	KindNote     = "chain.note"     // the payload is a Note
 	KindFinished = "chain.finished" // the run ended; the payload is a Status; only for showing
 )

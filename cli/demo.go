@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -40,6 +41,11 @@ func demoCommand() *cobra.Command {
 					return err
 				}
 				typed += " --" + dial.name + " " + quoted(dial.value)
+			}
+		}
+		if corpus != "" {
+			if _, err := os.Stat(corpus); err != nil {
+				return fmt.Errorf("--corpus: %w; pass a folder of txt, md, html, jsonl, json, csv or source files", err)
 			}
 		}
 		run := f

@@ -166,6 +166,10 @@ func (v *runView) begin(s chain.Status) {
 }
 
 func (v *runView) event(kind string, payload any) {
+	if n, ok := payload.(chain.Note); ok {
+		v.out.Note("chain.note", n.Text)
+		return
+	}
 	s, ok := payload.(chain.StepStatus)
 	if kind != chain.KindStep || !ok {
 		v.out.Emit(kind, payload)

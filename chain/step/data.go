@@ -54,6 +54,9 @@ func dataKind() chain.Kind {
 				return err
 			}
 		}
+		if r.TooSmall != "" {
+			c.Note(r.TooSmall)
+		}
 		return c.WriteCard(report.Card{Lang: r.Language, Data: dataCard(r, o.inputs())})
 	})
 	k.Outside = func(config any) ([]string, error) {

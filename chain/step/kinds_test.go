@@ -52,9 +52,9 @@ func TestPlanIsArithmetic(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := Plan{VocabSize: vocabularyFor(c.options.TrainBytes), Context: 512, TrainGFLOPS: c.options.Reference}
-		p.choose(c.options)
+		p.amounts(c.options, p.size(c.options))
 		again := Plan{VocabSize: p.VocabSize, Context: 512, TrainGFLOPS: c.options.Reference}
-		again.choose(c.options)
+		again.amounts(c.options, again.size(c.options))
 		if p != again || !c.check(p) {
 			t.Errorf("%s: %+v", c.why, p)
 		}

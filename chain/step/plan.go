@@ -25,7 +25,7 @@ type PlanOptions struct {
 	ExampleBytes  int64   `yaml:"example_bytes" help:"bytes of all conversations"`
 	ExampleTurns  int     `yaml:"example_turns" help:"turns of all conversations"`
 	PretrainShare float64 `yaml:"pretrain_share" help:"share of the time for pretraining" default:"0.45" range:"0..1"`
-	TuneShare     float64 `yaml:"tune_share" help:"share of the time for each of the two ways of fine-tuning" default:"0.075" range:"0..1"`
+	TuneShare     float64 `yaml:"tune_share" help:"share of the time for each of the two ways of fine-tuning" default:"0.09" range:"0..1"`
 	MaxEpochs     float64 `yaml:"max_epochs" help:"most passes over the training text" default:"16" range:">0..1000"`
 	TokensPerSize float64 `yaml:"tokens_per_parameter" help:"tokens to read for each parameter outside the embedding, when choosing the size" default:"2" range:">0..1000"`
 	Reference     float64 `yaml:"reference_speed" help:"use this many billion operations a second instead of a measurement; 0 measures" default:"0" range:"0..1000000000"`
@@ -105,35 +105,64 @@ func MakePlan(ctx context.Context, o PlanOptions, events event.Sink) (*Plan, err
 	}
 	p.PeakGFLOPS, p.BF16 = cpu.MeasurePeak(ctx, b).GFLOPS, cpu.MultipliesBF16()
 	p.TrainGFLOPS = o.Reference
-	if p.TrainGFLOPS == 0 {
-		events.Emit(event.KindProgress, event.Progress{Stage: "measure", Unit: "steps"})
-		if p.TrainGFLOPS, err = measureTraining(ctx, b, p.VocabSize, p.Context, p.BF16); err != nil {
+	size := p.size(o)
+	if o.Reference == 0 {
+		if size, err = p.measure(ctx, b, o, events); err != nil {
 			return nil, err
 		}
 	}
-	p.choose(o)
+	p.amounts(o, size)
 	return p, nil
 }
 
-// choose is the part of the plan that is arithmetic.
-func (p *Plan) choose(o PlanOptions) {
-	seconds := o.Minutes * 60
-	textTokens := float64(o.TrainBytes) / bytesPerToken(p.VocabSize, o.Language)
-	operations := p.TrainGFLOPS * 1e9 * seconds * o.PretrainShare
+// measure times a few training steps of a middle size, chooses a size by that, and
+// times the chosen one, because small matrices are computed less well than large
+// ones. If the choice does not hold then, a smaller one is timed.
+func (p *Plan) measure(ctx context.Context, b compute.Backend, o PlanOptions, events event.Sink) (size Size, err error) {
+	size = shapes[6]
+	for i := range 4 {
+		events.Emit(event.KindProgress, event.Progress{Stage: "measure", Done: int64(i), Unit: "sizes"})
+		if p.TrainGFLOPS, err = measureTraining(ctx, b, size, p.VocabSize, p.Context, p.BF16); err != nil {
+			return size, err
+		}
+		again := p.size(o)
+		if i > 0 && again.inner() >= size.inner() {
+			return size, nil
+		}
+		size = again
+	}
+	return size, nil
+}
+
+// size is the largest model that can read enough text for its size at the speed
+// that was measured.
+func (p *Plan) size(o PlanOptions) Size {
+	operations := p.TrainGFLOPS * 1e9 * o.Minutes * 60 * o.PretrainShare
 	best := shapes[0]
 	for _, s := range shapes {
 		s.Context = p.Context
-		tokens := min(operations/s.operations(p.VocabSize), o.MaxEpochs*textTokens)
+		tokens := min(operations/s.operations(p.VocabSize), o.MaxEpochs*p.textTokens(o))
 		if tokens >= o.TokensPerSize*float64(s.inner()) {
 			best = s
 		}
 	}
-	best.Context = p.Context
-	p.Hidden, p.Layers, p.Heads, p.KVHeads, p.FeedForward = best.Hidden, best.Layers, best.Heads, best.KVHeads, best.FeedForward
-	p.Parameters = best.inner() + p.VocabSize*best.Hidden
-	p.TokensPerSecond = p.TrainGFLOPS * 1e9 / best.operations(p.VocabSize)
-	tokens := min(p.TokensPerSecond*seconds*o.PretrainShare, o.MaxEpochs*textTokens)
-	p.Epochs = tokens / textTokens
+	return best
+}
+
+// textTokens is an estimate of the tokens of the training text.
+func (p *Plan) textTokens(o PlanOptions) float64 {
+	return float64(o.TrainBytes) / bytesPerToken(p.VocabSize, o.Language)
+}
+
+// amounts decides everything but the size.
+func (p *Plan) amounts(o PlanOptions, size Size) {
+	seconds := o.Minutes * 60
+	size.Context = p.Context
+	p.Hidden, p.Layers, p.Heads, p.KVHeads, p.FeedForward = size.Hidden, size.Layers, size.Heads, size.KVHeads, size.FeedForward
+	p.Parameters = size.inner() + p.VocabSize*size.Hidden
+	p.TokensPerSecond = p.TrainGFLOPS * 1e9 / size.operations(p.VocabSize)
+	tokens := min(p.TokensPerSecond*seconds*o.PretrainShare, o.MaxEpochs*p.textTokens(o))
+	p.Epochs = tokens / p.textTokens(o)
 
 	// With so few tokens, many small steps learn more than few large ones: measured, docs/log.md.
 	p.StepTokens = 256
@@ -203,14 +232,13 @@ func bytesPerToken(vocab int, language string) float64 {
 
 // measureTraining runs a few real training steps and returns billions of
 // operations a second.
-func measureTraining(ctx context.Context, b compute.Backend, vocab, length int, bf16 bool) (float64, error) {
-	size := shapes[6]
+func measureTraining(ctx context.Context, b compute.Backend, size Size, vocab, length int, bf16 bool) (float64, error) {
 	size.Context, size.Theta, size.Deviation = length, 10000, 0.02
 	m, err := nn.Initialise(b, size.Spec(vocab), 1, size.Deviation)
 	if err != nil {
 		return 0, err
 	}
-	const tokens, warm, steps = 2048, 1, 4
+	const tokens, warm, steps = 1024, 1, 5
 	var clock time.Time
 	t := &train.Trainer{
 		Options: train.Options{Steps: warm + steps, LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.95, Epsilon: 1e-8, ClipNorm: 1, MicroTokens: tokens, Seed: 1, BF16: bf16},

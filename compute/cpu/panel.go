@@ -3,6 +3,7 @@ package cpu
 import (
 	"encoding/binary"
 	"math"
+	"sync"
 	"unsafe"
 
 	"lian/compute"
@@ -189,6 +190,9 @@ func (f form) elementAt(x []float32, i int) *float32 {
 	return at(x, i)
 }
 
+// derived guards what tensors keep: two backends may use one weight at a time.
+var derived sync.Mutex
+
 // kept returns the packed panels of a constant weight [n, k], made at the first use, and their form: float32 weights as float32
 // or pairs, 16-bit weights as they are. nil if the weight is not constant or quantised.
 func (b *backend) kept(t *compute.Tensor, asPairs bool) ([]float32, form) {
@@ -205,6 +209,8 @@ func (b *backend) kept(t *compute.Tensor, asPairs bool) ([]float32, form) {
 	case asPairs:
 		f = pairs
 	}
+	derived.Lock()
+	defer derived.Unlock()
 	n, k := t.Rows(), t.Columns()
 	if p, ok := t.Derived().(*panels); ok && p.columns == b.columns && p.form == f {
 		return p.data, f

@@ -105,6 +105,8 @@ func (b *backend) keptQuant(t *compute.Tensor, n, blocks int) []byte {
 	if !t.Constant {
 		return nil
 	}
+	derived.Lock()
+	defer derived.Unlock()
 	if p, ok := t.Derived().(*quantPanels); ok && p.lanes == b.quantLanes && p.offset == b.quantOffset8 {
 		return p.data
 	}

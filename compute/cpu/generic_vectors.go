@@ -1,0 +1,184 @@
+package cpu
+
+import (
+	"math"
+
+	"lian/compute"
+)
+
+func genericAdd(out, a, b *float32, n int) {
+	x, y, z := slice(out, n), slice(a, n), slice(b, n)
+	for i := range x {
+		x[i] = y[i] + z[i]
+	}
+}
+
+func genericScale(x *float32, n int, by float32) {
+	for i, v := range slice(x, n) {
+		slice(x, n)[i] = v * by
+	}
+}
+
+func tree(l *[8]float32) float32 {
+	return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))
+}
+
+func genericDot(a, b *float32, n int) float32 {
+	x, y := slice(a, n), slice(b, n)
+	var lanes [8]float32
+	for i, v := range x {
+		lanes[i&7] += float32(v * y[i])
+	}
+	return tree(&lanes)
+}
+
+func genericDot3(a, b, c *float32, n int) float32 {
+	x, y, z := slice(a, n), slice(b, n), slice(c, n)
+	var lanes [8]float32
+	for i, v := range x {
+		lanes[i&7] += float32(float32(v*y[i]) * z[i])
+	}
+	return tree(&lanes)
+}
+
+func genericNormScale(out, x, w *float32, n int, r float32) {
+	o, u := slice(out, n), slice(w, n)
+	for i, v := range slice(x, n) {
+		o[i] = v * r * u[i]
+	}
+}
+
+func genericNormGrad(dx, d, w, x *float32, n int, r, c float32) {
+	o, g, u, v := slice(dx, n), slice(d, n), slice(w, n), slice(x, n)
+	for i := range o {
+		o[i] = float32(g[i]*u[i]*r) - float32(c*v[i])
+	}
+}
+
+func genericNormGradAdd(dx, d, w, x *float32, n int, r, c float32) {
+	o, g, u, v := slice(dx, n), slice(d, n), slice(w, n), slice(x, n)
+	for i := range o {
+		o[i] += float32(g[i]*u[i]*r) - float32(c*v[i])
+	}
+}
+
+func genericMulAdd(sum, a, b *float32, n int, s float32) {
+	o, x, y := slice(sum, n), slice(a, n), slice(b, n)
+	for i := range o {
+		o[i] += float32(x[i] * s * y[i])
+	}
+}
+
+func exp32(x float32) float32 { return float32(math.Exp(float64(x))) }
+
+func sigmoid(x float32) float32 { return 1 / (1 + exp32(-x)) }
+
+func genericSwiGLU(out, gate, up *float32, n int) {
+	o, u := slice(out, n), slice(up, n)
+	for i, g := range slice(gate, n) {
+		o[i] = g * sigmoid(g) * u[i]
+	}
+}
+
+func genericSwiGLUGrad(dgate, dup, gate, up, d *float32, n int) {
+	dg, du, u, y := slice(dgate, n), slice(dup, n), slice(up, n), slice(d, n)
+	for i, g := range slice(gate, n) {
+		s, ui, yi := sigmoid(g), u[i], y[i]
+		gs := float32(g * s)
+		du[i] = yi * gs
+		dg[i] = yi * ui * float32(s+gs-float32(gs*s))
+	}
+}
+
+func genericRope(x, y, cos, sin *float32, n int) {
+	a, b, c, s := slice(x, n), slice(y, n), slice(cos, n), slice(sin, n)
+	for i := range a {
+		u, v := a[i], b[i]
+		a[i] = float32(u*c[i]) - float32(v*s[i])
+		b[i] = float32(v*c[i]) + float32(u*s[i])
+	}
+}
+
+func genericRopePairs(x, cos, sin *float32, n int) {
+	a, c, s := slice(x, n), slice(cos, n), slice(sin, n)
+	for i := 0; i+1 < n; i += 2 {
+		u, v := a[i], a[i+1]
+		a[i] = float32(u*c[i]) + float32(v*s[i])
+		a[i+1] = float32(v*c[i+1]) + float32(u*s[i+1])
+	}
+}
+
+func genericMost(x *float32, n int) float32 {
+	m := float32(math.Inf(-1))
+	for _, v := range slice(x, n) {
+		if v > m {
+			m = v
+		}
+	}
+	return m
+}
+
+func genericExpSum(dst, x *float32, n int, shift float32) float32 {
+	o := slice(dst, n)
+	var lanes [8]float32
+	for i, v := range slice(x, n) {
+		e := exp32(v - shift)
+		o[i] = e
+		lanes[i&7] += e
+	}
+	return tree(&lanes)
+}
+
+func genericExpScale(dst, x *float32, n int, shift, by float32) {
+	o := slice(dst, n)
+	for i, v := range slice(x, n) {
+		o[i] = exp32(v-shift) * by
+	}
+}
+
+func genericSoftmaxRows(p *float32, rows int, most, sum, factor *float32) {
+	m, l, f := slice(most, rows), slice(sum, rows), slice(factor, rows)
+	for i := range rows {
+		row := at(slice(p, 1), i*compute.KeyTile)
+		now := max(m[i], genericMost(row, compute.KeyTile))
+		f[i] = exp32(m[i] - now)
+		m[i] = now
+		l[i] = float32(l[i]*f[i]) + genericExpSum(row, row, compute.KeyTile, now)
+	}
+}
+
+func genericSoftmaxGrad(p, dp *float32, rows int, lse, mean *float32, scale float32) {
+	x, y := slice(p, rows*compute.KeyTile), slice(dp, rows*compute.KeyTile)
+	l, d := slice(lse, rows), slice(mean, rows)
+	for i := range x {
+		row := i / compute.KeyTile
+		e := exp32(x[i] - l[row])
+		x[i], y[i] = e, float32(e*(y[i]-d[row]))*scale
+	}
+}
+
+func genericScaleRows(x *float32, rows int, factor *float32) {
+	for i, f := range slice(factor, rows) {
+		genericScale(at(slice(x, 1), i*4), 4, f)
+	}
+}
+
+func genericAdamW(p, g, m, v *float32, n int, c *adamwFactors) {
+	w, d, m1, m2 := slice(p, n), slice(g, n), slice(m, n), slice(v, n)
+	for i := range w {
+		x := d[i] * c.gradScale
+		a := float32(c.beta1*m1[i]) + float32(c.rest1*x)
+		b := float32(c.beta2*m2[i]) + float32(c.rest2*float32(x*x))
+		m1[i], m2[i] = a, b
+		root := float32(math.Sqrt(float64(b*c.inverse2))) + c.epsilon
+		w[i] = float32(w[i]*c.keep) - float32(c.rate*a)/root
+	}
+}
+
+func genericSumSquares(x *float32, n int) float64 {
+	sum := 0.0
+	for _, v := range slice(x, n) {
+		sum += float64(v) * float64(v)
+	}
+	return sum
+}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -50,7 +51,7 @@ func showBench(out *ui.Out) func(step.Benched) error {
 				line += "  " + out.T("bench.share", 100*share)
 			}
 		}
-		out.Print(line + "\n")
-		return nil
+		_, err := io.WriteString(out.Stdout(), line+"\n")
+		return err
 	}
 }

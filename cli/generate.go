@@ -50,7 +50,7 @@ func generateCommand() *cobra.Command {
 			if streaming {
 				io.WriteString(out.Stdout(), "\n")
 			} else {
-				out.Print(out.T("generate.prompt", i+1, r.Prompt) + "\n" + r.Text + "\n\n")
+				io.WriteString(out.Stdout(), out.T("generate.prompt", i+1, r.Prompt)+"\n"+r.Text+"\n\n")
 			}
 			noteSpeed(out, r.Finish, r.PromptTokens, r.Tokens, r.Timings)
 		}

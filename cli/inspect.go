@@ -26,13 +26,12 @@ func inspectCommand() *cobra.Command {
 		if out.JSON {
 			return errors.Join(out.Result(i), err)
 		}
-		showInspection(out, i)
-		return err
+		return errors.Join(showInspection(out, i), err)
 	})
 }
 
 // showInspection prints what a person wants to know first, then the lists.
-func showInspection(out *ui.Out, i *step.Inspection) {
+func showInspection(out *ui.Out, i *step.Inspection) error {
 	t := ui.Table{Columns: []ui.Column{{}, {}}}
 	row := func(key, format string, args ...any) {
 		if text := fmt.Sprintf(format, args...); text != "" {
@@ -98,25 +97,23 @@ func showInspection(out *ui.Out, i *step.Inspection) {
 	for _, p := range i.Problems {
 		row("problem", "%s", p)
 	}
-	out.Table(t)
-	showMetadata(out, i.Metadata)
-	showTensors(out, i.Tensors)
+	return errors.Join(out.Result(t), showMetadata(out, i.Metadata), showTensors(out, i.Tensors))
 }
 
-func showMetadata(out *ui.Out, list []step.MetadataFact) {
+func showMetadata(out *ui.Out, list []step.MetadataFact) error {
 	if len(list) == 0 {
-		return
+		return nil
 	}
 	t := ui.Table{Title: "\n" + out.T("inspect.metadata"), Columns: []ui.Column{{}, {}}}
 	for _, m := range list {
 		t.Rows = append(t.Rows, []string{m.Key, m.Value})
 	}
-	out.Table(t)
+	return out.Result(t)
 }
 
-func showTensors(out *ui.Out, list []step.TensorFacts) {
+func showTensors(out *ui.Out, list []step.TensorFacts) error {
 	if len(list) == 0 {
-		return
+		return nil
 	}
 	t := ui.Table{Title: "\n" + out.T("inspect.tensors"), Columns: []ui.Column{{}, {}, {}, {Right: true}}}
 	if list[0].Stats != nil {
@@ -132,7 +129,7 @@ func showTensors(out *ui.Out, list []step.TensorFacts) {
 		}
 		t.Rows = append(t.Rows, cells)
 	}
-	out.Table(t)
+	return out.Result(t)
 }
 
 func yes(b bool) string {

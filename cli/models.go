@@ -38,8 +38,7 @@ func modelsListCommand() *cobra.Command {
 		for _, m := range list {
 			t.Rows = append(t.Rows, []string{m.Name, or(m.Family, "—"), count(m.Parameters), or(m.Type, "—"), ui.Bytes(m.Bytes), m.Problem})
 		}
-		out.Table(t)
-		return nil
+		return out.Result(t)
 	})
 }
 
@@ -49,8 +48,7 @@ func modelsShowCommand() *cobra.Command {
 		if err != nil || out.JSON {
 			return out.Result(i, err)
 		}
-		showInspection(out, i)
-		return nil
+		return showInspection(out, i)
 	})
 }
 

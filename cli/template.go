@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"io"
 	"os"
 	"strconv"
 
@@ -38,7 +39,7 @@ func templateRenderCommand() *cobra.Command {
 		if err != nil || out.JSON {
 			return out.Result(r, err)
 		}
-		out.Print(r.Text + "\n")
+		io.WriteString(out.Stdout(), r.Text+"\n") // a result, which --quiet does not hide
 		if len(r.Tokens) == 0 {
 			out.Note("template.no_ids")
 			return nil
@@ -52,7 +53,6 @@ func templateRenderCommand() *cobra.Command {
 			}
 			t.Rows = append(t.Rows, []string{strconv.Itoa(i), strconv.Itoa(int(x.ID)), strconv.QuoteToGraphic(x.Text), label, x.From})
 		}
-		out.Table(t)
-		return nil
+		return out.Result(t)
 	})
 }

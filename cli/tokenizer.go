@@ -68,7 +68,9 @@ func tokenizerEncodeCommand() *cobra.Command {
 				for _, p := range e.Pieces {
 					t.Rows = append(t.Rows, []string{strconv.Itoa(int(p.ID)), strconv.Itoa(p.Start), strconv.Itoa(p.End), strconv.QuoteToGraphic(p.Text)})
 				}
-				out.Table(t)
+				if err := out.Result(t); err != nil {
+					return err
+				}
 			default:
 				fmt.Fprintln(out.Stdout(), commas(e.IDs))
 			}

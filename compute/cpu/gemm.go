@@ -103,7 +103,10 @@ func (b *backend) multiplyPanels(p *product, packed []float32, where, first, np 
 						b: p.form.elementAt(packed, ((where+j)*elements+from/unit)*b.columns),
 						k: deep, alpha: 1,
 					}
-					here := at(partial, ((t-t0)*np+j)*b.rows*b.columns)
+					var here *float32
+					if parts > 1 {
+						here = at(partial, ((t-t0)*np+j)*b.rows*b.columns)
+					}
 					if from > 0 {
 						c.partial = here
 					}

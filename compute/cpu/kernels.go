@@ -68,7 +68,11 @@ type adamwFactors struct {
 
 func slice(p *float32, n int) []float32 { return unsafe.Slice(p, n) }
 
-// at is the address of x[i]; i may be len(x).
+// at is the address of x[i]. Of an empty slice, where a kernel will read nothing, it is whatever the slice has.
 func at(x []float32, i int) *float32 {
-	return (*float32)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(x)), i*4))
+	p := unsafe.SliceData(x)
+	if len(x) == 0 {
+		return p
+	}
+	return (*float32)(unsafe.Add(unsafe.Pointer(p), i*4))
 }

@@ -184,7 +184,7 @@ const (
 
 // elementAt is the address of element i of packed panels.
 func (f form) elementAt(x []float32, i int) *float32 {
-	if f == half || f == brain {
+	if len(x) > 0 && (f == half || f == brain) {
 		return (*float32)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(x)), 2*i))
 	}
 	return at(x, i)

@@ -29,16 +29,19 @@ func generateCommand() *cobra.Command {
 				}
 			}
 		}
-		streaming := !out.JSON && len(prompts) <= 1
+		streaming, begun := !out.JSON && len(prompts) <= 1, false
 		var show func(int, string)
 		sink := slow(out)
 		if streaming {
 			sink = quiet
-			show = func(_ int, piece string) { io.WriteString(out.Stdout(), piece) }
+			show = func(_ int, piece string) {
+				begun = true
+				io.WriteString(out.Stdout(), piece)
+			}
 		}
 		results, err := step.Generate(ctx, args[0], prompts, o, show, sink)
 		if err != nil {
-			if streaming {
+			if begun { // an interrupted line ends
 				io.WriteString(out.Stdout(), "\n")
 			}
 			return err

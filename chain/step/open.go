@@ -48,7 +48,7 @@ func OpenModel(path string, b compute.Backend, o checkpoint.Options) (*Opened, e
 	}
 	if err := m.words(m.Path); err != nil {
 		m.Close()
-		return nil, err
+		return nil, fmt.Errorf("%w (lian inspect, lian forward --ids and lian convert --weights-only need no tokenizer)", err)
 	}
 	return m, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"lian/data/instruct"
@@ -156,6 +157,9 @@ func evalOne(ctx context.Context, named NamedModel, questions []instruct.Questio
 func writeOutcomes(dir, name string, outcomes []eval.Outcome) error {
 	if dir == "" {
 		return nil
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
 	}
 	var lines []byte
 	for _, o := range outcomes {

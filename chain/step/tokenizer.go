@@ -10,6 +10,7 @@ import (
 	"lian/chain"
 	"lian/chain/report"
 	"lian/data"
+	"lian/data/instruct"
 	"lian/event"
 	"lian/tokenizer"
 	"lian/tokenizer/train"
@@ -18,6 +19,7 @@ import (
 // TokenizerOptions are what training a tokenizer takes.
 type TokenizerOptions struct {
 	Data      string `yaml:"data" help:"folder of cleaned documents"`
+	Instruct  string `yaml:"instruct" help:"folder of conversations to learn from as well, whose words the documents may lack; empty adds none"`
 	VocabSize int    `yaml:"vocab_size" help:"tokens in the vocabulary, special ones and 256 bytes included" default:"4096" range:"300..1000000"`
 	Pattern   string `yaml:"pattern" help:"how text is split before merging; empty is the usual way"`
 	MaxBytes  int64  `yaml:"max_bytes" help:"most text to learn from; documents beyond it are left out" default:"67108864" range:"1024.."`
@@ -49,6 +51,18 @@ func Tokenizer(ctx context.Context, dir string, o TokenizerOptions, events event
 			}
 			r.Bytes += int64(len(d.Text))
 			if !yield(d.Text) {
+				return
+			}
+		}
+		if o.Instruct == "" {
+			return
+		}
+		for text, err := range instruct.Texts(o.Instruct) {
+			if err != nil {
+				readErr = err
+				return
+			}
+			if !yield(text) {
 				return
 			}
 		}

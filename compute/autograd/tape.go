@@ -92,7 +92,9 @@ func (t *Tape) Launch(op compute.Op) {
 	t.stream.Launch(op)
 }
 
-func (t *Tape) wants(x *compute.Tensor) bool { return t.wanted[placeOf(x)] || t.parameters.Of(x) != nil }
+func (t *Tape) wants(x *compute.Tensor) bool {
+	return t.wanted[placeOf(x)] || t.parameters.Of(x) != nil
+}
 
 // Backward carries the gradients made in the forward pass to the parameters.
 func (t *Tape) Backward() error {

@@ -104,7 +104,7 @@ func (d *Decoder) attention(f *forward, layer int, at string, x *compute.Tensor)
 	}
 	out := f.Tensor(f.rows, a.Heads, a.HeadSize)
 	op := &compute.Attention{Q: q, K: k, V: v, Out: out, QueryStart: f.queryStart, KeyLength: f.keyLength,
-		Scale: float32(1 / math.Sqrt(float64(a.HeadSize))), Causal: true, Window: a.Window}
+		Scale: float32(1 / math.Sqrt(float64(a.HeadSize))), Causal: true, Window: a.Window, BF16: f.BF16}
 	if f.Cache != nil {
 		f.Launch(&compute.Scatter{X: k, Index: f.slots, Out: f.Cache.Keys[layer]})
 		f.Launch(&compute.Scatter{X: v, Index: f.slots, Out: f.Cache.Values[layer]})

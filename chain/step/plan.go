@@ -49,6 +49,8 @@ type Plan struct {
 	TuneExamples    int     `json:"tune_examples"` // in one step
 	TuneSteps       int     `json:"tune_steps"`
 	TuneSaveEvery   int     `json:"tune_save_every"`
+	TuneRate        float64 `json:"tune_lr"`
+	LoRARate        float64 `json:"lora_lr"`
 	Looks           int     `json:"looks"`
 	Questions       int     `json:"questions"`       // of each task
 	AgentQuestions  int     `json:"agent_questions"` // for the agent
@@ -175,7 +177,8 @@ func (p *Plan) amounts(o PlanOptions, size Size) {
 	p.Looks = 10
 	p.LearningRate = roundTo(math.Min(0.01, 0.007*math.Sqrt(256/float64(p.Hidden))), 2)
 
-	p.TuneExamples = 16
+	p.TuneExamples, p.TuneRate = 4, roundTo(p.LearningRate/2, 2) // small steps here too
+	p.LoRARate = roundTo(2*p.TuneRate, 2)
 	perExample := 64.0
 	if o.Examples > 0 {
 		// every turn has about six tokens of template around it

@@ -125,7 +125,16 @@ func judge(ctx context.Context, r engine.Result, q instruct.Question, out *Outco
 		out.Right = same(r.Text, q.Answer)
 		return nil
 	}
-	_, calls, err := chat.ParseReply(r.Text)
+	if r.Finish == engine.FinishLength { // a call that was cut is closed, as an agent would do
+		g, err := ToolGrammar(q.Tools)
+		if err == nil {
+			out.Reply, err = g.Complete(r.Text)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	_, calls, err := chat.ParseReply(out.Reply)
 	if err != nil || len(calls) != 1 {
 		out.Malformed = true
 		return nil

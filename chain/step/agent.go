@@ -89,6 +89,11 @@ func (s *Solver) Reply(ctx context.Context, messages []chat.Message, offered []c
 	if err := errors.Join(result.Err, ctx.Err()); err != nil {
 		return chat.Message{}, err
 	}
+	if r.Constraint != nil && result.Finish == engine.FinishLength { // a call that was cut is closed, so that it can be answered
+		if result.Text, err = r.Constraint.Complete(result.Text); err != nil {
+			return chat.Message{}, err
+		}
+	}
 	return chat.ParseReplyMessage(result.Text)
 }
 

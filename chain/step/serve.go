@@ -92,7 +92,7 @@ func (s *Served) generator(path string, o engine.Options) (serve.Generator, erro
 // LoadOptions are what a load test takes.
 type LoadOptions struct {
 	Model     string `yaml:"model" help:"model to serve"`
-	Questions string `yaml:"questions" help:"questions.jsonl, or a folder that has one: what is asked"`
+	Questions string `yaml:"questions" help:"folder with heldout.jsonl: the conversations whose questions are asked"`
 	Streams   []int  `yaml:"streams" help:"numbers of requests at one time" default:"1,8"`
 	Requests  int    `yaml:"requests" help:"requests for each stream" default:"8" range:"1..100000"`
 	Tokens    int    `yaml:"tokens" help:"most tokens of each reply" default:"48" range:"1..100000"`
@@ -100,7 +100,7 @@ type LoadOptions struct {
 
 // Load starts a server on a free port of this machine and measures what clients see.
 func Load(ctx context.Context, o LoadOptions, events event.Sink) (reports []serve.LoadReport, err error) {
-	questions, err := readQuestions(o.Questions)
+	asked, err := loadPrompts(o.Questions)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +117,7 @@ func Load(ctx context.Context, o LoadOptions, events event.Sink) (reports []serv
 	ended := make(chan error, 1)
 	go func(l net.Listener) { ended <- served.Server.Serve(ctx, l) }(listener)
 	defer func() { stop(); err = errors.Join(err, <-ended) }()
-	warm := []string{prompt(questions, 0)}
+	warm := asked[:1]
 	if _, err := serve.LoadTestWith(ctx, serve.URL(listener), served.IDs[0], warm, 1, serve.LoadOptions{MaxTokens: 4}); err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func Load(ctx context.Context, o LoadOptions, events event.Sink) (reports []serv
 		events.Emit(event.KindProgress, event.Progress{Stage: "load test", Done: int64(i), Total: int64(len(o.Streams)), Unit: "levels"})
 		prompts := make([]string, o.Requests*streams)
 		for j := range prompts {
-			prompts[j] = prompt(questions, j)
+			prompts[j] = asked[j%len(asked)]
 		}
 		r, err := serve.LoadTestWith(ctx, serve.URL(listener), served.IDs[0], prompts, streams, serve.LoadOptions{MaxTokens: o.Tokens})
 		if err != nil {
@@ -136,15 +136,32 @@ func Load(ctx context.Context, o LoadOptions, events event.Sink) (reports []serv
 	return reports, ctx.Err()
 }
 
-// prompt is the i-th question's last turn.
-func prompt(questions []instruct.Question, i int) string {
-	messages := questions[i%len(questions)].Messages
-	for j := len(messages) - 1; j >= 0; j-- {
-		if messages[j].Role == chat.RoleUser {
-			return messages[j].Content
+// loadPrompts are what held-out conversations ask that have a long answer, or else
+// what any of them asks: a reply of one word says little about speed.
+func loadPrompts(dir string) ([]string, error) {
+	var long, all []string
+	for e, err := range instruct.ReadExamples(filepath.Join(dir, instruct.HeldOutFile)) {
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range e.Messages {
+			if m.Role != chat.RoleUser {
+				continue
+			}
+			all = append(all, m.Content)
+			if e.Task == instruct.TaskChat && len(e.Answer) > 60 {
+				long = append(long, m.Content)
+			}
+			break
 		}
 	}
-	return "…"
+	switch {
+	case len(long) >= 4:
+		return long, nil
+	case len(all) > 0:
+		return all, nil
+	}
+	return nil, fmt.Errorf("%s: there is nothing to ask in it", filepath.Join(dir, instruct.HeldOutFile))
 }
 
 func serveKind() chain.Kind {
@@ -159,12 +176,8 @@ func serveKind() chain.Kind {
 			if r.FirstError != "" {
 				c.Events.Emit("serve.failed", r.FirstError)
 			}
-			each := 0.0
-			if r.BetweenP50 > 0 {
-				each = 1 / r.BetweenP50
-			}
 			card.Loads = append(card.Loads, report.Load{Streams: r.Streams, Requests: r.Requests, FirstToken: r.FirstP50 * 1000, FirstToken95: r.FirstP95 * 1000,
-				TokensPerSecond: r.TokensPerSec, PerStream: each})
+				TokensPerSecond: r.TokensPerSec, PerStream: r.TokensPerSec / float64(max(r.Streams, 1))})
 		}
 		if card.Failed == card.Requests {
 			return fmt.Errorf("load test: all of %d requests failed; the first: %s", card.Requests, reports[0].FirstError)

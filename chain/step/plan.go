@@ -24,8 +24,8 @@ type PlanOptions struct {
 	Examples      int     `yaml:"examples" help:"conversations to fine-tune on"`
 	ExampleBytes  int64   `yaml:"example_bytes" help:"bytes of all conversations"`
 	ExampleTurns  int     `yaml:"example_turns" help:"turns of all conversations"`
-	PretrainShare float64 `yaml:"pretrain_share" help:"share of the time for pretraining" default:"0.48" range:"0..1"`
-	TuneShare     float64 `yaml:"tune_share" help:"share of the time for each of the two ways of fine-tuning" default:"0.1" range:"0..1"`
+	PretrainShare float64 `yaml:"pretrain_share" help:"share of the time for pretraining" default:"0.44" range:"0..1"`
+	TuneShare     float64 `yaml:"tune_share" help:"share of the time for each of the two ways of fine-tuning" default:"0.13" range:"0..1"`
 	MaxEpochs     float64 `yaml:"max_epochs" help:"most passes over the training text" default:"16" range:">0..1000"`
 	TokensPerSize float64 `yaml:"tokens_per_parameter" help:"tokens to read for each parameter outside the embedding, when choosing the size" default:"2" range:">0..1000"`
 	Reference     float64 `yaml:"reference_speed" help:"use this many billion operations a second instead of a measurement; 0 measures" default:"0" range:"0..1000000000"`

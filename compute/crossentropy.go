@@ -9,15 +9,16 @@ import "lian/dtype"
 //	Weight  [vocab, hidden]  float32; float16, bfloat16 or quantised without gradients
 //	Targets [rows]           int32; negative is ignored
 //	Loss    [rows]           float32
+//	Weights [rows]           float32, what each row's loss counts in the gradients; nil is 1
 //	Best    [rows]           int32, smallest id with the largest logit; may be nil
-//	DHidden, DWeight         gradients of Scale · Σ Loss; nil where nobody wants them
+//	DHidden, DWeight         gradients of Scale · Σ Weights·Loss; nil where nobody wants them
 //
-// With a tape the gradients are made in the forward launch (Prepare), so logits are computed once: dLogits = Scale·(softmax − onehot),
+// With a tape the gradients are made in the forward launch (Prepare), so logits are computed once: dLogits = Scale·Weights·(softmax − onehot),
 // DHidden = dLogits·Weight (overwritten), DWeight (+)= dLogitsᵀ·Hidden. Rows are taken in chunks of a size that depends on the vocabulary only.
 // The sum inside logsumexp is float32 over fixed lanes then one tree; a row's loss does not depend on the other rows.
 type LinearCrossEntropy struct {
 	Hidden, Weight, Targets, Loss, Best *Tensor
-	DHidden, DWeight                    *Tensor
+	Weights, DHidden, DWeight           *Tensor
 	AccumulateWeight                    bool
 	Scale                               float32
 	Fast, BF16                          bool // as in MatMul
@@ -30,7 +31,9 @@ func CrossEntropyRows(vocab int) int { return min(max(1<<20/max(vocab, 1)/16*16,
 func (*LinearCrossEntropy) Name() string { return "linear_cross_entropy" }
 
 // Inputs implements Op.
-func (o *LinearCrossEntropy) Inputs() []*Tensor { return []*Tensor{o.Hidden, o.Weight, o.Targets} }
+func (o *LinearCrossEntropy) Inputs() []*Tensor {
+	return present(o.Hidden, o.Weight, o.Targets, o.Weights)
+}
 
 // Outputs implements Op.
 func (o *LinearCrossEntropy) Outputs() []*Tensor {
@@ -44,7 +47,7 @@ func (o *LinearCrossEntropy) Check() error {
 		return c.err
 	}
 	rows := o.Hidden.Shape[0]
-	c.is("Targets", o.Targets, dtype.I32, rows).is("Loss", o.Loss, dtype.F32, rows).optional("Best", o.Best, dtype.I32, rows)
+	c.is("Targets", o.Targets, dtype.I32, rows).is("Loss", o.Loss, dtype.F32, rows).optional("Best", o.Best, dtype.I32, rows).optional("Weights", o.Weights, dtype.F32, rows)
 	c.that(o.Weight != nil && len(o.Weight.Shape) == 2 && o.Weight.Columns() == o.Hidden.Columns(), "Weight %v does not fit Hidden %v", o.Weight, o.Hidden)
 	c.that(o.DHidden == nil || sameShape(o.Hidden, o.DHidden), "DHidden is %v, expected %v", o.DHidden, o.Hidden)
 	return c.that(o.DWeight == nil || sameShape(o.Weight, o.DWeight), "DWeight is %v, expected %v", o.DWeight, o.Weight).err

@@ -91,7 +91,7 @@ func tokenLosses(s compute.Stream, arena *compute.Arena, m model.Model, batch *m
 	chosen := pass.Tensor(len(rows), hidden.Columns())
 	pass.Launch(&compute.Gather{Table: hidden, Index: pass.Ints(rows), Out: chosen})
 	bestIDs := arena.Tensor(dtype.I32, len(rows))
-	loss, err := model.CrossEntropy(pass, m, chosen, targets, 0, bestIDs)
+	loss, err := model.CrossEntropy(pass, m, chosen, targets, nil, 0, bestIDs)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -94,13 +94,18 @@ func Logits(p *Pass, m Model, hidden *compute.Tensor, rows []int32) *compute.Ten
 }
 
 // CrossEntropy is −log p(target) in nats for each row [rows], 0 where the target is negative, and the most likely id of each
-// row if best is asked for. With a tape, the gradients of scale · Σ are on their way.
-func CrossEntropy(p *Pass, m Model, hidden *compute.Tensor, targets []int32, scale float32, best *compute.Tensor) (*compute.Tensor, error) {
-	if len(targets) != hidden.Rows() {
-		return nil, fmt.Errorf("%d targets for %d rows", len(targets), hidden.Rows())
+// row if best is asked for. With a tape, the gradients of scale · Σ weights · loss are on their way; nil weights are 1.
+func CrossEntropy(p *Pass, m Model, hidden *compute.Tensor, targets []int32, weights []float32, scale float32, best *compute.Tensor) (*compute.Tensor, error) {
+	if len(targets) != hidden.Rows() || weights != nil && len(weights) != len(targets) {
+		return nil, fmt.Errorf("%d targets and %d weights for %d rows", len(targets), len(weights), hidden.Rows())
 	}
 	loss := p.Tensor(len(targets))
-	p.Launch(&compute.LinearCrossEntropy{Hidden: hidden, Weight: m.Head(), Targets: p.Ints(targets), Loss: loss, Best: best, Scale: scale,
+	var rowWeights *compute.Tensor
+	if weights != nil {
+		rowWeights = p.Tensor(len(weights))
+		p.Stream.Write(rowWeights, compute.HostBytes(weights))
+	}
+	p.Launch(&compute.LinearCrossEntropy{Hidden: hidden, Weight: m.Head(), Targets: p.Ints(targets), Weights: rowWeights, Loss: loss, Best: best, Scale: scale,
 		Fast: p.Precision == Fast, BF16: p.BF16})
 	return loss, nil
 }

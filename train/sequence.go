@@ -3,7 +3,17 @@ package train
 import "lian/model"
 
 // Sequence is what is learnt from at one go: tokens, and for each the token that should follow; a negative target is not asked.
-type Sequence struct{ IDs, Targets []int32 }
+type Sequence struct {
+	IDs, Targets []int32
+	Weight       float32 // what each label counts; 0 means 1
+}
+
+func (s Sequence) weight() float32 {
+	if s.Weight == 0 {
+		return 1
+	}
+	return s.Weight
+}
 
 // Labels is the number of targets asked.
 func (s Sequence) Labels() int {
@@ -24,7 +34,9 @@ type Source interface {
 // micro is a part of a step that fits one forward: sequences side by side that do not see each other.
 type micro struct {
 	batch   *model.Batch
-	targets []int32
+	rows    []int32   // that have a target
+	targets []int32   // of those rows
+	weights []float32 // of those rows
 }
 
 // split cuts a step's sequences into micro-batches of at most tokens rows; a longer sequence has one of its own.
@@ -38,8 +50,14 @@ func split(sequences []Sequence, tokens int) []micro {
 			out = append(out, micro{batch: &model.Batch{}})
 		}
 		m := &out[len(out)-1]
+		for i, target := range s.Targets {
+			if target >= 0 {
+				m.rows = append(m.rows, int32(m.batch.Rows()+i))
+				m.targets = append(m.targets, target)
+				m.weights = append(m.weights, s.weight())
+			}
+		}
 		m.batch.Add(s.IDs, 0, nil)
-		m.targets = append(m.targets, s.Targets...)
 	}
 	return out
 }

@@ -42,7 +42,7 @@ type Trainer struct {
 type Progress struct {
 	Step         int           `json:"step"` // steps done
 	Steps        int           `json:"steps"`
-	Loss         float64       `json:"loss"` // mean nats a label, before the step
+	Loss         float64       `json:"loss"` // mean nats a label by the sequences' weights, before the step
 	GradientNorm float64       `json:"gradient_norm"`
 	LearningRate float64       `json:"lr"`
 	Labels       int           `json:"labels"`            // targets asked in this step
@@ -115,9 +115,10 @@ func (t *Trainer) step(s int) (p Progress, rows int, err error) {
 	if err != nil {
 		return p, 0, err
 	}
-	labels := 0
+	labels, total := 0, 0.0
 	for _, q := range sequences {
-		labels += q.Labels()
+		n := q.Labels()
+		labels, total = labels+n, total+float64(n)*float64(q.weight())
 	}
 	if labels == 0 {
 		return p, 0, fmt.Errorf("no target in %d sequences", len(sequences))
@@ -125,14 +126,14 @@ func (t *Trainer) step(s int) (p Progress, rows int, err error) {
 	t.gradients.Reset()
 	loss := 0.0
 	for _, m := range split(sequences, t.Options.MicroTokens) {
-		part, err := t.accumulate(m, 1/float32(labels))
+		part, err := t.accumulate(m, float32(1/total))
 		if err != nil {
 			return p, 0, err
 		}
 		loss += part
 		rows += m.batch.Rows()
 	}
-	loss /= float64(labels)
+	loss /= total
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
 		return p, 0, fmt.Errorf("the loss is %v; lower lr (%v) or clip_norm (%v)", loss, t.Options.LearningRate, t.Options.ClipNorm)
 	}
@@ -144,8 +145,11 @@ func (t *Trainer) step(s int) (p Progress, rows int, err error) {
 	return Progress{Step: s + 1, Steps: t.Options.Steps, Loss: loss, GradientNorm: norm, LearningRate: t.Rate(s), Labels: labels, Tokens: t.tokens}, rows, nil
 }
 
-// accumulate adds a micro-batch's gradient of scale · Σ loss and returns Σ loss.
+// accumulate adds a micro-batch's gradient of scale · Σ weight · loss and returns Σ weight · loss.
 func (t *Trainer) accumulate(m micro, scale float32) (float64, error) {
+	if len(m.rows) == 0 {
+		return 0, nil
+	}
 	t.arena.Reset()
 	tape := autograd.NewTape(t.stream, t.arena, t.gradients)
 	pass := &model.Pass{Stream: t.stream, Arena: t.arena, Tape: tape, Adapter: t.Adapter, Precision: model.Exact, BF16: t.Options.BF16}
@@ -153,7 +157,12 @@ func (t *Trainer) accumulate(m micro, scale float32) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	loss, err := model.CrossEntropy(pass, t.Model, hidden, m.targets, scale, nil)
+	if len(m.rows) < m.batch.Rows() { // the head is a large part of a small model: only rows with a target need it
+		chosen := pass.Tensor(len(m.rows), hidden.Columns())
+		pass.Launch(&compute.Gather{Table: hidden, Index: pass.Ints(m.rows), Out: chosen})
+		hidden = chosen
+	}
+	loss, err := model.CrossEntropy(pass, t.Model, hidden, m.targets, m.weights, scale, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -164,8 +173,8 @@ func (t *Trainer) accumulate(m micro, scale float32) (float64, error) {
 	if err := t.stream.Read(loss, compute.HostBytes(values)); err != nil {
 		return 0, err
 	}
-	for _, v := range values {
-		sum += float64(v)
+	for i, v := range values {
+		sum += float64(v) * float64(m.weights[i])
 	}
 	return sum, nil
 }

@@ -32,6 +32,7 @@ type FinetuneOptions struct {
 	Train    train.Options  `yaml:"train"`
 	Epochs   float64        `yaml:"epochs" help:"passes over the examples; 0 takes train.steps" default:"0" range:"0..1000"`
 	Examples int            `yaml:"examples" help:"examples in one optimizer step" default:"16" range:"1..100000"`
+	Loss     string         `yaml:"loss_reduction" help:"what counts the same in a step: every label, every example, or in between" default:"token" range:"token|sample|square"`
 	HeldOut  int            `yaml:"held_out" help:"held-out examples whose loss is measured before and after" default:"200" range:"0..1000000"`
 }
 
@@ -69,6 +70,9 @@ func Finetune(ctx context.Context, dir string, o FinetuneOptions, events event.S
 	}
 	examples, tooLong, err := encodeExamples(trainFile(o.Data), m.Tokenizer, tpl, m.Model.Spec.Context)
 	if err != nil {
+		return r, err
+	}
+	if err := pack.Reduce(examples, o.Loss); err != nil {
 		return r, err
 	}
 	source, err := pack.NewExamples(examples, o.Examples, o.Train.Seed)
@@ -235,7 +239,7 @@ func exampleLoss(ctx context.Context, b compute.Backend, m model.Model, a model.
 		if err != nil {
 			return 0, err
 		}
-		loss, err := model.CrossEntropy(pass, m, hidden, targets, 0, nil)
+		loss, err := model.CrossEntropy(pass, m, hidden, targets, nil, 0, nil)
 		if err != nil {
 			return 0, err
 		}

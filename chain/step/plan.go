@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"lian/chain"
@@ -204,11 +205,11 @@ func clamp(x, low, high int) int { return max(low, min(x, high)) }
 
 // roundTo keeps so many digits.
 func roundTo(x float64, digits int) float64 {
-	if x == 0 {
-		return 0
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(x, 'g', digits, 64), 64)
+	if err != nil {
+		return x
 	}
-	unit := math.Pow(10, math.Floor(math.Log10(math.Abs(x)))-float64(digits-1))
-	return math.Round(x/unit) * unit
+	return rounded
 }
 
 // vocabularyFor is a vocabulary size for so much text: a token should be met often

@@ -224,6 +224,9 @@ func lossCases() []Case {
 				cases = append(cases, Case{Name: fmt.Sprintf("cross_entropy/%v/%d/%v", s, want, acc), Make: func(b *Build) compute.Op {
 					o := &compute.LinearCrossEntropy{Hidden: b.Normal(1, rows, n), Weight: b.Normal(1, vocab, n), Loss: b.Zero(dtype.F32, rows), Best: b.Zero(dtype.I32, rows),
 						Targets: b.Ints(b.Below(rows, -1, int32(vocab))), Scale: 0.25, AccumulateWeight: acc}
+					if want == 3 && !acc {
+						o.Weights = b.Normal(1, rows)
+					}
 					if want&1 != 0 {
 						o.DHidden = b.Normal(1, rows, n)
 					}

@@ -15,7 +15,7 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	vocab, n, rows := o.Weight.Shape[0], o.Weight.Shape[1], o.Hidden.Shape[0]
-	targets, loss, best := host.I32(o.Targets), host.F32(o.Loss), host.I32(o.Best)
+	targets, loss, best, weights := host.I32(o.Targets), host.F32(o.Loss), host.I32(o.Best), host.F32(o.Weights)
 	for i, t := range targets {
 		if int(t) >= vocab {
 			return fmt.Errorf("target %d at row %d is outside the vocabulary of %d", t, i, vocab)
@@ -61,7 +61,11 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 		b.spans(count, 1, func(s *scratch, first, last int) {
 			for i := first; i < last; i++ {
 				at := -1
-				loss[from+i], at = b.rowLoss(s, logits[i*vocab:(i+1)*vocab], int(targets[from+i]), o.Scale, gradient, best != nil)
+				scale := o.Scale
+				if weights != nil {
+					scale *= weights[from+i]
+				}
+				loss[from+i], at = b.rowLoss(s, logits[i*vocab:(i+1)*vocab], int(targets[from+i]), scale, gradient, best != nil)
 				if best != nil {
 					best[from+i] = int32(at)
 				}

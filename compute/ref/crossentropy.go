@@ -12,7 +12,7 @@ import (
 func linearCrossEntropy(o *compute.LinearCrossEntropy) error {
 	vocab, n := o.Weight.Shape[0], o.Weight.Shape[1]
 	targets, loss, best := host.I32(o.Targets), host.F32(o.Loss), host.I32(o.Best)
-	dh, dw := host.F32(o.DHidden), host.F32(o.DWeight)
+	dh, dw, weights := host.F32(o.DHidden), host.F32(o.DWeight), host.F32(o.Weights)
 	h, _ := values(o.Hidden)
 	w, err := values(o.Weight)
 	if err != nil {
@@ -68,6 +68,9 @@ func linearCrossEntropy(o *compute.LinearCrossEntropy) error {
 				}
 			}
 			d *= float64(o.Scale)
+			if weights != nil {
+				d *= float64(weights[i])
+			}
 			for j := range n {
 				row[j] += d * w[v*n+j]
 				if dw != nil {

@@ -85,7 +85,7 @@ func TestGradientsAreTheReference(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			loss, err := model.CrossEntropy(p, c.Model, hidden, targets, 1/float32(n), nil)
+			loss, err := model.CrossEntropy(p, c.Model, hidden, targets, nil, 1/float32(n), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

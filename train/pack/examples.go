@@ -2,6 +2,7 @@ package pack
 
 import (
 	"fmt"
+	"math"
 
 	"lian/random"
 	"lian/train"
@@ -26,6 +27,32 @@ func FromMask(ids []int32, mask []bool) train.Sequence {
 		}
 	}
 	return s
+}
+
+// Reductions are the ways in which the labels of a step's examples are averaged, as in XTuner's loss_reduction: every label counts
+// the same; every example does; or every label by 1/√(labels of its example), in between.
+const (
+	ByToken  = "token"
+	BySample = "sample"
+	BySquare = "square"
+)
+
+// Reduce sets the weights of examples for a reduction.
+func Reduce(examples []train.Sequence, reduction string) error {
+	for i := range examples {
+		labels := float64(max(examples[i].Labels(), 1))
+		switch reduction {
+		case ByToken:
+			examples[i].Weight = 1
+		case BySample:
+			examples[i].Weight = float32(1 / labels)
+		case BySquare:
+			examples[i].Weight = float32(1 / math.Sqrt(labels))
+		default:
+			return fmt.Errorf("loss reduction %q, expected %s, %s or %s", reduction, ByToken, BySample, BySquare)
+		}
+	}
+	return nil
 }
 
 // NewExamples makes a source of perStep examples a step. Examples without a target are refused.

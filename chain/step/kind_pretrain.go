@@ -62,6 +62,8 @@ type pretrainCard struct {
 	clock   time.Time
 	before  float64 // seconds of earlier attempts
 	err     error
+	sum     float64 // of bits per byte since the last point of the curve
+	n       int
 }
 
 func newPretrainCard(c *chain.Context, o *pretrainConfig) *pretrainCard {
@@ -133,8 +135,10 @@ func (p *pretrainCard) Emit(kind string, payload any) {
 	case StepEvent:
 		c.Steps, c.StepsTotal, c.Tokens = e.Step, e.Steps, e.Tokens
 		c.Train = cutAfter(c.Train, e.Tokens-1) // a resumed run repeats what followed its checkpoint
-		if every := max(1, e.Steps/400); e.Step%every == 0 || e.Step == e.Steps {
-			c.Train = append(c.Train, report.Point{Tokens: e.Tokens, Value: e.BitsPerByte})
+		p.sum, p.n = p.sum+e.BitsPerByte, p.n+1 // single steps jump: the curve is of means
+		if every := max(1, e.Steps/150); e.Step%every == 0 || e.Step == e.Steps {
+			c.Train = append(c.Train, report.Point{Tokens: e.Tokens, Value: p.sum / float64(p.n)})
+			p.sum, p.n = 0, 0
 		}
 	case HeldOutEvent:
 		c.HeldOut = append(cutAfter(c.HeldOut, e.Tokens-1), report.Point{Tokens: e.Tokens, Value: e.BitsPerByte})

@@ -116,6 +116,18 @@ func TestTextFromOutsideIsEscaped(t *testing.T) {
 	}
 }
 
+func TestAPageInTheMakingSaysWhatIsGoingOn(t *testing.T) {
+	c := fixture(t, "poems.json")
+	c.Run.Finished, c.Eval, c.SFT, c.LoRA, c.Serve, c.Agent, c.Quantize = false, nil, nil, nil, nil, nil, nil
+	c.Run.Stages[4].State = "running"
+	page := rendered(t, c)
+	for _, want := range []string{"正在学习", "Now: ", "当前：", `class="progress"`, `http-equiv="refresh"`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+}
+
 func TestNumbersForPeople(t *testing.T) {
 	for _, c := range []struct {
 		got    words

@@ -15,6 +15,7 @@ import (
 	"lian/eval/ngram"
 	"lian/event"
 	"lian/store"
+	"lian/tokenizer"
 )
 
 // pretrainConfig is the recipe's pretrain step: pretraining, and the counting
@@ -26,7 +27,10 @@ type pretrainConfig struct {
 
 func pretrainKind() chain.Kind {
 	k := chain.NewKind("pretrain", "1", "a model from nothing but text", func(ctx context.Context, c *chain.Context, o *pretrainConfig) error {
-		card := newPretrainCard(c, o)
+		card, err := newPretrainCard(c, o)
+		if err != nil {
+			return err
+		}
 		defer card.close()
 		if o.Data != "" && card.card.TrigramBits == 0 {
 			if err := card.baselines(ctx, o.Data); err != nil {
@@ -55,7 +59,6 @@ func pretrainKind() chain.Kind {
 // up to date, so that an interrupted run goes on with the same curve.
 type pretrainCard struct {
 	c       *chain.Context
-	context int
 	mu      sync.Mutex
 	card    report.Pretrain
 	written time.Time
@@ -66,7 +69,7 @@ type pretrainCard struct {
 	n       int
 }
 
-func newPretrainCard(c *chain.Context, o *pretrainConfig) *pretrainCard {
+func newPretrainCard(c *chain.Context, o *pretrainConfig) (*pretrainCard, error) {
 	p := &pretrainCard{c: c, clock: time.Now()}
 	var old struct {
 		Pretrain *report.Pretrain `json:"pretrain"`
@@ -77,9 +80,17 @@ func newPretrainCard(c *chain.Context, o *pretrainConfig) *pretrainCard {
 	s := o.Size
 	p.card.Layers, p.card.Hidden, p.card.Heads, p.card.KVHeads, p.card.FeedForward, p.card.Context = s.Layers, s.Hidden, s.Heads, s.KVHeads, s.FeedForward, s.Context
 	p.card.StepsTotal, p.card.TokensTotal = o.Train.Steps, int64(o.Train.Steps)*int64(o.StepTokens)
-	p.context = s.Context
-	return p
+	tok, err := tokenizer.Load(o.Tokenizer)
+	if err != nil {
+		return nil, err
+	}
+	p.card.Parameters = int64(s.Spec(embeddingRows(tok)).Count())
+	return p, nil
 }
+
+// embeddingRows are the rows of a new model's embedding: the vocabulary in whole
+// blocks of 32, as Pretrain makes it.
+func embeddingRows(tok *tokenizer.Tokenizer) int { return (tok.VocabSize() + 31) / 32 * 32 }
 
 // baselines measures the counting models on the held-out text.
 func (p *pretrainCard) baselines(ctx context.Context, dir string) error {

@@ -94,7 +94,7 @@ func embeddingRows(tok *tokenizer.Tokenizer) int { return (tok.VocabSize() + 31)
 
 // baselines measures the counting models on the held-out text.
 func (p *pretrainCard) baselines(ctx context.Context, dir string) error {
-	p.c.Progress(event.Progress{Stage: "3-gram and 5-gram", Unit: "documents"})
+	p.c.Progress(event.Progress{Stage: "ngram", Unit: "documents"})
 	var readErr error
 	texts := func(file string) iter.Seq[string] {
 		return func(yield func(string) bool) {

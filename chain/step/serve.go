@@ -122,7 +122,7 @@ func Load(ctx context.Context, o LoadOptions, events event.Sink) (reports []serv
 		return nil, err
 	}
 	for i, streams := range o.Streams {
-		events.Emit(event.KindProgress, event.Progress{Stage: "load test", Done: int64(i), Total: int64(len(o.Streams)), Unit: "levels"})
+		events.Emit(event.KindProgress, event.Progress{Stage: "load", Done: int64(i), Total: int64(len(o.Streams)), Unit: "levels"})
 		prompts := make([]string, o.Requests*streams)
 		for j := range prompts {
 			prompts[j] = asked[j%len(asked)]

@@ -286,6 +286,7 @@ func planKind() chain.Kind {
 		if o.Minutes < 2 && o.TrainBytes > 1_000_000 {
 			c.Note(fmt.Sprintf("%g minutes are little: reading and measuring alone take one; the model will be small and know little", o.Minutes))
 		}
+		c.Note("the plan: " + p.Reason)
 		if err := setValues(c, p); err != nil {
 			return err
 		}

@@ -178,8 +178,8 @@ func (p *Plan) amounts(o PlanOptions, size Size) {
 	p.Looks = 10
 	p.LearningRate = roundTo(math.Min(0.01, 0.007*math.Sqrt(256/float64(p.Hidden))), 2)
 
-	p.TuneExamples, p.TuneRate = 4, roundTo(p.LearningRate/2, 2) // small steps here too
-	p.LoRARate = roundTo(2*p.TuneRate, 2)
+	p.TuneExamples, p.TuneRate = 4, roundTo(p.LearningRate/6, 2) // small steps here too; more forgets what was read
+	p.LoRARate = roundTo(2.5*p.TuneRate, 2)
 	perExample := 64.0
 	if o.Examples > 0 {
 		// every turn has about six tokens of template around it

@@ -178,7 +178,7 @@ func (p *Plan) amounts(o PlanOptions, size Size) {
 	p.Looks = 10
 	p.LearningRate = roundTo(math.Min(0.01, 0.007*math.Sqrt(256/float64(p.Hidden))), 2)
 
-	p.TuneExamples, p.TuneRate = 4, roundTo(p.LearningRate/6, 2) // small steps here too; more forgets what was read
+	p.TuneExamples, p.TuneRate = 16, roundTo(p.LearningRate/6, 2) // smaller steps or a higher rate forget what was read: docs/log.md
 	p.LoRARate = roundTo(2.5*p.TuneRate, 2)
 	perExample := 64.0
 	if o.Examples > 0 {

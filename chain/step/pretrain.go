@@ -138,21 +138,26 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 		tokens = p.Tokens
 		emitStep(events, "pretrain", p, p.Loss*perByte)
 	}
-	t.OnEvaluate = func(ctx context.Context, step int) error {
-		final := step == o.Train.Steps
-		looked := sampleTexts(heldOut, o.HeldOutTokens)
-		if final {
-			looked = allTexts(heldOut, HeldOutBytes)
-		}
+	evaluate := func(ctx context.Context, step int, looked []engine.Text) error {
 		p, err := engine.Measure(ctx, b, m, looked, separator, model.Exact)
 		if err != nil {
 			return err
 		}
 		r.BitsPerByte = p.BitsPerByte()
-		events.Emit(KindHeldOut, HeldOutEvent{step, tokens, r.BitsPerByte, p.Documents, final})
+		events.Emit(KindHeldOut, HeldOutEvent{step, tokens, r.BitsPerByte, p.Documents, step == o.Train.Steps})
 		return l.prompts(ctx, t, step)
 	}
+	t.OnEvaluate = func(ctx context.Context, step int) error {
+		if step == o.Train.Steps {
+			return nil // below, where a run that was killed after its last step comes by as well
+		}
+		return evaluate(ctx, step, sampleTexts(heldOut, o.HeldOutTokens))
+	}
 	if err := t.Run(ctx); err != nil {
+		return r, err
+	}
+	tokens = int64(o.Train.Steps) * int64(o.StepTokens)
+	if err := evaluate(ctx, o.Train.Steps, allTexts(heldOut, HeldOutBytes)); err != nil {
 		return r, err
 	}
 	f, err := family.ByName("llama")

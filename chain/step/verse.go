@@ -26,6 +26,9 @@ type VerseReport struct {
 	Samples  []string       `json:"samples"`
 }
 
+// verseTemperature is low, as one sets it for form rather than surprise.
+const verseTemperature = 0.4
+
 // writeTemplate is the instruction template that asks for a poem by its title.
 const writeTemplate = "write"
 
@@ -77,7 +80,7 @@ func Verse(ctx context.Context, modelPath, instructions, documents string, n int
 			return r, err
 		}
 		streams[i], err = e.Generate(ctx, engine.Request{Prompt: encoded.IDs, StopIDs: stop, MaxTokens: min(256, e.Options.Context-len(encoded.IDs)),
-			Sample: sample.Params{Temperature: 0.5, TopK: 40, Seed: sample.Derive(seed, i)}})
+			Sample: sample.Params{Temperature: verseTemperature, Seed: sample.Derive(seed, i)}})
 		if err != nil {
 			return r, err
 		}

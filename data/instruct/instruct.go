@@ -99,7 +99,7 @@ func Make(ctx context.Context, docsDir string, o Options) (*Report, error) {
 	if len(train) == 0 {
 		return nil, fmt.Errorf("%s: no template fits any of %d documents; see docs/format/document.md for the fields they need", docsDir, len(documents))
 	}
-	heldOut := b.examples(document.HeldOut, min(o.Examples, max(100, o.Questions*2)))
+	heldOut := b.examples(document.HeldOut, min(o.Examples, max(100, o.Questions*3)))
 	questions := b.questions(o.Questions)
 	agent := b.agentQuestions(o.AgentQuestions)
 	if err := ctx.Err(); err != nil {

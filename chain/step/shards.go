@@ -2,6 +2,7 @@ package step
 
 import (
 	"iter"
+	"os"
 	"path/filepath"
 
 	"lian/data"
@@ -22,6 +23,9 @@ type ShardsReport struct {
 // Shards turns the documents of a data folder into dir/train.shard and dir/heldout.shard.
 func Shards(documents, tokenizerPath, dir string, events event.Sink) (ShardsReport, error) {
 	var r ShardsReport
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return r, err
+	}
 	tok, err := tokenizer.Load(tokenizerPath)
 	if err != nil {
 		return r, err

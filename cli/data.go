@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"lian/chain/step"
+	"lian/cli/ui"
+)
+
+func init() { register(dataCommand) }
+
+// dataCommand is lian data run|shard.
+func dataCommand() *cobra.Command {
+	return family("data", "verb.data", dataRunCommand(), dataShardCommand())
+}
+
+// dataRunCommand is lian data run FOLDER...
+func dataRunCommand() *cobra.Command {
+	var o step.DataOptions
+	return verb("run [FOLDER...]", "verb.data.run", &o, func(ctx context.Context, args []string, out *ui.Out) error {
+		if o.Output == "" {
+			return usage("--output: needs a folder for documents.jsonl, heldout.jsonl, rejected.jsonl and report.json")
+		}
+		o.Input = append(o.Input, args...)
+		report, err := step.Data(ctx, o.Output, o, out)
+		out.Finish()
+		return out.Result(report, err)
+	})
+}
+
+type dataShardOptions struct {
+	Tokenizer string `yaml:"tokenizer" help:"tokenizer.json or a folder that has one"`
+}
+
+// dataShardCommand is lian data shard DOCUMENTS OUT.
+func dataShardCommand() *cobra.Command {
+	var o dataShardOptions
+	return verb("shard DOCUMENTS OUT", "verb.data.shard", &o, func(ctx context.Context, args []string, out *ui.Out) error {
+		if o.Tokenizer == "" {
+			return usage("--tokenizer: needs a tokenizer.json; lian tokenizer train makes one")
+		}
+		report, err := step.Shards(args[0], o.Tokenizer, args[1], out)
+		out.Finish()
+		return out.Result(report, err)
+	})
+}

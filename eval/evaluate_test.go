@@ -43,7 +43,7 @@ func tiny(t *testing.T, seed uint64) Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Model{Name: "tiny", Engine: e, Template: tpl}
+	return Model{Name: "tiny", Engine: e, Template: tpl, Stop: chat.StopIDs(tok, tpl)}
 }
 
 func questions() []instruct.Question {

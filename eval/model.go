@@ -16,6 +16,7 @@ type Model struct {
 	Name     string
 	Engine   *engine.Engine
 	Template *chat.Template
+	Stop     []int32 // tokens that end a reply, as in serving and chat
 }
 
 // likelihood is the log-probability of each reply after a conversation: the sum over the tokens that fine-tuning would learn.
@@ -66,7 +67,7 @@ func (m Model) ask(ctx context.Context, messages []chat.Message, tools []chat.To
 		return nil, fmt.Errorf("%w: the question has %d tokens of %d", engine.ErrContext, len(e.IDs), m.Engine.Options.Context)
 	}
 	return m.Engine.Generate(ctx, engine.Request{Prompt: e.IDs, Sample: sample.Params{}, Constraint: constraint,
-		StopIDs: chat.StopIDs(m.Engine.Tokenizer, m.Template), MaxTokens: min(maxTokens, room)})
+		StopIDs: m.Stop, MaxTokens: min(maxTokens, room)})
 }
 
 // same compares answers as people would: without white space at the ends.

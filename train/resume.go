@@ -118,9 +118,3 @@ func (t *Trainer) resume() (int, error) {
 	}
 	return step, t.stream.Err()
 }
-
-// Done says whether the checkpoints in a folder show a run of so many steps as finished.
-func Done(folder string, steps int) bool {
-	_, err := os.Stat((&Trainer{Folder: folder}).stateFile(steps))
-	return err == nil
-}

@@ -136,12 +136,16 @@ func evalOne(ctx context.Context, named NamedModel, questions []instruct.Questio
 	if err != nil {
 		return nil, p, err
 	}
+	stop, err := m.ChatStopIDs()
+	if err != nil {
+		return nil, p, err
+	}
 	e, err := engine.New(b, m.Model, m.Tokenizer, engine.Options{})
 	if err != nil {
 		return nil, p, err
 	}
 	defer e.Close()
-	outcomes, err := eval.Answer(ctx, eval.Model{Name: named.Name, Engine: e, Template: tpl}, questions, o.Answers, progress)
+	outcomes, err := eval.Answer(ctx, eval.Model{Name: named.Name, Engine: e, Template: tpl, Stop: stop}, questions, o.Answers, progress)
 	if err != nil || o.Shards == "" {
 		return outcomes, p, err
 	}

@@ -2,6 +2,7 @@ package step
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"time"
 
@@ -35,6 +36,9 @@ func finetuneKind() chain.Kind {
 			if r, err = Finetune(ctx, c.Dir, *o, events); err != nil {
 				return err
 			}
+		}
+		if r.TooLong > 0 {
+			c.Note(fmt.Sprintf("%d of %d conversations are longer than the context and were left out", r.TooLong, r.TooLong+r.Examples))
 		}
 		card.Trainable, card.Examples, card.Steps, card.StepsTotal = int64(r.Trainable), r.Examples, r.Steps, r.Steps
 		card.LearningRate, card.Rank, card.LossBefore, card.LossAfter, card.Bytes = r.LearningRate, r.Rank, r.LossBefore, r.LossAfter, r.Bytes

@@ -132,6 +132,9 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 	o.Train.EvalEvery = max(1, (o.Train.Steps+o.Looks-1)/o.Looks)
 	perByte := float64(text.Tokens()) / float64(max(text.TextBytes(), 1)) / math.Ln2
 	l := look{options: o, tok: tok, separator: separator, events: events}
+	if err := l.check(); err != nil {
+		return r, err
+	}
 	t := &train.Trainer{Options: o.Train, Backend: b, Model: m, Weights: m.Parameters(), Source: source, Folder: filepath.Join(dir, "state")}
 	var tokens int64
 	t.OnStep = func(p train.Progress) {
@@ -242,6 +245,20 @@ type look struct {
 	events    event.Sink
 }
 
+func (l look) ids(prompt string) []int32 {
+	return append([]int32{l.separator}, l.tok.Encode(prompt)...)
+}
+
+// check says before hours of training that a prompt leaves no room for an answer.
+func (l look) check() error {
+	for i, p := range l.options.Prompts {
+		if n := len(l.ids(p)); n >= l.options.Size.Context {
+			return fmt.Errorf("prompts[%d] has %d tokens, the model's context only %d; shorten it or raise model.context", i, n, l.options.Size.Context)
+		}
+	}
+	return nil
+}
+
 func (l look) prompts(ctx context.Context, t *train.Trainer, step int) error {
 	o := l.options
 	if len(o.Prompts) == 0 {
@@ -254,8 +271,7 @@ func (l look) prompts(ctx context.Context, t *train.Trainer, step int) error {
 	defer e.Close()
 	streams := make([]*engine.Stream, len(o.Prompts))
 	for i, p := range o.Prompts {
-		ids := append([]int32{l.separator}, l.tok.Encode(p)...)
-		ids = ids[:min(len(ids), max(1, o.Size.Context-o.PromptTokens))]
+		ids := l.ids(p)
 		streams[i], err = e.Generate(ctx, engine.Request{Prompt: ids, MaxTokens: min(o.PromptTokens, o.Size.Context-len(ids)), StopIDs: []int32{l.separator},
 			Sample: sample.Params{Temperature: 0.7, TopK: 40, Seed: o.Train.Seed}})
 		if err != nil {

@@ -72,7 +72,10 @@ func Verse(ctx context.Context, modelPath, instructions, documents string, n int
 		return r, err
 	}
 	defer e.Close()
-	stop := chat.StopIDs(m.Tokenizer, tpl)
+	stop, err := m.ChatStopIDs()
+	if err != nil {
+		return r, err
+	}
 	streams := make([]*engine.Stream, len(prompts))
 	for i, p := range prompts {
 		encoded, err := chat.Encode(m.Tokenizer, tpl, p, chat.Options{AddGenerationPrompt: true})

@@ -69,13 +69,17 @@ func examineProcessor(context.Context, *ui.Out) []finding {
 	}
 }
 
-// examineKernels says which level of compute/cpu is in use and how to choose another.
+// examineKernels says which level of compute/cpu is in use, how to choose another, and which kernel serves what.
 func examineKernels(_ context.Context, out *ui.Out) []finding {
 	level := finding{Name: "kernels", Value: or(cpu.Level(), "—"), Note: out.T("doctor.levels", strings.Join(cpu.Levels(), ", "), cpu.Environment)}
 	if err := cpu.LevelError(); err != nil {
 		level.Note = err.Error()
 	}
-	return []finding{level}
+	found := []finding{level}
+	for _, k := range cpu.Kernels() {
+		found = append(found, finding{Name: "kernel", Value: k.Name, Note: k.Level + ": " + k.About})
+	}
+	return found
 }
 
 // features are those of the processor that kernels can use.

@@ -77,12 +77,12 @@ func (r *ragged) build(b *Build, gradients bool) *compute.Attention {
 func attentionCases() []Case {
 	var cases []Case
 	for _, r := range layouts() {
-		cases = append(cases, Case{Name: "attention/" + r.name, Make: func(b *Build) compute.Op { return r.build(b, false) }, Tolerance: 5e-6})
+		cases = append(cases, Case{Name: "attention/" + r.name, Make: func(b *Build) compute.Op { return r.build(b, false) }, Tolerance: 5e-6, gradient: gradientOf(r.block > 0)})
 		cases = append(cases, Case{Name: "attention_bf16/" + r.name, Make: func(b *Build) compute.Op {
 			o := r.build(b, false)
 			o.BF16 = true
 			return o
-		}, Tolerance: 2e-2})
+		}, Tolerance: 2e-2, gradient: rounds})
 		if r.block > 0 {
 			continue
 		}

@@ -21,6 +21,9 @@ func NewBuild(b compute.Backend, seed uint64) *Build {
 	return &Build{Backend: b, stream: b.NewStream(), random: rand.New(rand.NewPCG(seed, 7))}
 }
 
+// Launch runs an operation.
+func (b *Build) Launch(op compute.Op) { b.stream.Launch(op) }
+
 // Zero is a tensor of zeros.
 func (b *Build) Zero(t dtype.Type, shape ...int) *compute.Tensor {
 	return compute.NewTensor(b.Backend, t, shape...)

@@ -13,6 +13,9 @@ func Cases() []Case {
 	for _, f := range []func() []Case{matmulCases, kQuantCases, elementCases, normCases, indexCases, ropeCases, attentionCases, lossCases, optimizerCases} {
 		cases = append(cases, f()...)
 	}
+	for _, s := range compute.Samples() {
+		cases = append(cases, Case{Name: s.Name, Make: func(b *Build) compute.Op { return s.Make(b) }, Tolerance: s.Tolerance, Floor: s.Floor, gradient: s.GradientTolerance})
+	}
 	return cases
 }
 
@@ -62,7 +65,7 @@ func matmulCases() []Case {
 					o.B.Constant = m < 10
 				}
 				return o
-			}, Tolerance: 5e-6})
+			}, Tolerance: 5e-6, gradient: rounds})
 		}
 	}
 	for _, kind := range []dtype.Type{dtype.F16, dtype.BF16, dtype.Q8_0, dtype.Q4_0, dtype.Q4_1, dtype.Q5_0, dtype.Q5_1} {
@@ -74,12 +77,22 @@ func matmulCases() []Case {
 						o := &compute.MatMul{A: b.Normal(1, m, nk[1]), B: b.Packed(kind, 0.1, nk[0], nk[1]), Out: b.Zero(dtype.F32, m, nk[0]), TransB: true, Fast: fast, Bias: b.Normal(1, nk[0])}
 						o.B.Constant = constant
 						return o
-					}, Tolerance: 5e-6})
+					}, Tolerance: 5e-6, gradient: rounds})
 				}
 			}
 		}
 	}
 	return cases
+}
+
+// rounds marks a case whose operands are rounded: its derivative is not that of the formula.
+const rounds = -1
+
+func gradientOf(rounded bool) float64 {
+	if rounded {
+		return rounds
+	}
+	return 0
 }
 
 func kQuantCases() []Case {
@@ -91,15 +104,14 @@ func kQuantCases() []Case {
 					o := &compute.MatMul{A: b.Normal(1, m, 512), B: b.PackedAtRandom(kind, 37, 512), Out: b.Zero(dtype.F32, m, 37), TransB: true, Fast: mode > 0}
 					o.B.Constant = mode == 2
 					return o
-				}, Tolerance: 5e-6})
+				}, Tolerance: 5e-6, gradient: rounds})
 			}
 		}
 	}
 	return cases
 }
 
-// odd are numbers of values around the widths of registers and the lengths of kernel calls.
-var odd = []int{0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 255, 257, 4095, 4097, 10007}
+var odd = compute.OddSizes()
 
 func elementCases() []Case {
 	var cases []Case

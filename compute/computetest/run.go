@@ -26,6 +26,8 @@ type Case struct {
 	Make      func(b *Build) compute.Op
 	Tolerance float64 // 0 means 2e-6: float32 chains of a few hundred
 	Floor     float64 // magnitude that differences are relative to, at least; for results that cancel
+
+	gradient float64 // see compute.Sample.GradientTolerance
 }
 
 func (c *Case) check(t *testing.T, backend compute.Backend, others []compute.Backend) {

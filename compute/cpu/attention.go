@@ -29,6 +29,8 @@ func attentionTasks(seqs *sequences, kv, queries int) []attentionTask {
 	return tasks
 }
 
+var _ = provides((*backend).attention)
+
 // attention goes over tiles of keys for each tile of queries: scores by the matrix-multiplication kernels, a running softmax,
 // values by the same kernels with the output so far as their partial sums. Every chain ascends from key 0.
 func (b *backend) attention(o *compute.Attention) error {

@@ -5,6 +5,8 @@ import (
 	"lian/compute/host"
 )
 
+var _ = provides((*backend).attentionBackward)
+
 // attentionBackward gives each worker whole (sequence, kv head) pairs, so that the sums over queries have one order. Within
 // one, tiles of queries ascend, and for each the tiles of keys it sees.
 //

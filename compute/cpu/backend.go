@@ -20,6 +20,15 @@ type backend struct {
 	turns   []*turns   // see RoPE
 }
 
+// operations put the functions of a backend into its table. Each is registered by the file that holds it.
+var operations []func(b *backend)
+
+// provides registers the function of one operation.
+func provides[O compute.Op](run func(*backend, O) error) struct{} {
+	operations = append(operations, func(b *backend) { host.Register(b.table, func(o O) error { return run(b, o) }) })
+	return struct{}{}
+}
+
 // New returns the backend with the number of workers to use, the caller's
 // goroutine included; 0 is one for each processor. All backends of a process
 // share one pool of resident goroutines. Results do not depend on workers.
@@ -38,23 +47,9 @@ func newBackend(k *kernels, workers int) *backend {
 		workers = processors()
 	}
 	b := &backend{kernels: k, pool: resident(workers), workers: workers, table: host.Table{}, scratch: make([]scratch, workers)}
-	host.Register(b.table, b.matmul)
-	host.Register(b.table, b.gather)
-	host.Register(b.table, b.scatter)
-	host.Register(b.table, b.scatterAdd)
-	host.Register(b.table, b.addOp)
-	host.Register(b.table, b.sumRows)
-	host.Register(b.table, b.rmsnorm)
-	host.Register(b.table, b.rmsnormBackward)
-	host.Register(b.table, b.swigluOp)
-	host.Register(b.table, b.swigluBackward)
-	host.Register(b.table, b.ropeOp)
-	host.Register(b.table, b.attention)
-	host.Register(b.table, b.attentionBackward)
-	host.Register(b.table, b.crossEntropy)
-	host.Register(b.table, b.sumSquaresOp)
-	host.Register(b.table, b.clipFactor)
-	host.Register(b.table, b.adamwOp)
+	for _, provide := range operations {
+		provide(b)
+	}
 	return b
 }
 

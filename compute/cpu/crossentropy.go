@@ -9,6 +9,8 @@ import (
 	"lian/dtype"
 )
 
+var _ = provides((*backend).crossEntropy)
+
 // crossEntropy makes the logits of a chunk of rows, turns them into losses and, with a tape, into their own gradients in
 // place, and multiplies those on. The weight is packed once for all chunks, in both orders.
 func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {

@@ -19,6 +19,8 @@ func (b *backend) stretches(n int, f func(s *scratch, from, n int)) {
 	})
 }
 
+var _ = provides((*backend).addOp)
+
 func (b *backend) addOp(o *compute.Add) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -32,6 +34,8 @@ func (b *backend) addOp(o *compute.Add) error {
 	})
 	return nil
 }
+
+var _ = provides((*backend).sumRows)
 
 // sumRows splits the columns; each sum is one chain over ascending rows.
 func (b *backend) sumRows(o *compute.SumRows) error {
@@ -50,6 +54,8 @@ func (b *backend) sumRows(o *compute.SumRows) error {
 	return nil
 }
 
+var _ = provides((*backend).swigluOp)
+
 func (b *backend) swigluOp(o *compute.SwiGLU) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -57,6 +63,8 @@ func (b *backend) swigluOp(o *compute.SwiGLU) error {
 	b.stretches(len(out), func(_ *scratch, from, n int) { b.swiglu(at(out, from), at(gate, from), at(up, from), n) })
 	return nil
 }
+
+var _ = provides((*backend).swigluBackward)
 
 func (b *backend) swigluBackward(o *compute.SwiGLUBackward) error {
 	b.mu.Lock()
@@ -80,6 +88,8 @@ func (b *backend) swigluBackward(o *compute.SwiGLUBackward) error {
 	return nil
 }
 
+var _ = provides((*backend).sumSquaresOp)
+
 func (b *backend) sumSquaresOp(o *compute.SumSquares) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -101,6 +111,8 @@ func (b *backend) sumSquaresOp(o *compute.SumSquares) error {
 	return nil
 }
 
+var _ = provides((*backend).clipFactor)
+
 func (b *backend) clipFactor(o *compute.ClipFactor) error {
 	factor := 1.0
 	if o.MaxNorm > 0 {
@@ -109,6 +121,8 @@ func (b *backend) clipFactor(o *compute.ClipFactor) error {
 	host.F32(o.Out)[0] = float32(factor)
 	return nil
 }
+
+var _ = provides((*backend).adamwOp)
 
 func (b *backend) adamwOp(o *compute.AdamW) error {
 	b.mu.Lock()

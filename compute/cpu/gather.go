@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 )
 
+var _ = provides((*backend).gather)
+
 func (b *backend) gather(o *compute.Gather) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -38,6 +40,8 @@ func (b *backend) gather(o *compute.Gather) error {
 	return nil
 }
 
+var _ = provides((*backend).scatter)
+
 func (b *backend) scatter(o *compute.Scatter) error {
 	index := host.I32(o.Index)
 	if err := host.CheckIndex(index, o.Out.Shape[0]); err != nil || len(index) == 0 {
@@ -50,6 +54,8 @@ func (b *backend) scatter(o *compute.Scatter) error {
 	}
 	return nil
 }
+
+var _ = provides((*backend).scatterAdd)
 
 // scatterAdd splits the columns: each worker adds all rows in order, so the order never depends on the workers.
 func (b *backend) scatterAdd(o *compute.ScatterAdd) error {

@@ -6,6 +6,8 @@ import (
 	"lian/dtype"
 )
 
+var _ = provides((*backend).matmul)
+
 func (b *backend) matmul(o *compute.MatMul) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

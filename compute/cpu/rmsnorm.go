@@ -11,6 +11,8 @@ func (b *backend) inverseRMS(x *float32, n int, epsilon float32) float32 {
 	return float32(1 / math.Sqrt(float64(b.dot(x, x, n))/float64(n)+float64(epsilon)))
 }
 
+var _ = provides((*backend).rmsnorm)
+
 func (b *backend) rmsnorm(o *compute.RMSNorm) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -26,6 +28,8 @@ func (b *backend) rmsnorm(o *compute.RMSNorm) error {
 
 // normGroup is the number of rows whose contributions to DWeight are summed together.
 const normGroup = 128
+
+var _ = provides((*backend).rmsnormBackward)
 
 func (b *backend) rmsnormBackward(o *compute.RMSNormBackward) error {
 	b.mu.Lock()

@@ -78,6 +78,8 @@ func (b *backend) turnsFor(want turns, positions int) *turns {
 	return t
 }
 
+var _ = provides((*backend).ropeOp)
+
 // ropeOp splits the rows; each row's sines and cosines are used for all its heads.
 func (b *backend) ropeOp(o *compute.RoPE) error {
 	b.mu.Lock()

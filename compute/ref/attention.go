@@ -77,6 +77,8 @@ func probabilities(o *compute.Attention, row, h int, keys []int) ([]float64, flo
 	return p, most + math.Log(sum)
 }
 
+var _ = provides(attention)
+
 func attention(o *compute.Attention) error {
 	v, out, lse := host.F32(o.V), host.F32(o.Out), host.F32(o.LogSumExp)
 	heads, kv, d := o.Q.Shape[1], o.K.Shape[1], o.Q.Shape[2]
@@ -96,6 +98,8 @@ func attention(o *compute.Attention) error {
 		}
 	})
 }
+
+var _ = provides(attentionBackward)
 
 func attentionBackward(o *compute.AttentionBackward) error {
 	q, k, v, dout := host.F32(o.Q), host.F32(o.K), host.F32(o.V), host.F32(o.DOut)

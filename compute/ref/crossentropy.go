@@ -9,6 +9,8 @@ import (
 	"lian/dtype"
 )
 
+var _ = provides(linearCrossEntropy)
+
 func linearCrossEntropy(o *compute.LinearCrossEntropy) error {
 	vocab, n := o.Weight.Shape[0], o.Weight.Shape[1]
 	targets, loss, best := host.I32(o.Targets), host.F32(o.Loss), host.I32(o.Best)

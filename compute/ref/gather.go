@@ -5,6 +5,8 @@ import (
 	"lian/compute/host"
 )
 
+var _ = provides(gather)
+
 func gather(o *compute.Gather) error {
 	index, out, n := host.I32(o.Index), host.F32(o.Out), o.Table.Columns()
 	if err := host.CheckIndex(index, o.Table.Rows()); err != nil {
@@ -22,6 +24,8 @@ func gather(o *compute.Gather) error {
 	return nil
 }
 
+var _ = provides(scatterAdd)
+
 func scatterAdd(o *compute.ScatterAdd) error {
 	index, x, out, n := host.I32(o.Index), host.F32(o.X), host.F32(o.Out), o.X.Columns()
 	if err := host.CheckIndex(index, o.Out.Rows()); err != nil {
@@ -37,6 +41,8 @@ func scatterAdd(o *compute.ScatterAdd) error {
 	}
 	return nil
 }
+
+var _ = provides(scatter)
 
 func scatter(o *compute.Scatter) error {
 	index := host.I32(o.Index)

@@ -8,6 +8,8 @@ import (
 	"lian/dtype"
 )
 
+var _ = provides(matmul)
+
 func matmul(o *compute.MatMul) error {
 	m, n, k := o.Dimensions()
 	a, err := values(o.A)
@@ -86,6 +88,8 @@ func roundToInt8(a []float64, k int) {
 	}
 }
 
+var _ = provides(add)
+
 func add(o *compute.Add) error {
 	a, b, out := host.F32(o.A), host.F32(o.B), host.F32(o.Out)
 	for i := range out {
@@ -97,6 +101,8 @@ func add(o *compute.Add) error {
 	}
 	return nil
 }
+
+var _ = provides(sumRows)
 
 func sumRows(o *compute.SumRows) error {
 	x, out, n := host.F32(o.X), host.F32(o.Out), o.X.Columns()

@@ -16,6 +16,8 @@ func inverseRMS(x []float32, epsilon float32) float64 {
 	return 1 / math.Sqrt(sum/float64(len(x))+float64(epsilon))
 }
 
+var _ = provides(rmsnorm)
+
 func rmsnorm(o *compute.RMSNorm) error {
 	x, w, out, n := host.F32(o.X), host.F32(o.Weight), host.F32(o.Out), o.X.Columns()
 	for at := 0; at < len(x); at += n {
@@ -26,6 +28,8 @@ func rmsnorm(o *compute.RMSNorm) error {
 	}
 	return nil
 }
+
+var _ = provides(rmsnormBackward)
 
 func rmsnormBackward(o *compute.RMSNormBackward) error {
 	x, w, d, n := host.F32(o.X), host.F32(o.Weight), host.F32(o.DOut), o.X.Columns()
@@ -57,6 +61,8 @@ func rmsnormBackward(o *compute.RMSNormBackward) error {
 
 func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
+var _ = provides(swiglu)
+
 func swiglu(o *compute.SwiGLU) error {
 	gate, up, out := host.F32(o.Gate), host.F32(o.Up), host.F32(o.Out)
 	for i := range out {
@@ -65,6 +71,8 @@ func swiglu(o *compute.SwiGLU) error {
 	}
 	return nil
 }
+
+var _ = provides(swigluBackward)
 
 func swigluBackward(o *compute.SwiGLUBackward) error {
 	gate, up, d := host.F32(o.Gate), host.F32(o.Up), host.F32(o.DOut)
@@ -81,6 +89,8 @@ func swigluBackward(o *compute.SwiGLUBackward) error {
 	}
 	return nil
 }
+
+var _ = provides(rope)
 
 func rope(o *compute.RoPE) error {
 	x, positions, frequencies := host.F32(o.X), host.I32(o.Positions), host.F32(o.Frequencies)

@@ -7,6 +7,8 @@ import (
 	"lian/compute/host"
 )
 
+var _ = provides(sumSquares)
+
 func sumSquares(o *compute.SumSquares) error {
 	total := 0.0
 	for _, t := range o.X {
@@ -23,6 +25,8 @@ func sumSquares(o *compute.SumSquares) error {
 	return nil
 }
 
+var _ = provides(clipFactor)
+
 func clipFactor(o *compute.ClipFactor) error {
 	factor := 1.0
 	if o.MaxNorm > 0 {
@@ -31,6 +35,8 @@ func clipFactor(o *compute.ClipFactor) error {
 	host.F32(o.Out)[0] = float32(factor)
 	return nil
 }
+
+var _ = provides(adamw)
 
 func adamw(o *compute.AdamW) error {
 	p, g, m, v := host.F32(o.Param), host.F32(o.Grad), host.F32(o.M), host.F32(o.V)

@@ -14,27 +14,18 @@ import (
 
 type backend struct{ table host.Table }
 
+// operations are the functions of all operations, each registered by the file that holds it.
+var operations = host.Table{}
+
+// provides registers the function of one operation.
+func provides[O compute.Op](run func(O) error) struct{} {
+	host.Register(operations, run)
+	return struct{}{}
+}
+
 // New returns the reference backend.
 func New() compute.Backend {
-	t := host.Table{}
-	host.Register(t, matmul)
-	host.Register(t, add)
-	host.Register(t, sumRows)
-	host.Register(t, rmsnorm)
-	host.Register(t, rmsnormBackward)
-	host.Register(t, swiglu)
-	host.Register(t, swigluBackward)
-	host.Register(t, rope)
-	host.Register(t, attention)
-	host.Register(t, attentionBackward)
-	host.Register(t, gather)
-	host.Register(t, scatterAdd)
-	host.Register(t, scatter)
-	host.Register(t, linearCrossEntropy)
-	host.Register(t, sumSquares)
-	host.Register(t, clipFactor)
-	host.Register(t, adamw)
-	return &backend{t}
+	return &backend{operations}
 }
 
 // Name implements compute.Backend.

@@ -1,5 +1,7 @@
 package main
 
+var _ = topic("attention", (*assembly).attention)
+
 const keyTile = 64 // compute.KeyTile
 
 // attention writes the kernels between the two products of attention, over rows of 64 scores.

@@ -2,6 +2,17 @@ package main
 
 import "fmt"
 
+var _ = topic("gemm", func(a *assembly) {
+	for rows := 1; rows <= a.tileRows; rows++ {
+		for _, f := range []form{formFloats, formHalf, formBrain} {
+			a.gemm(rows, f)
+		}
+		if a.set == avx512 {
+			a.gemm(rows, formPairs)
+		}
+	}
+})
+
 // Offsets in cpu.tile, which the assembly reads; kept in step by TestTileOffsets.
 const (
 	tileA        = 0

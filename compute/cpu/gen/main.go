@@ -1,8 +1,8 @@
 // Command gen writes the assembly of package cpu.
 //
 // Every kernel is described once, over an instruction set (AVX2 or AVX-512);
-// the output holds one assembly file and one file of Go declarations for each
-// set. The output depends on nothing but this program: `go generate` must give
+// the output holds, for each topic and set, one assembly file and one file of
+// Go declarations. The output depends on nothing but this program: `go generate` must give
 // no difference. It refuses to overwrite a file that it did not write.
 package main
 
@@ -27,51 +27,38 @@ func main() {
 	}
 }
 
-// generate is the content of every file by name.
-func generate() (map[string][]byte, error) {
-	files := map[string][]byte{}
-	for _, s := range []*set{avx2, avx512} {
-		a := newAssembly(s)
-		a.everything()
-		declarations, err := format.Source([]byte(a.declarations()))
-		if err != nil {
-			return nil, err
-		}
-		files["kernels_"+s.file+"_amd64.s"] = a.source()
-		files["kernels_"+s.file+"_amd64.go"] = declarations
+// topics are the kinds of kernels, each written to files of its own. A topic is registered by the file that describes it.
+var topics = map[string]func(a *assembly){}
+
+// topic registers what writes the kernels of one kind for an instruction set.
+func topic(name string, write func(a *assembly)) struct{} {
+	if topics[name] != nil {
+		panic("two topics called " + name)
 	}
-	return files, nil
+	topics[name] = write
+	return struct{}{}
 }
 
-// everything writes all functions of an instruction set.
-func (a *assembly) everything() {
-	for rows := 1; rows <= a.tileRows; rows++ {
-		for _, f := range []form{formFloats, formHalf, formBrain} {
-			a.gemm(rows, f)
+// generate is the content of every file by name. A topic that writes nothing for a set has no file there.
+func generate() (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for name, write := range topics {
+		for _, s := range []*set{avx2, avx512} {
+			a := newAssembly(s)
+			write(a)
+			if a.body.Len() == 0 {
+				continue
+			}
+			declarations, err := format.Source([]byte(a.declarations()))
+			if err != nil {
+				return nil, err
+			}
+			file := "kernels_" + name + "_" + s.file + "_amd64"
+			files[file+".s"] = a.source()
+			files[file+".go"] = declarations
 		}
-		if a.set == avx512 {
-			a.gemm(rows, formPairs)
-		}
 	}
-	a.transpose(8)
-	a.transpose(4)
-	for _, width := range a.widths() {
-		a.copyRows(width)
-		if a.set == avx512 {
-			a.pairRows(width)
-		}
-	}
-	if a.set == avx512 {
-		a.transposePairs()
-		a.pairLanes()
-	}
-	for rows := 1; rows <= a.quantRows(); rows++ {
-		a.quant(8, rows)
-		a.quant(4, rows)
-		a.wide(rows)
-	}
-	a.round8()
-	a.vectors()
+	return files, nil
 }
 
 // write replaces a file that this program wrote before, if its content differs.

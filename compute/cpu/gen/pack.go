@@ -2,6 +2,21 @@ package main
 
 import "fmt"
 
+var _ = topic("pack", func(a *assembly) {
+	a.transpose(8)
+	a.transpose(4)
+	for _, width := range a.widths() {
+		a.copyRows(width)
+		if a.set == avx512 {
+			a.pairRows(width)
+		}
+	}
+	if a.set == avx512 {
+		a.transposePairs()
+		a.pairLanes()
+	}
+})
+
 // transpose writes the function that turns `lanes` (8 or 4) rows of 8·blocks consecutive values into 8·blocks groups of
 // `lanes` values, stride bytes apart. VEX encoded in both sets: 24 shuffles of 8 lanes for 64 values.
 func (a *assembly) transpose(lanes int) {

@@ -2,6 +2,15 @@ package main
 
 import "fmt"
 
+var _ = topic("quant", func(a *assembly) {
+	for rows := 1; rows <= a.quantRows(); rows++ {
+		a.quant(8, rows)
+		a.quant(4, rows)
+		a.wide(rows)
+	}
+	a.round8()
+})
+
 // Offsets in cpu.quantTile, kept in step by TestStructsMatchTheAssembly.
 const (
 	quantWeights = 8 * iota

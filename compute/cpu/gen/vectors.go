@@ -1,5 +1,7 @@
 package main
 
+var _ = topic("vectors", (*assembly).vectors)
+
 // Offsets in cpu.adamwFactors, kept in step by TestStructsMatchTheAssembly.
 const (
 	adamGradScale = 4 * iota
@@ -222,5 +224,4 @@ func (a *assembly) vectors() {
 		v.op("VADDPD X%s, X%s, X%s", u[1:], z[1:], z[1:])
 		v.op("VMOVSD X%s, %s", z[1:], v.arg("ret"))
 	})
-	a.attention()
 }

@@ -94,13 +94,13 @@ func attentionCases() []Case {
 			f := r.build(b, true)
 			b.stream.Launch(f)
 			return &compute.AttentionBackward{Attention: *f, DOut: b.Normal(1, f.Q.Shape...), DQ: b.Normal(1, f.Q.Shape...), DK: b.Normal(1, f.K.Shape...), DV: b.Normal(1, f.K.Shape...)}
-		}, Tolerance: 1e-5})
+		}, Tolerance: 1e-5, gradient: rounds})
 		cases = append(cases, Case{Floor: floor, Name: fmt.Sprintf("attention_backward_bf16/%s", r.name), Make: func(b *Build) compute.Op {
 			f := r.build(b, true)
 			b.stream.Launch(f) // exact: only the gradient's own rounding is compared
 			f.BF16 = true
 			return &compute.AttentionBackward{Attention: *f, DOut: b.Normal(1, f.Q.Shape...), DQ: b.Normal(1, f.Q.Shape...), DK: b.Normal(1, f.K.Shape...), DV: b.Normal(1, f.K.Shape...)}
-		}, Tolerance: 3e-2})
+		}, Tolerance: 3e-2, gradient: rounds})
 	}
 	return cases
 }

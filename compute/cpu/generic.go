@@ -24,6 +24,7 @@ func generic() *kernels {
 		genericTranspose(4, dst, dstStride/4, src, srcStride/4, blocks)
 	}
 	k.copyA, k.copyB = genericCopy4, genericCopy4
+	k.transposeLanes, k.transposeWhole = 8, genericTransposeRows8
 	k.add, k.scale, k.dot, k.dot3 = genericAdd, genericScale, genericDot, genericDot3
 	k.normScale, k.normGrad, k.normGradAdd, k.mulAdd = genericNormScale, genericNormGrad, genericNormGradAdd, genericMulAdd
 	k.swiglu, k.swigluGrad, k.rope, k.ropePairs = genericSwiGLU, genericSwiGLUGrad, genericRope, genericRopePairs

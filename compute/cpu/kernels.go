@@ -39,6 +39,9 @@ type kernels struct {
 	transpose8, transpose4 func(dst *float32, dstStride int, src *float32, srcStride, blocks int) // strides in bytes
 	copyA, copyB           func(dst, src *float32, srcStride, count int)                          // rows or columns wide
 
+	transposeLanes int                                       // rows that transposeWhole turns
+	transposeWhole func(dst, src *byte, rowBytes, bytes int) // bytes a multiple of 4, at least 16; see transposeRows
+
 	add         func(out, a, b *float32, n int)
 	scale       func(x *float32, n int, by float32)
 	dot         func(a, b *float32, n int) float32

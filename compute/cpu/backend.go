@@ -67,7 +67,7 @@ func (b *backend) NewStream() compute.Stream { return host.NewStream("cpu", b.ta
 
 // each runs f for tasks 0 … tasks−1 on the workers and waits.
 func (b *backend) each(tasks int, f func(s *scratch, task int)) {
-	b.pool.run(min(b.workers, tasks), tasks, func(worker, task int) { f(&b.scratch[worker], task) })
+	b.pool.do(min(b.workers, tasks), work{run: f, scratch: b.scratch, tasks: int64(tasks)})
 }
 
 // spans cuts [0, n) into spans whose bounds are multiples of unit and gives them to the workers. The bounds never change a
@@ -76,15 +76,9 @@ func (b *backend) spans(n, unit int, f func(s *scratch, from, to int)) {
 	if n <= 0 {
 		return
 	}
-	units := (n + unit - 1) / unit
-	tasks := min(units, b.workers*4)
+	tasks := min((n+unit-1)/unit, b.workers*4)
 	if b.workers == 1 {
 		tasks = 1
 	}
-	b.each(tasks, func(s *scratch, t int) {
-		from, to := units*t/tasks*unit, min(units*(t+1)/tasks*unit, n)
-		if from < to {
-			f(s, from, to)
-		}
-	})
+	b.pool.do(min(b.workers, tasks), work{spans: f, n: n, unit: unit, scratch: b.scratch, tasks: int64(tasks)})
 }

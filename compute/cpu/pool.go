@@ -10,6 +10,7 @@ import (
 // parks; starting work on one that still looks costs well under a microsecond.
 type pool struct {
 	mu      sync.Mutex // one job at a time
+	job     job
 	workers []*worker
 }
 
@@ -19,18 +20,27 @@ type worker struct {
 	wake   chan struct{}
 }
 
+// work is a number of tasks.
+type work struct {
+	run     func(s *scratch, task int)
+	spans   func(s *scratch, from, to int) // instead of run: task t is units [units·t/tasks, units·(t+1)/tasks) of [0, n)
+	n, unit int
+	scratch []scratch // one for each worker
+	tasks   int64
+}
+
+// job is the work that the pool has. There is one, used again and again: starting work allocates nothing.
 type job struct {
-	run    func(worker, task int)
-	tasks  int64
-	next   atomic.Int64
-	active atomic.Int64  // helpers that have the job and are not done
-	asleep atomic.Bool   // the caller waits on done
-	done   chan struct{} // capacity 1
-	panics atomic.Pointer[any]
+	work
+	next    atomic.Int64
+	active  atomic.Int64  // helpers that have the job and are not done
+	asleep  atomic.Bool   // the caller waits on done
+	done    chan struct{} // capacity 1
+	panics  atomic.Pointer[any]
 }
 
 var (
-	theOne    = &pool{}
+	theOne    = &pool{job: job{done: make(chan struct{}, 1)}}
 	spinTurns = 400 // × about 50 ns
 )
 
@@ -51,7 +61,7 @@ func resident(workers int) *pool {
 func (w *worker) loop(index int) {
 	for {
 		j := w.wait(index)
-		j.work(index)
+		j.help(index)
 		if j.active.Add(-1) == 0 && j.asleep.CompareAndSwap(true, false) {
 			j.done <- struct{}{}
 		}
@@ -90,43 +100,60 @@ func (w *worker) give(j *job) {
 	}
 }
 
-func (j *job) work(worker int) {
+func (j *job) help(worker int) {
 	defer func() {
 		if r := recover(); r != nil {
-			j.panics.CompareAndSwap(nil, &r)
+			why := r // of its own: only a panic allocates
+			j.panics.CompareAndSwap(nil, &why)
 			j.next.Store(j.tasks)
 		}
 	}()
+	s := &j.scratch[worker]
 	for {
 		t := j.next.Add(1) - 1
 		if t >= j.tasks {
 			return
 		}
-		j.run(worker, int(t))
+		j.do(s, int(t))
 	}
 }
 
-// run calls f for every task, on up to `workers` goroutines of which the caller is number 0, and waits. A task that panics
-// makes run panic.
-func (p *pool) run(workers, tasks int, f func(worker, task int)) {
-	if tasks <= 0 {
+// do is one task.
+func (w *work) do(s *scratch, t int) {
+	if w.run != nil {
+		w.run(s, t)
 		return
 	}
-	j := &job{run: f, tasks: int64(tasks), done: make(chan struct{}, 1)}
+	units, tasks := (w.n+w.unit-1)/w.unit, int(w.tasks)
+	if from, to := units*t/tasks*w.unit, min(units*(t+1)/tasks*w.unit, w.n); from < to {
+		w.spans(s, from, to)
+	}
+}
+
+// do does all tasks of some work on up to `workers` goroutines, of which the caller is number 0, and waits. A task that panics
+// makes do panic.
+func (p *pool) do(workers int, w work) {
+	if w.tasks <= 0 {
+		return
+	}
 	if workers <= 1 {
-		for t := range tasks {
-			f(0, t)
+		for t := range w.tasks {
+			w.do(&w.scratch[0], int(t))
 		}
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	j := &p.job
+	j.work = w
+	j.next.Store(0)
+	j.asleep.Store(false)
 	helpers := p.workers[:min(workers-1, len(p.workers))]
 	j.active.Store(int64(len(helpers)))
 	for _, w := range helpers {
 		w.give(j)
 	}
-	j.work(0)
+	j.help(0)
 	for _, w := range helpers {
 		if w.job.CompareAndSwap(j, nil) { // it never began
 			j.active.Add(-1)
@@ -135,13 +162,14 @@ func (p *pool) run(workers, tasks int, f func(worker, task int)) {
 	for turn := 0; j.active.Load() != 0 && turn < spinTurns*4; turn++ {
 		pause()
 	}
-	if j.active.Load() != 0 { // a helper has lost its processor to another program
+	for j.active.Load() != 0 { // a helper has lost its processor to another program
 		j.asleep.Store(true)
 		if j.active.Load() != 0 || !j.asleep.CompareAndSwap(true, false) {
-			<-j.done
+			<-j.done // perhaps a late word of the job before: look again
 		}
 	}
-	if r := j.panics.Load(); r != nil {
+	j.work = work{} // keeps nothing alive
+	if r := j.panics.Swap(nil); r != nil {
 		panic(*r)
 	}
 }

@@ -14,8 +14,17 @@ import "lian/dtype"
 // [out, in], so a layer is TransB.
 //
 // Σ_k is one float32 chain of fused multiply-adds in ascending k, then Alpha, then the sum so far, Residual, Bias:
-// a row's result does not depend on how many rows there are. A quantised B with Fast has its A rounded to int8 in
-// blocks of 32 (ggml's Q8_0: scale = max|a|/127): exact integers within a block, one ascending float32 chain over blocks.
+// a row's result does not depend on how many rows there are. A quantised B with Fast has its A rounded to int8, 127 steps of
+// the largest magnitude of a block, halves away from zero. B's type says how:
+//
+//   - Blocks of 32 (Q4_0 … Q8_0, IQ4_NL, MXFP4): A in blocks of 32 with float16 scales d_a (ggml's Q8_0). For each block,
+//     Σ += Σ q·a · (d·d_a), where Σ q·a is an exact integer; types with a minimum then add m · (d_a · Σ a).
+//   - Blocks of 256 (the K-quants, IQ, TQ): A in blocks of 256 with float32 scales. For each, Σ += Σ s·(Σ q·a) · (d·d_a), where
+//     the sum over sub-blocks with their whole scales s is an exact integer; types with minimums then subtract
+//     Σ m·(Σ a) · (d_min·d_a), an exact integer too.
+//
+// There the chain over blocks is float32, product and sum rounded separately. A block with NaN or ∞ makes its row's outputs NaN.
+// Types for which a backend has no such kernel are dequantised and multiplied with A as rounded.
 // Without Fast a quantised B means its dequantised values.
 //
 // With BF16, float32 A and B are rounded to bfloat16 (to nearest even) on the way to the multipliers and the sums stay

@@ -49,7 +49,7 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 	}
 	a := operand{hidden, n, true}
 	if o.Fast && o.Weight.Type.Quantized() {
-		a = b.roundToInt8(a, rows, n)
+		a = b.roundToInt8(a, rows, n, o.Weight.Type.BlockSize())
 	}
 	logits := b.shared.need(slotH, min(chunk, rows)*vocab)
 	for from := 0; from < rows; from += chunk {

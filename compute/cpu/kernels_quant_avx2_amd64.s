@@ -22,6 +22,16 @@ DATA half<>+48(SB)/8, $0x3f0000003f000000
 DATA half<>+56(SB)/8, $0x3f0000003f000000
 GLOBL half<>(SB), RODATA|NOPTR, $64
 
+DATA largestFloat<>+0(SB)/8, $0x7f7fffff7f7fffff
+DATA largestFloat<>+8(SB)/8, $0x7f7fffff7f7fffff
+DATA largestFloat<>+16(SB)/8, $0x7f7fffff7f7fffff
+DATA largestFloat<>+24(SB)/8, $0x7f7fffff7f7fffff
+DATA largestFloat<>+32(SB)/8, $0x7f7fffff7f7fffff
+DATA largestFloat<>+40(SB)/8, $0x7f7fffff7f7fffff
+DATA largestFloat<>+48(SB)/8, $0x7f7fffff7f7fffff
+DATA largestFloat<>+56(SB)/8, $0x7f7fffff7f7fffff
+GLOBL largestFloat<>(SB), RODATA|NOPTR, $64
+
 DATA lowNibbles<>+0(SB)/8, $0x0f0f0f0f0f0f0f0f
 DATA lowNibbles<>+8(SB)/8, $0x0f0f0f0f0f0f0f0f
 DATA lowNibbles<>+16(SB)/8, $0x0f0f0f0f0f0f0f0f
@@ -1986,6 +1996,7 @@ l1:
 	VUCOMISS X6, X4
 	JEQ l5
 	VDIVSS X4, X13, X6
+	VMINSS largestFloat<>(SB), X6, X6
 l5:
 	VBROADCASTSS X6, Y6
 	VXORPS Y10, Y10, Y10

@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"math"
+
 	"lian/compute"
 	"lian/compute/host"
 	"lian/dtype"
@@ -31,7 +33,7 @@ func (b *backend) matmul(o *compute.MatMul) error {
 		p.packed, p.form = b.kept(o.B, p.pairs)
 	}
 	if o.Fast && o.B.Type.Quantized() {
-		p.a = b.roundToInt8(p.a, m, k)
+		p.a = b.roundToInt8(p.a, m, k, o.B.Type.BlockSize())
 	}
 	return b.multiply(p)
 }
@@ -47,16 +49,25 @@ func (b *backend) weight(t *compute.Tensor, n, k int, transposed bool) source {
 	return plain(operand{host.F32(t), n, false})
 }
 
-// roundToInt8 rounds rows of activations as MatMul.Fast says and gives them back as float32.
-func (b *backend) roundToInt8(a operand, m, k int) operand {
+// roundToInt8 rounds rows of activations in blocks of size values as MatMul.Fast says and gives them back as float32.
+func (b *backend) roundToInt8(a operand, m, k, size int) operand {
 	out := b.shared.need(slotE, m*k)
 	b.spans(m, 1, func(_ *scratch, from, to int) {
 		for i := from; i < to; i++ {
 			row := a.data[i*a.stride : i*a.stride+k]
-			for at := 0; at < k; at += 32 {
-				block := row[at:min(at+32, k)]
+			for at := 0; at < k; at += size {
+				block := row[at:min(at+size, k)]
 				scale, inverse := int8Scale(block)
-				stored := dtype.F16ToF32(dtype.F32ToF16(scale))
+				if scale-scale != 0 {
+					for j := range block {
+						out[i*k+at+j] = float32(math.NaN())
+					}
+					continue
+				}
+				stored := scale
+				if size == quantBlock {
+					stored = dtype.F16ToF32(dtype.F32ToF16(scale))
+				}
 				for j, v := range block {
 					out[i*k+at+j] = float32(roundAway(v*inverse)) * stored
 				}
@@ -74,7 +85,7 @@ func int8Scale(block []float32) (scale, inverse float32) {
 	}
 	scale = most / 127
 	if scale != 0 {
-		inverse = 1 / scale
+		inverse = min(1/scale, math.MaxFloat32)
 	}
 	return scale, inverse
 }

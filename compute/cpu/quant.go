@@ -40,7 +40,7 @@ func quantFormOf(t dtype.Type) quantForm {
 		return quantBytes
 	case dtype.Q4_0:
 		return quantNibbles
-	case dtype.Q4_1, dtype.Q5_1, dtype.Q4_K, dtype.Q5_K, dtype.Q6_K:
+	case dtype.Q4_1, dtype.Q5_1:
 		return quantWide
 	}
 	return quantNone

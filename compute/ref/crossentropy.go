@@ -21,7 +21,7 @@ func linearCrossEntropy(o *compute.LinearCrossEntropy) error {
 		return err
 	}
 	if o.Fast && o.Weight.Type.Quantized() {
-		roundToInt8(h, n)
+		roundToInt8(h, n, o.Weight.Type.BlockSize())
 	}
 	if o.BF16 && o.Weight.Type == dtype.F32 {
 		roundToBF16(h)

@@ -21,7 +21,7 @@ func matmul(o *compute.MatMul) error {
 		return err
 	}
 	if o.Fast && o.B.Type.Quantized() {
-		roundToInt8(a, k)
+		roundToInt8(a, k, o.B.Type.BlockSize())
 	}
 	if o.BF16 && o.B.Type == dtype.F32 {
 		roundToBF16(a)
@@ -65,12 +65,12 @@ func roundToBF16(a []float64) {
 	}
 }
 
-// roundToInt8 rounds each block of 32 along rows of k to 127 steps of its largest magnitude, as ggml's Q8_0 does:
-// the scale is stored as float16, the rounding uses the float32 scale.
-func roundToInt8(a []float64, k int) {
+// roundToInt8 rounds each block of `size` values along rows of k to 127 steps of its largest magnitude, as ggml's Q8_0 (32
+// values) and Q8_K (256) do: Q8_0 stores the scale as float16 and rounds with the float32 one.
+func roundToInt8(a []float64, k, size int) {
 	for start := 0; start+k <= len(a) && k > 0; start += k {
-		for at := start; at < start+k; at += 32 {
-			block := a[at:min(at+32, start+k)]
+		for at := start; at < start+k; at += size {
+			block := a[at:min(at+size, start+k)]
 			most := 0.0
 			for _, v := range block {
 				most = max(most, math.Abs(v))
@@ -78,9 +78,12 @@ func roundToInt8(a []float64, k int) {
 			scale := float32(most) / 127
 			inverse := float32(0)
 			if scale != 0 {
-				inverse = 1 / scale
+				inverse = min(1/scale, math.MaxFloat32)
 			}
-			stored := float64(dtype.F16ToF32(dtype.F32ToF16(scale)))
+			stored := float64(scale)
+			if size == 32 {
+				stored = float64(dtype.F16ToF32(dtype.F32ToF16(scale)))
+			}
 			for i, v := range block {
 				block[i] = math.Round(float64(float32(v)*inverse)) * stored
 			}

@@ -53,6 +53,7 @@ func (a *assembly) round8() {
 	a.op("VUCOMISS X6, X4")
 	a.op("JEQ %s", zero)
 	a.op("VDIVSS X4, X13, X6")
+	a.op("VMINSS %s, X6, X6", c.value("largestFloat", math.MaxFloat32)) // the inverse of a denormal is infinite
 	a.mark(zero)
 	a.op("VBROADCASTSS X6, Y6")
 	a.op("VXORPS Y10, Y10, Y10")

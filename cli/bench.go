@@ -21,7 +21,7 @@ func benchCommand() *cobra.Command {
 func benchComputeCommand() *cobra.Command {
 	var o step.BenchComputeOptions
 	return verb("compute", "verb.bench.compute", &o, func(ctx context.Context, args []string, out *ui.Out) error {
-		return step.BenchCompute(ctx, o, showBench(out))
+		return step.BenchCompute(ctx, o, showBench(out), slow(out))
 	})
 }
 
@@ -47,7 +47,7 @@ func showBench(out *ui.Out) func(step.Benched) error {
 		}
 		line := fmt.Sprintf("%-32s %10s %-8s ± %s", b.Name, ui.Number(b.Value), b.Unit, ui.Number(b.Spread))
 		for _, s := range b.Settings {
-			if share, ok := s.Value.(float64); ok && s.Name == "share_of_peak" {
+			if share, ok := s.Value.(float64); ok && s.Name == "share" {
 				line += "  " + out.T("bench.share", 100*share)
 			}
 		}

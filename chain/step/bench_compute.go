@@ -1,125 +1,174 @@
 package step
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"time"
 
 	"lian/compute"
 	"lian/compute/cpu"
-	"lian/dtype"
-	"lian/random"
+	"lian/event"
 )
 
 // BenchComputeOptions are the settings of lian bench compute.
 type BenchComputeOptions struct {
+	Threads []int   `yaml:"threads" help:"numbers of threads to measure with, one after the other; 0 is one for each processor" default:"1,0"`
+	Only    string  `yaml:"only" help:"measure what this regular expression matches, such as ^gemv/q4 (default: everything)" default:""`
 	Runs    int     `yaml:"runs" help:"runs of each measurement" default:"5" range:"1..1000"`
 	Seconds float64 `yaml:"seconds" help:"least time of a run in seconds" default:"0.1" range:"0.001..60"`
+	List    bool    `yaml:"list" help:"name the measurements and stop" default:"false"`
 }
 
-// product is a matrix multiplication x[rows, in] · W[out, in]ᵀ to be measured.
-type product struct {
-	rows, out, in int
-	weight        dtype.Type
-	fast          bool
+// kernelBench is one measurement: an operation, and the ceiling of the machine that bounds it.
+type kernelBench struct {
+	name    string
+	ceiling cpu.Ceiling
+	amount  float64 // billions of operations or bytes that one launch stands for
+	also    []Setting
+	make    func(w *workshop) ([]compute.Op, error) // launched one after the other
 }
 
-// products are squares, a training step's and a decoding step's.
-var products = []product{
-	{256, 256, 256, dtype.F32, false},
-	{512, 512, 512, dtype.F32, false},
-	{1024, 1024, 1024, dtype.F32, false},
-	{2048, 576, 1536, dtype.F32, false},
-	{128, 2048, 2048, dtype.BF16, false},
-	{128, 2048, 2048, dtype.Q8_0, true},
-	{1, 4096, 4096, dtype.F32, false},
-	{1, 4096, 4096, dtype.BF16, false},
-	{1, 4096, 4096, dtype.Q8_0, true},
-	{1, 4096, 4096, dtype.Q4_0, true},
-	{1, 4096, 4096, dtype.Q4_K, true},
-}
-
-// BenchCompute measures matrix multiplication: GFLOP/s with the share of what this machine's kernels reach in the level-1
-// cache, measured in the same run; for one row, GB/s of weights read.
-func BenchCompute(ctx context.Context, o BenchComputeOptions, show func(Benched) error) error {
-	b, err := Backend()
+// BenchCompute measures the machine's ceilings and every kernel's share of the one that bounds it. Each run measures the
+// ceiling and then the kernel, so that a share compares moments, not minutes: clouds change their mind about both.
+func BenchCompute(ctx context.Context, o BenchComputeOptions, show func(Benched) error, sink event.Sink) error {
+	only, err := regexp.Compile(o.Only)
 	if err != nil {
+		return fmt.Errorf("--only %s: %w", o.Only, err)
+	}
+	var chosen []kernelBench
+	for _, k := range kernelBenches() {
+		if only.MatchString(k.name) {
+			chosen = append(chosen, k)
+		}
+	}
+	var ceilings []cpu.Ceiling
+	for _, c := range cpu.Ceilings() {
+		if only.MatchString(ceilingName(c)) {
+			ceilings = append(ceilings, c)
+		}
+	}
+	if len(chosen)+len(ceilings) == 0 {
+		return fmt.Errorf("--only %s: nothing has such a name; --list shows the names", o.Only)
+	}
+	for _, threads := range o.Threads {
+		if threads < 0 || threads > 1024 {
+			return fmt.Errorf("--threads %d: expected 0 (one for each processor) to 1024", threads)
+		}
+	}
+	if o.List {
+		for _, c := range ceilings {
+			if err := show(Benched{Bench: "compute", Name: ceilingName(c), Unit: c.Unit()}); err != nil {
+				return err
+			}
+		}
+		for _, k := range chosen {
+			if err := show(Benched{Bench: "compute", Name: k.name, Unit: k.ceiling.Unit()}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := cpu.LevelError(); err != nil {
 		return err
 	}
-	peak := cpu.MeasurePeak(ctx, b)
-	common := []Setting{{"kernels", peak.Level}, {"workers", peak.Workers}}
-	if err := show(summed("compute", "peak f32", "GFLOP/s", []float64{peak.GFLOPS}, common...)); err != nil {
-		return err
+	done, total := int64(0), int64(len(o.Threads)*(len(chosen)+len(ceilings)))
+	report := func(line Benched, known bool) error {
+		done++
+		sink.Emit(event.KindProgress, event.Progress{Stage: "bench", Done: done, Total: total, Unit: "runs"})
+		if !known {
+			return nil
+		}
+		return show(line)
 	}
-	for _, p := range products {
-		values, err := p.measure(ctx, b, o)
-		if err != nil {
-			return err
+	for _, threads := range o.Threads {
+		w := newWorkshop(cpu.New(threads))
+		common := []Setting{{"kernels", cpu.Level()}, {"threads", cpu.Workers(w.backend)}}
+		for _, c := range ceilings {
+			var values []float64
+			for range o.Runs {
+				values = append(values, w.ceiling(c)(ctx, seconds(o.Seconds)))
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			line := summed("compute", ceilingName(c), c.Unit(), values, append(slices.Clone(common), Setting{"per_thread", rounded(slices.Max(values)/float64(cpu.Workers(w.backend)), 1)})...)
+			if err := report(line, slices.Max(values) > 0); err != nil {
+				return err
+			}
 		}
-		settings := append(slices.Clone(common), Setting{"rows", p.rows}, Setting{"out", p.out}, Setting{"in", p.in}, Setting{"weight", p.weight.String()}, Setting{"fast", p.fast})
-		name, unit := fmt.Sprintf("matmul %dx%dx%d %v", p.rows, p.out, p.in, p.weight), "GFLOP/s"
-		scale := 2 * float64(p.rows) * float64(p.out) * float64(p.in) / 1e9
-		if p.rows == 1 { // bound by memory
-			unit, scale = "GB/s", float64(p.weight.Bytes(p.out*p.in))/1e9
-		}
-		for i := range values {
-			values[i] *= scale
-		}
-		line := summed("compute", name, unit, values, settings...)
-		if p.weight == dtype.F32 && p.rows > 1 && peak.GFLOPS > 0 {
-			line.Settings = append(line.Settings, Setting{"share_of_peak", math.Round(1000*line.Value/peak.GFLOPS) / 1000})
-		}
-		if err := show(line); err != nil {
-			return err
+		for _, k := range chosen {
+			line, err := k.measure(ctx, w, o)
+			if err != nil {
+				return fmt.Errorf("%s: %w", k.name, err)
+			}
+			line.Settings = append(slices.Clone(common), line.Settings...)
+			if err := report(line, true); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// measure gives products a second, run by run.
-func (p product) measure(ctx context.Context, b compute.Backend, o BenchComputeOptions) ([]float64, error) {
-	stream := b.NewStream()
-	fill := func(t *compute.Tensor, name string) error { // every row is the same: quantising takes longer than measuring
-		values, key := make([]float32, t.Columns()), random.New(1, "bench", name)
-		for i := range values {
-			values[i] = float32(key.Float64(i)) - 0.5
-		}
-		row := make([]byte, t.Type.Bytes(len(values)))
-		if err := dtype.Quantize(t.Type, values, row); err != nil {
-			return err
-		}
-		stream.Write(t, bytes.Repeat(row, t.Rows()))
-		return stream.Err()
+func ceilingName(c cpu.Ceiling) string {
+	if c == cpu.CeilingRead || c == cpu.CeilingCopy {
+		return "memory/" + string(c)
 	}
-	x, w, y := compute.NewTensor(b, dtype.F32, p.rows, p.in), compute.NewTensor(b, p.weight, p.out, p.in), compute.NewTensor(b, dtype.F32, p.rows, p.out)
-	for name, t := range map[string]*compute.Tensor{"x": x, "w": w} {
-		if err := fill(t, name); err != nil {
-			return nil, err
+	return "peak/" + string(c)
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+func rounded(v float64, digits int) float64 {
+	by := math.Pow10(digits)
+	return math.Round(v*by) / by
+}
+
+// measure alternates the ceiling and the kernel.
+func (k *kernelBench) measure(ctx context.Context, w *workshop, o BenchComputeOptions) (Benched, error) {
+	w.reset()
+	ops, err := k.make(w)
+	if err != nil {
+		return Benched{}, err
+	}
+	launch := func() error {
+		for _, op := range ops {
+			w.stream.Launch(op)
 		}
+		return w.stream.Err()
 	}
-	w.Constant = true
-	op := &compute.MatMul{A: x, B: w, Out: y, TransB: true, Fast: p.fast}
-	stream.Launch(op) // packs what will be kept
-	if err := stream.Err(); err != nil {
-		return nil, err
+	if err := launch(); err != nil { // the first brings scratch memory
+		return Benched{}, err
 	}
-	var values []float64
+	ceiling := w.ceiling(k.ceiling)
+	var values, shares, limits []float64
 	for range o.Runs {
+		limit := ceiling(ctx, max(seconds(o.Seconds)/4, 20*time.Millisecond))
 		n, begun := 0, time.Now()
-		for time.Since(begun).Seconds() < o.Seconds {
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
+		for n == 0 || time.Since(begun).Seconds() < o.Seconds {
+			if err := ctx.Err(); err != nil {
+				return Benched{}, err
 			}
-			stream.Launch(op)
-			if err := stream.Err(); err != nil {
-				return nil, err
+			if err := launch(); err != nil {
+				return Benched{}, err
 			}
 			n++
 		}
-		values = append(values, float64(n)/time.Since(begun).Seconds())
+		value := k.amount * float64(n) / time.Since(begun).Seconds()
+		values, limits = append(values, value), append(limits, limit)
+		if limit > 0 {
+			shares = append(shares, value/limit)
+		}
 	}
-	return values, nil
+	line := summed("compute", k.name, k.ceiling.Unit(), values)
+	if len(shares) > 0 {
+		slices.Sort(shares)
+		slices.Sort(limits)
+		line.Settings = append(line.Settings, Setting{"share", rounded(shares[len(shares)/2], 3)}, Setting{"of", ceilingName(k.ceiling)}, Setting{"ceiling", rounded(limits[len(limits)/2], 1)})
+	}
+	line.Settings = append(line.Settings, k.also...)
+	return line, nil
 }

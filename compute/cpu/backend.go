@@ -82,3 +82,11 @@ func (b *backend) spans(n, unit int, f func(s *scratch, from, to int)) {
 	}
 	b.pool.do(min(b.workers, tasks), work{spans: f, n: n, unit: unit, scratch: b.scratch, tasks: int64(tasks)})
 }
+
+// Workers is the number of goroutines that a backend made by New computes with; 0 for another backend.
+func Workers(on compute.Backend) int {
+	if b, ok := on.(*backend); ok {
+		return b.workers
+	}
+	return 0
+}

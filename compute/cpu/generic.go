@@ -37,6 +37,7 @@ func generic() *kernels {
 		k.quantWide = append(k.quantWide, func(t *quantTile) { genericWide(t, rows) })
 	}
 	k.adamw, k.sumSquares = genericAdamW, genericSumSquares
+	k.genericCeilings()
 	return k
 }
 

@@ -62,6 +62,10 @@ type kernels struct {
 	scaleRows   func(x *float32, rows int, factor *float32)                       // rows of `columns` values, each times its factor
 	adamw       func(p, g, m, v *float32, n int, c *adamwFactors)                 //
 	sumSquares  func(x *float32, n int) float64
+
+	ceilingF32, ceilingBF16, ceilingInt8 ceilingLoop
+	readMemory                           func(p *float32, n int) int // n bytes, a multiple of 1024
+	copyMemory                           func(dst, src *float32, n int)
 }
 
 // adamwFactors are the numbers of one AdamW step. The assembly reads them by offset.

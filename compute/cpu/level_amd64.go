@@ -30,6 +30,8 @@ func levelAVX2() *kernels {
 	k.most, k.expSum, k.expScale = mostAVX2, expSumAVX2, expScaleAVX2
 	k.softmaxRows, k.softmaxGrad, k.scaleRows = softmaxRowsAVX2, softmaxGradRowsAVX2, scaleRowsAVX2
 	k.adamw, k.sumSquares = adamwAVX2, sumSquaresAVX2
+	k.ceilingF32, k.ceilingInt8 = ceilingLoop{peakFMAAVX2, 12 * 8 * 2}, ceilingLoop{peakInt8AVX2, 8 * 32 * 2}
+	k.readMemory, k.copyMemory = readMemoryAVX2, copyMemoryAVX2
 	k.addQuantAVX2()
 	return k
 }
@@ -42,6 +44,7 @@ func (k *kernels) addQuantAVX2() {
 }
 
 func (k *kernels) addVNNI() {
+	k.ceilingInt8 = ceilingLoop{peakInt8AVX512, 28 * 64 * 2}
 	k.quantLanes, k.quantOffset8, k.round8 = 16, 128, round8AVX512
 	k.quant8 = []func(*quantTile){quant8x1AVX512, quant8x2AVX512, quant8x3AVX512, quant8x4AVX512, quant8x5AVX512, quant8x6AVX512, quant8x7AVX512, quant8x8AVX512}
 	k.quant4 = []func(*quantTile){quant4x1AVX512, quant4x2AVX512, quant4x3AVX512, quant4x4AVX512, quant4x5AVX512, quant4x6AVX512, quant4x7AVX512, quant4x8AVX512}
@@ -50,6 +53,7 @@ func (k *kernels) addVNNI() {
 
 // addBF16 adds the multiplication of bfloat16 pairs.
 func (k *kernels) addBF16() {
+	k.ceilingBF16 = ceilingLoop{peakPairsAVX512, 28 * 32 * 2}
 	k.gemmPairs = []func(*tile){gemmPairs1x32AVX512, gemmPairs2x32AVX512, gemmPairs3x32AVX512, gemmPairs4x32AVX512, gemmPairs5x32AVX512, gemmPairs6x32AVX512,
 		gemmPairs7x32AVX512, gemmPairs8x32AVX512, gemmPairs9x32AVX512, gemmPairs10x32AVX512, gemmPairs11x32AVX512, gemmPairs12x32AVX512}
 	k.transposePairs, k.pairsA, k.pairsB, k.pairLanes = transposePairs8AVX512, pairRows12AVX512, pairRows32AVX512, pairLanesAVX512
@@ -70,6 +74,8 @@ func levelAVX512() *kernels {
 	k.most, k.expSum, k.expScale = mostAVX512, expSumAVX512, expScaleAVX512
 	k.softmaxRows, k.softmaxGrad, k.scaleRows = softmaxRowsAVX512, softmaxGradRowsAVX512, scaleRowsAVX512
 	k.adamw, k.sumSquares = adamwAVX512, sumSquaresAVX512
+	k.ceilingF32, k.ceilingInt8 = ceilingLoop{peakFMAAVX512, 28 * 16 * 2}, ceilingLoop{peakInt8AVX2, 8 * 32 * 2}
+	k.readMemory, k.copyMemory = readMemoryAVX512, copyMemoryAVX512
 	k.addQuantAVX2()
 	if cpu.X86.HasAVX512VNNI {
 		k.addVNNI()

@@ -14,38 +14,128 @@ type Peak struct {
 	GFLOPS  float64 `json:"gflops"`  // of float32 multiply-adds, each counted as two operations, all workers together
 }
 
-// MeasurePeak measures the float32 peak of a backend made by New in about a quarter of a second: the best of several runs of
-// the matrix-multiplication kernel on panels that stay in the level-1 cache, on all workers at once. Another backend's
-// peak is 0.
+// MeasurePeak measures the float32 peak of a backend made by New in about a quarter of a second. Another backend's peak is 0.
 func MeasurePeak(ctx context.Context, on compute.Backend) Peak {
 	b, ok := on.(*backend)
 	if !ok {
 		return Peak{}
 	}
-	p := Peak{Level: b.level, Workers: b.workers}
-	for end := time.Now().Add(250 * time.Millisecond); time.Now().Before(end) && ctx.Err() == nil; {
-		p.GFLOPS = max(p.GFLOPS, b.measurePeak(20*time.Millisecond))
-	}
-	return p
+	return Peak{Level: b.level, Workers: b.workers, GFLOPS: b.bestRate(ctx, b.peakOf(CeilingF32), 250*time.Millisecond)}
 }
 
-// measurePeak runs the largest tile for a while and gives GFLOP/s.
-func (b *backend) measurePeak(long time.Duration) float64 {
+// ceilingLoop is a loop on registers and what one round of it counts.
+type ceilingLoop struct {
+	run        func(rounds int)
+	operations float64
+}
+
+// Ceiling is a limit of the machine that kernels are measured against.
+type Ceiling string
+
+// The ceilings. Arithmetic is done in registers (or tiles) by all workers at once, a multiply-add counted as two operations;
+// memory is 256 MiB, more than caches hold for long, a copy counted as the bytes read and the bytes written.
+const (
+	CeilingF32  Ceiling = "f32"  // GFLOP/s
+	CeilingBF16 Ceiling = "bf16" // GFLOP/s, float32 sums
+	CeilingInt8 Ceiling = "int8" // GOP/s, int32 sums
+	CeilingRead Ceiling = "read" // GB/s
+	CeilingCopy Ceiling = "copy" // GB/s
+	ceilingTime         = 20 * time.Millisecond
+)
+
+// Ceilings are all ceilings, in the order in which people read them.
+func Ceilings() []Ceiling {
+	return []Ceiling{CeilingF32, CeilingBF16, CeilingInt8, CeilingRead, CeilingCopy}
+}
+
+// Unit is the unit of a ceiling's value.
+func (c Ceiling) Unit() string {
+	switch c {
+	case CeilingInt8:
+		return "GOP/s"
+	case CeilingRead, CeilingCopy:
+		return "GB/s"
+	}
+	return "GFLOP/s"
+}
+
+// CeilingMeter returns a function that measures a ceiling of a backend made by New for about the given time and gives the best of
+// several bursts: billions of operations or bytes a second, all workers together. The memory that it needs is kept between
+// calls. The function gives 0 if the backend is another, or this processor has no instruction for it (bfloat16 without
+// AVX512-BF16 or AMX).
+func CeilingMeter(on compute.Backend, c Ceiling) func(ctx context.Context, long time.Duration) float64 {
+	b, ok := on.(*backend)
+	if !ok {
+		return func(context.Context, time.Duration) float64 { return 0 }
+	}
+	w := b.peakOf(c)
+	return func(ctx context.Context, long time.Duration) float64 { return b.bestRate(ctx, w, long) }
+}
+
+// burst is work of many equal tasks, and how much all of them count: billions of operations or bytes.
+type burst struct {
+	amount float64
+	tasks  int
+	run    func(task int)
+}
+
+// bestRate repeats a burst and gives the most it did in a second.
+func (b *backend) bestRate(ctx context.Context, w burst, long time.Duration) float64 {
+	if w.run == nil {
+		return 0
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	const k, calls = 128, 200
-	flops := 2 * float64(b.rows*b.columns) * k * calls * float64(b.workers)
 	best := 0.0
-	for end := time.Now().Add(long); best == 0 || time.Now().Before(end); {
-		from := time.Now()
-		b.each(b.workers, func(s *scratch, _ int) {
-			x, y, z := s.need(slotA, b.rows*k), s.need(slotB, b.columns*k), s.need(slotC, b.rows*b.columns)
-			for range calls {
-				s.tile = tile0(at(x, 0), at(y, 0), at(z, 0), b.columns, k)
-				b.gemm[b.rows-1](&s.tile)
-			}
-		})
-		best = max(best, flops/time.Since(from).Seconds()/1e9)
+	for end := time.Now().Add(long); best == 0 || time.Now().Before(end) && ctx.Err() == nil; {
+		n, from := 0, time.Now()
+		for n == 0 || time.Since(from) < ceilingTime {
+			b.each(w.tasks, func(_ *scratch, task int) { w.run(task) })
+			n++
+		}
+		best = max(best, w.amount*float64(n)/time.Since(from).Seconds())
 	}
 	return best
+}
+
+const (
+	ceilingRounds = 1000 // of one kernel call: about 10 µs
+	memoryBytes   = 256 << 20
+)
+
+// peakOf is the burst that measures a ceiling with this level's instructions.
+func (b *backend) peakOf(c Ceiling) burst {
+	switch c {
+	case CeilingF32:
+		return b.ceilingF32.burst(b.workers)
+	case CeilingInt8:
+		return b.ceilingInt8.burst(b.workers)
+	case CeilingBF16:
+		return b.ceilingBF16.burst(b.workers)
+	}
+	src := aligned(memoryBytes / 4)
+	for i := 0; i < len(src); i += 1024 { // touches each page
+		src[i] = 1
+	}
+	const tasks = memoryBytes / memoryStretch
+	if c == CeilingRead {
+		return burst{memoryBytes / 1e9, tasks, func(task int) { b.readMemory(&src[task*memoryStretch/4], memoryStretch) }}
+	}
+	dst := aligned(memoryBytes / 4)
+	clear(dst)
+	return burst{2 * memoryBytes / 1e9, tasks, func(task int) {
+		b.copyMemory(&dst[task*memoryStretch/4], &src[task*memoryStretch/4], memoryStretch)
+	}}
+}
+
+// memoryStretch is what one kernel call reads or copies: well under 100 µs.
+const memoryStretch = 256 << 10
+
+// burst repeats the loop, a call at a time.
+func (l ceilingLoop) burst(workers int) burst {
+	if l.run == nil {
+		return burst{}
+	}
+	tasks := 64 * workers
+	return burst{l.operations * ceilingRounds * float64(tasks) / 1e9, tasks, func(int) { l.run(ceilingRounds) }}
 }

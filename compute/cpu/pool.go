@@ -32,11 +32,11 @@ type work struct {
 // job is the work that the pool has. There is one, used again and again: starting work allocates nothing.
 type job struct {
 	work
-	next    atomic.Int64
-	active  atomic.Int64  // helpers that have the job and are not done
-	asleep  atomic.Bool   // the caller waits on done
-	done    chan struct{} // capacity 1
-	panics  atomic.Pointer[any]
+	next   atomic.Int64
+	active atomic.Int64  // helpers that have the job and are not done
+	asleep atomic.Bool   // the caller waits on done
+	done   chan struct{} // capacity 1
+	panics atomic.Pointer[any]
 }
 
 var (

@@ -37,6 +37,11 @@ func (a *assembly) dotPairs(sum, second, offset int) {
 	a.evex(0x52, sum, second, true, false, false, byte(0b01<<6|sum&7<<3|si), byte(offset/4)) // the displacement counts in 4 bytes
 }
 
+// dotPairsRegister is VDPBF16PS Z third, Z second, Z sum.
+func (a *assembly) dotPairsRegister(sum, second, third int) {
+	a.evex(0x52, sum, second, false, third&16 != 0, third&8 != 0, byte(0b11<<6|sum&7<<3|third&7))
+}
+
 // toPairs is VCVTNEPS2BF16 Z from, Y to: 16 float32 rounded to nearest even.
 func (a *assembly) toPairs(from, to int) {
 	a.evex(0x72, to, 0, false, from&16 != 0, from&8 != 0, byte(0b11<<6|to&7<<3|from&7))

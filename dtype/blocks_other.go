@@ -14,13 +14,17 @@ func init() {
 	decoders[TQ1_0] = decodeTQ1_0
 	decoders[TQ2_0] = decodeTQ2_0
 	decoders[MXFP4] = decodeMXFP4
+	decoders[NVFP4] = decodeNVFP4
+	decoders[Q1_0] = decodeQ1_0
+	decoders[Q2_0] = decodeQ2_0
 }
 
 // iq4Values are the sixteen steps of IQ4_NL and IQ4_XS.
 var iq4Values = [16]float32{-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113}
 
-// mxfp4Values are the sixteen values of a 4-bit float (e2m1).
-var mxfp4Values = [16]float32{0, .5, 1, 1.5, 2, 3, 4, 6, 0, -.5, -1, -1.5, -2, -3, -4, -6}
+// fp4Values are the sixteen values of a 4-bit float (e2m1), doubled: scales are
+// halves of what they mean, so that every product is exact or rounded once.
+var fp4Values = [16]float32{0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12}
 
 func decodeIQ4_NL(src []byte, dst []float32) {
 	d := scaleAt(src)
@@ -76,9 +80,59 @@ func decodeTQ2_0(src []byte, dst []float32) {
 
 // decodeMXFP4: one byte exponent (bias 127), qs[16].
 func decodeMXFP4(src []byte, dst []float32) {
-	scale := float32(math.Ldexp(1, int(src[0])-127))
+	half := halfScaleMXFP4(src[0])
 	for j, q := range src[1:17] {
-		dst[j] = scale * mxfp4Values[q&15]
-		dst[j+16] = scale * mxfp4Values[q>>4]
+		dst[j] = half * fp4Values[q&15]
+		dst[j+16] = half * fp4Values[q>>4]
+	}
+}
+
+// halfScaleMXFP4 is 2^(e−128). The standard's NaN (255) is 2^127 to ggml, so also here.
+func halfScaleMXFP4(e byte) float32 {
+	if e < 2 { // subnormal
+		return math.Float32frombits(0x00200000 << e)
+	}
+	return math.Float32frombits(uint32(e-1) << 23)
+}
+
+// decodeNVFP4: four unsigned 8-bit float scales, qs[32]; 8 bytes hold 16 values.
+func decodeNVFP4(src []byte, dst []float32) {
+	for group := range 4 {
+		half := halfScaleNVFP4(src[group])
+		for j, q := range src[4+8*group:][:8] {
+			dst[16*group+j] = fp4Values[q&15] * half
+			dst[16*group+j+8] = fp4Values[q>>4] * half
+		}
+	}
+}
+
+// halfScaleNVFP4 is half of an unsigned 8-bit float: e4m3 whose sign is not looked
+// at, of which 0x7f is 0 (and 0xff, which no writer makes, 480: as in ggml).
+func halfScaleNVFP4(c byte) float32 {
+	switch c {
+	case 0x7f:
+		return 0
+	case 0xff:
+		return 240
+	}
+	return F8E4M3ToF32(c&0x7f) / 2
+}
+
+// decodeQ1_0: d, a bit for each of 128 values: −d or d.
+func decodeQ1_0(src []byte, dst []float32) {
+	d := scaleAt(src)
+	for j := range dst {
+		dst[j] = -d
+		if src[2+j/8]>>(j%8)&1 != 0 {
+			dst[j] = d
+		}
+	}
+}
+
+// decodeQ2_0: d, qs[16]; four values a byte, neighbours from the low bits on.
+func decodeQ2_0(src []byte, dst []float32) {
+	d := scaleAt(src)
+	for j := range dst {
+		dst[j] = float32(int(src[2+j/4]>>(j%4*2)&3)-1) * d
 	}
 }

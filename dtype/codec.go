@@ -101,7 +101,7 @@ func Quantize(t Type, src []float32, dst []byte) error {
 				}
 			}
 			if !encode(block, dst[:blockBytes:blockBytes]) {
-				return fmt.Errorf("quantise: values %d to %d are too large for %v: their scale is over 65504, binary16's largest", first, first+blockSize-1, t)
+				return fmt.Errorf("quantise: values %d to %d do not fit %v: their scale is out of its range", first, first+blockSize-1, t)
 			}
 			dst = dst[blockBytes:]
 		}
@@ -118,7 +118,7 @@ func CanQuantize(t Type) bool { return t.Float() || t.Valid() && encoders[t] != 
 // decoders write one block's values; slices are exactly one block long.
 var decoders = [typeCount]func(src []byte, dst []float32){}
 
-// encoders pack one block and report whether its scales fit binary16.
+// encoders pack one block and report whether its scales fit their type, binary16 for most.
 var encoders = [typeCount]func(src []float32, dst []byte) bool{}
 
 func checkLengths(t Type, bytes, values int) error {

@@ -66,6 +66,9 @@ const (
 	TQ1_0   // 256 values: ternary, base 3, five to a byte
 	TQ2_0   // 256 values: ternary, two bits each
 	MXFP4   // 32 values: OCP MX, power-of-two scale, 4-bit float
+	NVFP4   // 64 values: 4-bit float, an unsigned 8-bit float scale for each 16
+	Q1_0    // 128 values: f16 scale, signs
+	Q2_0    // 64 values: f16 scale, 2-bit: −1, 0, 1 or 2 scales
 
 	typeCount
 )
@@ -94,6 +97,7 @@ var sizes = [typeCount]size{
 	IQ3_XXS: {"iq3_xxs", 256, 98}, IQ3_S: {"iq3_s", 256, 110},
 	IQ4_NL: {"iq4_nl", 32, 18}, IQ4_XS: {"iq4_xs", 256, 136},
 	TQ1_0: {"tq1_0", 256, 54}, TQ2_0: {"tq2_0", 256, 66}, MXFP4: {"mxfp4", 32, 17},
+	NVFP4: {"nvfp4", 64, 36}, Q1_0: {"q1_0", 128, 18}, Q2_0: {"q2_0", 64, 18},
 }
 
 // aliases are names of other programs (PyTorch, safetensors) that Parse takes.

@@ -55,7 +55,7 @@ func TestBlocksDecodeAsGGML(t *testing.T) {
 		}
 		typ, err := Parse(strings.TrimSuffix(base, ".im"))
 		if err != nil || !CanDequantize(typ) {
-			t.Logf("%s: no decoder", base)
+			t.Errorf("%s: no decoder", base)
 			continue
 		}
 		want := floats(t, vectors[base+".f32"])
@@ -71,7 +71,7 @@ func TestBlocksDecodeAsGGML(t *testing.T) {
 		}
 		tested++
 	}
-	if tested < 20 {
+	if tested < 42 {
 		t.Errorf("only %d types and variants compared", tested)
 	}
 }
@@ -82,18 +82,23 @@ func TestBlocksDecodeAsGGML(t *testing.T) {
 func TestBlocksEncodeAsGGML(t *testing.T) {
 	vectors := golden(t, shared.Path(t, "testdata", "golden", "infer", "quants", "ggml_quants.safetensors"))
 	src := floats(t, vectors["src"])
-	for _, typ := range []Type{F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K} {
+	for _, typ := range []Type{F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q8_1, Q8_K, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K,
+		IQ4_NL, IQ4_XS, TQ1_0, TQ2_0, MXFP4, NVFP4, Q1_0, Q2_0} {
 		want := vectors[strings.ToUpper(typ.String())+".bytes"]
-		got := make([]byte, typ.Bytes(len(src)))
-		if err := Quantize(typ, src, got); err != nil {
-			t.Errorf("%v: %v", typ, err)
-			continue
-		}
 		row := len(want) / 32
 		for r := range 32 {
-			g, w := got[r*row:(r+1)*row], want[r*row:(r+1)*row]
-			if !bytes.Equal(g, w) {
-				t.Errorf("%v: row %d differs\n got %x\nwant %x", typ, r, g, w)
+			got := make([]byte, row)
+			err := Quantize(typ, src[r*len(src)/32:(r+1)*len(src)/32], got)
+			if (typ == NVFP4 || typ == Q8_1) && (r == 10 || r == 19) { // huge rows: ggml saturates the scale, or writes an infinite sum
+				if err == nil {
+					t.Errorf("%v: row %d does not fit but was accepted", typ, r)
+				}
+				continue
+			}
+			if err != nil {
+				t.Errorf("%v: row %d: %v", typ, r, err)
+			} else if w := want[r*row : (r+1)*row]; !bytes.Equal(got, w) {
+				t.Errorf("%v: row %d differs\n got %x\nwant %x", typ, r, got, w)
 			}
 		}
 	}

@@ -179,3 +179,13 @@ func fitByTurns(x []float32, top int, codes []uint8) float32 {
 	}
 	return sumXL / sumL2
 }
+
+func sqrt(v float32) float32 { return float32(math.Sqrt(float64(v))) }
+
+// sumSquares adds in ascending order.
+func sumSquares(x []float32) (sum float32) {
+	for _, v := range x {
+		sum += float32(v * v)
+	}
+	return sum
+}

@@ -71,6 +71,7 @@ var ggmlTypes = map[uint32]dtype.Type{
 	16: dtype.IQ2_XXS, 17: dtype.IQ2_XS, 18: dtype.IQ3_XXS, 19: dtype.IQ1_S, 20: dtype.IQ4_NL, 21: dtype.IQ3_S,
 	22: dtype.IQ2_S, 23: dtype.IQ4_XS, 24: dtype.I8, 25: dtype.I16, 26: dtype.I32, 27: dtype.I64, 28: dtype.F64,
 	29: dtype.IQ1_M, 30: dtype.BF16, 34: dtype.TQ1_0, 35: dtype.TQ2_0, 39: dtype.MXFP4,
+	40: dtype.NVFP4, 41: dtype.Q1_0, 42: dtype.Q2_0,
 }
 
 // ggmlType returns ggml's number of an element type.

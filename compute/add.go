@@ -13,10 +13,10 @@ type Add struct{ A, B, Out *Tensor }
 func (*Add) Name() string { return "add" }
 
 // Inputs implements Op.
-func (o *Add) Inputs() []*Tensor { return present(o.A, o.B) }
+func (o *Add) Inputs(list []*Tensor) []*Tensor { return appendPresent(list, o.A, o.B) }
 
 // Outputs implements Op.
-func (o *Add) Outputs() []*Tensor { return []*Tensor{o.Out} }
+func (o *Add) Outputs(list []*Tensor) []*Tensor { return append(list, o.Out) }
 
 // Check implements Op.
 func (o *Add) Check() error {
@@ -30,19 +30,23 @@ func (o *Add) Backward(b Backprop) {
 	if d == nil {
 		return
 	}
-	for _, x := range o.Inputs() {
+	for _, x := range []*Tensor{o.A, o.B} {
+		if x == nil {
+			continue
+		}
 		if dx, acc := b.Into(x); dx != nil {
-			b.Launch(addInto(d, dx, acc))
+			addInto(b, d, dx, acc)
 		}
 	}
 }
 
-// addInto is dst = src, or dst += src.
-func addInto(src, dst *Tensor, accumulate bool) Op {
+// addInto launches dst = src, or dst += src.
+func addInto(b Backprop, src, dst *Tensor, accumulate bool) {
 	if accumulate {
-		return &Add{A: dst, B: src, Out: dst}
+		launch(b, Add{A: dst, B: src, Out: dst})
+	} else {
+		launch(b, Add{A: src, Out: dst})
 	}
-	return &Add{A: src, Out: dst}
 }
 
 // SumRows writes Out[j] = Σ_i X[i,j] (+ Out[j] with Accumulate), in ascending i.
@@ -58,10 +62,10 @@ type SumRows struct {
 func (*SumRows) Name() string { return "sum_rows" }
 
 // Inputs implements Op.
-func (o *SumRows) Inputs() []*Tensor { return []*Tensor{o.X} }
+func (o *SumRows) Inputs(list []*Tensor) []*Tensor { return append(list, o.X) }
 
 // Outputs implements Op.
-func (o *SumRows) Outputs() []*Tensor { return []*Tensor{o.Out} }
+func (o *SumRows) Outputs(list []*Tensor) []*Tensor { return append(list, o.Out) }
 
 // Check implements Op.
 func (o *SumRows) Check() error {

@@ -1,16 +1,26 @@
 package compute
 
-import "lian/dtype"
+import (
+	"reflect"
 
-// Arena hands out tensors from a few large buffers and takes them all back at
-// once. It grows to the largest step it has seen and allocates nothing after
-// that. It is not safe for concurrent use.
+	"lian/dtype"
+)
+
+// Arena hands out tensors from a few large buffers, their headers, views of
+// them and operations, and takes them all back at once. It grows to the largest
+// step it has seen and allocates nothing after that. It is not safe for
+// concurrent use.
 type Arena struct {
 	backend Backend
 	chunks  []Buffer
 	chunk   int // index of the chunk in use
 	used    int // bytes used of it
 	chunkAt int // bytes of a new chunk
+
+	headers pool[Tensor] // of the tensors handed out and their views
+	shapes  strips[int]
+	numbers strips[int32]
+	ops     map[reflect.Type]interface{ reset() }
 }
 
 const arenaAlign = 64
@@ -22,7 +32,7 @@ func NewArena(b Backend, chunk int) *Arena {
 
 // Tensor returns a tensor with undefined content, valid until Reset.
 func (a *Arena) Tensor(t dtype.Type, shape ...int) *Tensor {
-	x := &Tensor{Type: t, Shape: append([]int(nil), shape...)}
+	x := a.header(t, shape)
 	size := (x.Bytes() + arenaAlign - 1) / arenaAlign * arenaAlign
 	for a.chunk < len(a.chunks) && a.used+size > a.chunks[a.chunk].Size() {
 		a.chunk, a.used = a.chunk+1, 0
@@ -35,8 +45,67 @@ func (a *Arena) Tensor(t dtype.Type, shape ...int) *Tensor {
 	return x
 }
 
-// Reset takes back every tensor handed out.
-func (a *Arena) Reset() { a.chunk, a.used = 0, 0 }
+// header is a tensor without content.
+func (a *Arena) header(t dtype.Type, shape []int) *Tensor {
+	x := a.headers.next()
+	*x = Tensor{Type: t, Shape: a.shapes.next(len(shape)), arena: a}
+	copy(x.Shape, shape)
+	return x
+}
+
+// Int32s is n zeros in the host's memory, valid until Reset: for what is about to be written to a tensor.
+func (a *Arena) Int32s(n int) []int32 {
+	s := a.numbers.next(n)
+	clear(s)
+	return s
+}
+
+// Reset takes back every tensor and operation handed out.
+func (a *Arena) Reset() {
+	a.chunk, a.used = 0, 0
+	a.headers.reset()
+	a.shapes.reset()
+	a.numbers.reset()
+	for _, p := range a.ops {
+		p.reset()
+	}
+}
+
+// New returns an operation from the arena, zero, valid until Reset: so that a pass that has run before allocates nothing. O is
+// the operation's struct.
+func New[O any](a *Arena) *O {
+	if a.ops == nil {
+		a.ops = map[reflect.Type]interface{ reset() }{}
+	}
+	of, _ := a.ops[reflect.TypeFor[O]()].(*pool[O])
+	if of == nil {
+		of = &pool[O]{}
+		a.ops[reflect.TypeFor[O]()] = of
+	}
+	x := of.next()
+	var zero O
+	*x = zero
+	return x
+}
+
+// pool hands out values of one type and takes them all back at once.
+type pool[E any] struct {
+	chunks [][]E
+	used   int
+}
+
+const poolChunk = 64
+
+func (p *pool[E]) next() *E {
+	if p.used == len(p.chunks)*poolChunk {
+		p.chunks = append(p.chunks, make([]E, poolChunk))
+	}
+	x := &p.chunks[p.used/poolChunk][p.used%poolChunk]
+	p.used++
+	return x
+}
+
+func (p *pool[E]) reset() { p.used = 0 }
 
 // Bytes is the memory held.
 func (a *Arena) Bytes() int {
@@ -46,3 +115,26 @@ func (a *Arena) Bytes() int {
 	}
 	return n
 }
+
+// strips hands out slices of any length and takes them all back at once.
+type strips[E any] struct {
+	strips [][]E
+	strip  int // number of the strip in use
+	used   int // of it
+}
+
+const stripLength = 4096
+
+func (p *strips[E]) next(n int) []E {
+	for p.strip < len(p.strips) && p.used+n > len(p.strips[p.strip]) {
+		p.strip, p.used = p.strip+1, 0
+	}
+	if p.strip == len(p.strips) {
+		p.strips = append(p.strips, make([]E, max(stripLength, n)))
+	}
+	s := p.strips[p.strip][p.used : p.used+n : p.used+n]
+	p.used += n
+	return s
+}
+
+func (p *strips[E]) reset() { p.strip, p.used = 0, 0 }

@@ -37,12 +37,12 @@ const KeyTile = 64
 func (*Attention) Name() string { return "attention" }
 
 // Inputs implements Op.
-func (o *Attention) Inputs() []*Tensor {
-	return present(o.Q, o.K, o.V, o.QueryStart, o.KeyLength, o.Blocks)
+func (o *Attention) Inputs(list []*Tensor) []*Tensor {
+	return appendPresent(list, o.Q, o.K, o.V, o.QueryStart, o.KeyLength, o.Blocks)
 }
 
 // Outputs implements Op.
-func (o *Attention) Outputs() []*Tensor { return present(o.Out, o.LogSumExp) }
+func (o *Attention) Outputs(list []*Tensor) []*Tensor { return appendPresent(list, o.Out, o.LogSumExp) }
 
 // Check implements Op.
 func (o *Attention) Check() error {
@@ -63,23 +63,21 @@ func (o *Attention) Backward(b Backprop) {
 	if d == nil {
 		return
 	}
-	op := &AttentionBackward{Attention: *o, DOut: d}
-	var qDone, kDone, vDone func()
-	op.DQ, qDone = fresh(b, o.Q)
-	op.DK, kDone = fresh(b, o.K)
-	op.DV, vDone = fresh(b, o.V)
-	for _, t := range []**Tensor{&op.DQ, &op.DK, &op.DV} {
-		if *t == nil { // the kernel makes all three together; a frozen projection throws one away
-			*t = b.Tensor(dtype.F32, o.K.Shape...)
-			if t == &op.DQ {
-				*t = b.Tensor(dtype.F32, o.Q.Shape...)
-			}
-		}
+	dq, dk, dv := fresh(b, o.Q), fresh(b, o.K), fresh(b, o.V)
+	op := AttentionBackward{Attention: *o, DOut: d, DQ: dq.To, DK: dk.To, DV: dv.To}
+	if op.DQ == nil { // the kernel makes all three together; a frozen projection throws one away
+		op.DQ = b.Tensor(dtype.F32, o.Q.Shape...)
 	}
-	b.Launch(op)
-	qDone()
-	kDone()
-	vDone()
+	if op.DK == nil {
+		op.DK = b.Tensor(dtype.F32, o.K.Shape...)
+	}
+	if op.DV == nil {
+		op.DV = b.Tensor(dtype.F32, o.V.Shape...)
+	}
+	launch(b, op)
+	dq.done(b)
+	dk.done(b)
+	dv.done(b)
 }
 
 // AttentionBackward is the gradient of Attention without Blocks. Probabilities are recomputed from LogSumExp, so nothing of
@@ -96,12 +94,12 @@ type AttentionBackward struct {
 func (*AttentionBackward) Name() string { return "attention_backward" }
 
 // Inputs implements Op.
-func (o *AttentionBackward) Inputs() []*Tensor {
-	return append(o.Attention.Inputs(), o.Out, o.LogSumExp, o.DOut)
+func (o *AttentionBackward) Inputs(list []*Tensor) []*Tensor {
+	return append(o.Attention.Inputs(list), o.Out, o.LogSumExp, o.DOut)
 }
 
 // Outputs implements Op.
-func (o *AttentionBackward) Outputs() []*Tensor { return []*Tensor{o.DQ, o.DK, o.DV} }
+func (o *AttentionBackward) Outputs(list []*Tensor) []*Tensor { return append(list, o.DQ, o.DK, o.DV) }
 
 // Check implements Op.
 func (o *AttentionBackward) Check() error {

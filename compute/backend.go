@@ -41,11 +41,11 @@ type Allocator interface {
 type Op interface {
 	// Name is the operation's name in errors, profiles and registries.
 	Name() string
-	// Inputs are the tensors read. An operand that is updated in place is
+	// Inputs appends the tensors read. An operand that is updated in place is
 	// both an input and an output.
-	Inputs() []*Tensor
-	// Outputs are the tensors written.
-	Outputs() []*Tensor
+	Inputs(list []*Tensor) []*Tensor
+	// Outputs appends the tensors written.
+	Outputs(list []*Tensor) []*Tensor
 	// Check says what is wrong with the operands' types and shapes.
 	Check() error
 }
@@ -70,6 +70,8 @@ type GradientInForward interface {
 type Backprop interface {
 	Launcher
 	Allocator
+	// Arena is where tensors and operations of the backward pass come from.
+	Arena() *Arena
 	// Grad is the gradient of an output, nil if nothing depends on it.
 	Grad(output *Tensor) *Tensor
 	// Into is where an input's gradient goes; nil if nobody wants it.
@@ -77,14 +79,31 @@ type Backprop interface {
 	Into(input *Tensor) (grad *Tensor, accumulate bool)
 }
 
-// fresh returns a tensor that a backward operation may overwrite with the
-// gradient of an input, and what to do after its launch. The tensor is nil if
-// nobody wants the gradient.
-func fresh(b Backprop, input *Tensor) (*Tensor, func()) {
+// freshGradient is a tensor that a backward operation may overwrite with the gradient of an input; done says that it has. To is
+// nil if nobody wants the gradient.
+type freshGradient struct{ To, sum *Tensor }
+
+func fresh(b Backprop, input *Tensor) freshGradient {
 	grad, accumulate := b.Into(input)
 	if grad == nil || !accumulate {
-		return grad, func() {}
+		return freshGradient{To: grad}
 	}
-	part := b.Tensor(grad.Type, grad.Shape...)
-	return part, func() { b.Launch(&Add{A: grad, B: part, Out: grad}) }
+	return freshGradient{b.Tensor(grad.Type, grad.Shape...), grad}
+}
+
+// done adds the part to what was there before.
+func (g freshGradient) done(b Backprop) {
+	if g.sum != nil {
+		launch(b, Add{A: g.sum, B: g.To, Out: g.sum})
+	}
+}
+
+// launch runs an operation that lives in the arena of the backward pass: a step that has run before allocates nothing.
+func launch[O any, P interface {
+	*O
+	Op
+}](b Backprop, op O) {
+	x := New[O](b.Arena())
+	*x = op
+	b.Launch(P(x))
 }

@@ -15,9 +15,11 @@ type checker struct {
 
 func check(op Op) *checker { return &checker{op: op.Name()} }
 
+// that notes the first thing that is not so. An operation that is right allocates nothing: the arguments are copied before they
+// are printed, so that they need not live on the heap.
 func (c *checker) that(ok bool, format string, args ...any) *checker {
 	if c.err == nil && !ok {
-		c.err = fmt.Errorf("%s: %s", c.op, fmt.Sprintf(format, args...))
+		c.err = fmt.Errorf("%s: %s", c.op, fmt.Sprintf(format, append([]any(nil), args...)...))
 	}
 	return c
 }
@@ -34,7 +36,10 @@ func (c *checker) is(name string, t *Tensor, want dtype.Type, shape ...int) *che
 	for i := 0; match && i < len(shape); i++ {
 		match = shape[i] < 0 || t.Shape[i] == shape[i]
 	}
-	return c.that(match, "%s is %v, expected %v%v", name, t, want, shape)
+	if !match {
+		c.that(false, "%s is %v, expected %v%v", name, t, want, slices.Clone(shape))
+	}
+	return c
 }
 
 // optional is is for an operand that may be nil.
@@ -49,7 +54,12 @@ func sameShape(a, b *Tensor) bool {
 	return a != nil && b != nil && a.Type == b.Type && slices.Equal(a.Shape, b.Shape)
 }
 
-// present drops the operands that are nil.
-func present(tensors ...*Tensor) []*Tensor {
-	return slices.DeleteFunc(tensors, func(t *Tensor) bool { return t == nil })
+// appendPresent appends the operands that are not nil.
+func appendPresent(list []*Tensor, tensors ...*Tensor) []*Tensor {
+	for _, t := range tensors {
+		if t != nil {
+			list = append(list, t)
+		}
+	}
+	return list
 }

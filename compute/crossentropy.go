@@ -31,13 +31,13 @@ func CrossEntropyRows(vocab int) int { return min(max(1<<20/max(vocab, 1)/16*16,
 func (*LinearCrossEntropy) Name() string { return "linear_cross_entropy" }
 
 // Inputs implements Op.
-func (o *LinearCrossEntropy) Inputs() []*Tensor {
-	return present(o.Hidden, o.Weight, o.Targets, o.Weights)
+func (o *LinearCrossEntropy) Inputs(list []*Tensor) []*Tensor {
+	return appendPresent(list, o.Hidden, o.Weight, o.Targets, o.Weights)
 }
 
 // Outputs implements Op.
-func (o *LinearCrossEntropy) Outputs() []*Tensor {
-	return present(o.Loss, o.Best, o.DHidden, o.DWeight)
+func (o *LinearCrossEntropy) Outputs(list []*Tensor) []*Tensor {
+	return appendPresent(list, o.Loss, o.Best, o.DHidden, o.DWeight)
 }
 
 // Check implements Op.

@@ -15,10 +15,10 @@ type Gather struct{ Table, Index, Out *Tensor }
 func (*Gather) Name() string { return "gather" }
 
 // Inputs implements Op.
-func (o *Gather) Inputs() []*Tensor { return []*Tensor{o.Table, o.Index} }
+func (o *Gather) Inputs(list []*Tensor) []*Tensor { return append(list, o.Table, o.Index) }
 
 // Outputs implements Op.
-func (o *Gather) Outputs() []*Tensor { return []*Tensor{o.Out} }
+func (o *Gather) Outputs(list []*Tensor) []*Tensor { return append(list, o.Out) }
 
 // Check implements Op.
 func (o *Gather) Check() error {
@@ -37,7 +37,7 @@ func (o *Gather) Backward(b Backprop) {
 		return
 	}
 	if dt, acc := b.Into(o.Table); dt != nil {
-		b.Launch(&ScatterAdd{X: d, Index: o.Index, Out: dt, Accumulate: acc})
+		launch(b, ScatterAdd{X: d, Index: o.Index, Out: dt, Accumulate: acc})
 	}
 }
 
@@ -55,10 +55,10 @@ type ScatterAdd struct {
 func (*ScatterAdd) Name() string { return "scatter_add" }
 
 // Inputs implements Op.
-func (o *ScatterAdd) Inputs() []*Tensor { return []*Tensor{o.X, o.Index} }
+func (o *ScatterAdd) Inputs(list []*Tensor) []*Tensor { return append(list, o.X, o.Index) }
 
 // Outputs implements Op.
-func (o *ScatterAdd) Outputs() []*Tensor { return []*Tensor{o.Out} }
+func (o *ScatterAdd) Outputs(list []*Tensor) []*Tensor { return append(list, o.Out) }
 
 // Check implements Op.
 func (o *ScatterAdd) Check() error {
@@ -80,10 +80,10 @@ type Scatter struct{ X, Index, Out *Tensor }
 func (*Scatter) Name() string { return "scatter" }
 
 // Inputs implements Op.
-func (o *Scatter) Inputs() []*Tensor { return []*Tensor{o.X, o.Index} }
+func (o *Scatter) Inputs(list []*Tensor) []*Tensor { return append(list, o.X, o.Index) }
 
 // Outputs implements Op.
-func (o *Scatter) Outputs() []*Tensor { return []*Tensor{o.Out} }
+func (o *Scatter) Outputs(list []*Tensor) []*Tensor { return append(list, o.Out) }
 
 // Check implements Op.
 func (o *Scatter) Check() error {

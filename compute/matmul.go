@@ -46,15 +46,15 @@ type MatMul struct {
 func (*MatMul) Name() string { return "matmul" }
 
 // Inputs implements Op.
-func (o *MatMul) Inputs() []*Tensor {
+func (o *MatMul) Inputs(list []*Tensor) []*Tensor {
 	if o.Accumulate {
-		return present(o.A, o.B, o.Residual, o.Bias, o.Out)
+		return appendPresent(list, o.A, o.B, o.Residual, o.Bias, o.Out)
 	}
-	return present(o.A, o.B, o.Residual, o.Bias)
+	return appendPresent(list, o.A, o.B, o.Residual, o.Bias)
 }
 
 // Outputs implements Op.
-func (o *MatMul) Outputs() []*Tensor { return []*Tensor{o.Out} }
+func (o *MatMul) Outputs(list []*Tensor) []*Tensor { return append(list, o.Out) }
 
 // Scale is Alpha with its default.
 func (o *MatMul) Scale() float32 {
@@ -106,26 +106,26 @@ func (o *MatMul) Backward(b Backprop) {
 	d = d.View(m, n)
 	if da, acc := b.Into(o.A); da != nil {
 		if o.TransA { // dA [k, m] = B · dOutᵀ
-			b.Launch(&MatMul{A: o.B, B: d, Out: da.View(k, m), TransA: o.TransB, TransB: true, Alpha: o.Alpha, Accumulate: acc, BF16: o.BF16})
+			launch(b, MatMul{A: o.B, B: d, Out: da.View(k, m), TransA: o.TransB, TransB: true, Alpha: o.Alpha, Accumulate: acc, BF16: o.BF16})
 		} else { // dA [m, k] = dOut · Bᵀ
-			b.Launch(&MatMul{A: d, B: o.B, Out: da.View(m, k), TransB: !o.TransB, Alpha: o.Alpha, Accumulate: acc, BF16: o.BF16})
+			launch(b, MatMul{A: d, B: o.B, Out: da.View(m, k), TransB: !o.TransB, Alpha: o.Alpha, Accumulate: acc, BF16: o.BF16})
 		}
 	}
 	if db, acc := b.Into(o.B); db != nil {
 		if o.TransB { // dB [n, k] = dOutᵀ · A
-			b.Launch(&MatMul{A: d, B: o.A, Out: db.View(n, k), TransA: true, TransB: o.TransA, Alpha: o.Alpha, Accumulate: acc, BF16: o.BF16})
+			launch(b, MatMul{A: d, B: o.A, Out: db.View(n, k), TransA: true, TransB: o.TransA, Alpha: o.Alpha, Accumulate: acc, BF16: o.BF16})
 		} else { // dB [k, n] = Aᵀ · dOut
-			b.Launch(&MatMul{A: o.A, B: d, Out: db.View(k, n), TransA: !o.TransA, Alpha: o.Alpha, Accumulate: acc, BF16: o.BF16})
+			launch(b, MatMul{A: o.A, B: d, Out: db.View(k, n), TransA: !o.TransA, Alpha: o.Alpha, Accumulate: acc, BF16: o.BF16})
 		}
 	}
 	if o.Residual != nil {
 		if dr, acc := b.Into(o.Residual); dr != nil {
-			b.Launch(addInto(d, dr.View(m, n), acc))
+			addInto(b, d, dr.View(m, n), acc)
 		}
 	}
 	if o.Bias != nil {
 		if db, acc := b.Into(o.Bias); db != nil {
-			b.Launch(&SumRows{X: d, Out: db, Accumulate: acc})
+			launch(b, SumRows{X: d, Out: db, Accumulate: acc})
 		}
 	}
 }

@@ -18,10 +18,10 @@ const SumBlock = 4096
 func (*SumSquares) Name() string { return "sum_squares" }
 
 // Inputs implements Op.
-func (o *SumSquares) Inputs() []*Tensor { return o.X }
+func (o *SumSquares) Inputs(list []*Tensor) []*Tensor { return append(list, o.X...) }
 
 // Outputs implements Op.
-func (o *SumSquares) Outputs() []*Tensor { return []*Tensor{o.Out} }
+func (o *SumSquares) Outputs(list []*Tensor) []*Tensor { return append(list, o.Out) }
 
 // Check implements Op.
 func (o *SumSquares) Check() error {
@@ -45,10 +45,10 @@ type ClipFactor struct {
 func (*ClipFactor) Name() string { return "clip_factor" }
 
 // Inputs implements Op.
-func (o *ClipFactor) Inputs() []*Tensor { return []*Tensor{o.SumSquares} }
+func (o *ClipFactor) Inputs(list []*Tensor) []*Tensor { return append(list, o.SumSquares) }
 
 // Outputs implements Op.
-func (o *ClipFactor) Outputs() []*Tensor { return []*Tensor{o.Out} }
+func (o *ClipFactor) Outputs(list []*Tensor) []*Tensor { return append(list, o.Out) }
 
 // Check implements Op.
 func (o *ClipFactor) Check() error {
@@ -73,10 +73,12 @@ type AdamW struct {
 func (*AdamW) Name() string { return "adamw" }
 
 // Inputs implements Op.
-func (o *AdamW) Inputs() []*Tensor { return present(o.Param, o.Grad, o.M, o.V, o.GradScale) }
+func (o *AdamW) Inputs(list []*Tensor) []*Tensor {
+	return appendPresent(list, o.Param, o.Grad, o.M, o.V, o.GradScale)
+}
 
 // Outputs implements Op.
-func (o *AdamW) Outputs() []*Tensor { return []*Tensor{o.Param, o.M, o.V} }
+func (o *AdamW) Outputs(list []*Tensor) []*Tensor { return append(list, o.Param, o.M, o.V) }
 
 // Check implements Op.
 func (o *AdamW) Check() error {

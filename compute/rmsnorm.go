@@ -18,10 +18,10 @@ type RMSNorm struct {
 func (*RMSNorm) Name() string { return "rmsnorm" }
 
 // Inputs implements Op.
-func (o *RMSNorm) Inputs() []*Tensor { return []*Tensor{o.X, o.Weight} }
+func (o *RMSNorm) Inputs(list []*Tensor) []*Tensor { return append(list, o.X, o.Weight) }
 
 // Outputs implements Op.
-func (o *RMSNorm) Outputs() []*Tensor { return []*Tensor{o.Out} }
+func (o *RMSNorm) Outputs(list []*Tensor) []*Tensor { return append(list, o.Out) }
 
 // Check implements Op.
 func (o *RMSNorm) Check() error {
@@ -38,11 +38,11 @@ func (o *RMSNorm) Backward(b Backprop) {
 	if d == nil {
 		return
 	}
-	op := &RMSNormBackward{X: o.X, Weight: o.Weight, DOut: d, Epsilon: o.Epsilon}
+	op := RMSNormBackward{X: o.X, Weight: o.Weight, DOut: d, Epsilon: o.Epsilon}
 	op.DX, op.AccumulateX = b.Into(o.X)
 	op.DWeight, op.AccumulateWeight = b.Into(o.Weight)
 	if op.DX != nil || op.DWeight != nil {
-		b.Launch(op)
+		launch(b, op)
 	}
 }
 
@@ -60,10 +60,14 @@ type RMSNormBackward struct {
 func (*RMSNormBackward) Name() string { return "rmsnorm_backward" }
 
 // Inputs implements Op.
-func (o *RMSNormBackward) Inputs() []*Tensor { return []*Tensor{o.X, o.Weight, o.DOut} }
+func (o *RMSNormBackward) Inputs(list []*Tensor) []*Tensor {
+	return append(list, o.X, o.Weight, o.DOut)
+}
 
 // Outputs implements Op.
-func (o *RMSNormBackward) Outputs() []*Tensor { return present(o.DX, o.DWeight) }
+func (o *RMSNormBackward) Outputs(list []*Tensor) []*Tensor {
+	return appendPresent(list, o.DX, o.DWeight)
+}
 
 // Check implements Op.
 func (o *RMSNormBackward) Check() error {

@@ -21,10 +21,10 @@ type RoPE struct {
 func (*RoPE) Name() string { return "rope" }
 
 // Inputs implements Op.
-func (o *RoPE) Inputs() []*Tensor { return []*Tensor{o.X, o.Positions, o.Frequencies} }
+func (o *RoPE) Inputs(list []*Tensor) []*Tensor { return append(list, o.X, o.Positions, o.Frequencies) }
 
 // Outputs implements Op.
-func (o *RoPE) Outputs() []*Tensor { return []*Tensor{o.X} }
+func (o *RoPE) Outputs(list []*Tensor) []*Tensor { return append(list, o.X) }
 
 // Check implements Op.
 func (o *RoPE) Check() error {
@@ -44,6 +44,6 @@ func (o *RoPE) Backward(b Backprop) {
 	if d := b.Grad(o.X); d != nil {
 		back := *o
 		back.X, back.Inverse = d.View(o.X.Shape...), !o.Inverse
-		b.Launch(&back)
+		launch(b, back)
 	}
 }

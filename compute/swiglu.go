@@ -13,10 +13,10 @@ type SwiGLU struct{ Gate, Up, Out *Tensor }
 func (*SwiGLU) Name() string { return "swiglu" }
 
 // Inputs implements Op.
-func (o *SwiGLU) Inputs() []*Tensor { return []*Tensor{o.Gate, o.Up} }
+func (o *SwiGLU) Inputs(list []*Tensor) []*Tensor { return append(list, o.Gate, o.Up) }
 
 // Outputs implements Op.
-func (o *SwiGLU) Outputs() []*Tensor { return []*Tensor{o.Out} }
+func (o *SwiGLU) Outputs(list []*Tensor) []*Tensor { return append(list, o.Out) }
 
 // Check implements Op.
 func (o *SwiGLU) Check() error {
@@ -30,16 +30,13 @@ func (o *SwiGLU) Backward(b Backprop) {
 	if d == nil {
 		return
 	}
-	op := &SwiGLUBackward{Gate: o.Gate, Up: o.Up, DOut: d}
-	var gateDone, upDone func()
-	op.DGate, gateDone = fresh(b, o.Gate)
-	op.DUp, upDone = fresh(b, o.Up)
-	if op.DGate == nil && op.DUp == nil {
+	gate, up := fresh(b, o.Gate), fresh(b, o.Up)
+	if gate.To == nil && up.To == nil {
 		return
 	}
-	b.Launch(op)
-	gateDone()
-	upDone()
+	launch(b, SwiGLUBackward{Gate: o.Gate, Up: o.Up, DOut: d, DGate: gate.To, DUp: up.To})
+	gate.done(b)
+	up.done(b)
 }
 
 // SwiGLUBackward is the gradient of SwiGLU. With s = sigmoid(Gate):
@@ -52,10 +49,12 @@ type SwiGLUBackward struct{ Gate, Up, DOut, DGate, DUp *Tensor }
 func (*SwiGLUBackward) Name() string { return "swiglu_backward" }
 
 // Inputs implements Op.
-func (o *SwiGLUBackward) Inputs() []*Tensor { return []*Tensor{o.Gate, o.Up, o.DOut} }
+func (o *SwiGLUBackward) Inputs(list []*Tensor) []*Tensor { return append(list, o.Gate, o.Up, o.DOut) }
 
 // Outputs implements Op.
-func (o *SwiGLUBackward) Outputs() []*Tensor { return present(o.DGate, o.DUp) }
+func (o *SwiGLUBackward) Outputs(list []*Tensor) []*Tensor {
+	return appendPresent(list, o.DGate, o.DUp)
+}
 
 // Check implements Op.
 func (o *SwiGLUBackward) Check() error {

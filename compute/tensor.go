@@ -29,6 +29,7 @@ type Tensor struct {
 
 	derived        any
 	derivedVersion uint64
+	arena          *Arena // where its views come from; nil: the heap
 }
 
 // NewTensor allocates a zeroed tensor of its own on a backend.
@@ -69,10 +70,22 @@ func (t *Tensor) Rows() int {
 
 // View is the same content under another shape with as many elements.
 func (t *Tensor) View(shape ...int) *Tensor {
-	v := &Tensor{Type: t.Type, Shape: append([]int(nil), shape...), Buffer: t.Buffer, Offset: t.Offset}
+	v := t.like(shape)
 	if v.Elements() != t.Elements() {
-		panic(fmt.Sprintf("compute: view %v of a tensor of shape %v", shape, t.Shape))
+		panic(fmt.Sprintf("compute: view %v of a tensor of shape %v", v.Shape, t.Shape))
 	}
+	return v
+}
+
+// like is a tensor at the same place with another shape.
+func (t *Tensor) like(shape []int) *Tensor {
+	var v *Tensor
+	if t.arena != nil {
+		v = t.arena.header(t.Type, shape)
+	} else {
+		v = &Tensor{Type: t.Type, Shape: append([]int(nil), shape...)}
+	}
+	v.Buffer, v.Offset = t.Buffer, t.Offset
 	return v
 }
 
@@ -85,8 +98,10 @@ func (t *Tensor) Slice(from, to int) *Tensor {
 	for _, s := range t.Shape[1:] {
 		row *= s
 	}
-	shape := append([]int{to - from}, t.Shape[1:]...)
-	return &Tensor{Type: t.Type, Shape: shape, Buffer: t.Buffer, Offset: t.Offset + t.Type.Bytes(from*row)}
+	v := t.like(t.Shape)
+	v.Shape[0] = to - from
+	v.Offset += t.Type.Bytes(from * row)
+	return v
 }
 
 // Derived is the form a backend has kept, if it is of the present version.

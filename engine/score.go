@@ -89,7 +89,7 @@ func tokenLosses(s compute.Stream, arena *compute.Arena, m model.Model, batch *m
 		return nil, nil, err
 	}
 	chosen := pass.Tensor(len(rows), hidden.Columns())
-	pass.Launch(&compute.Gather{Table: hidden, Index: pass.Ints(rows), Out: chosen})
+	model.Launch(pass, compute.Gather{Table: hidden, Index: pass.Ints(rows), Out: chosen})
 	bestIDs := arena.Tensor(dtype.I32, len(rows))
 	loss, err := model.CrossEntropy(pass, m, chosen, targets, nil, 0, bestIDs)
 	if err != nil {

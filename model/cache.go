@@ -31,9 +31,8 @@ func CacheBytes(i Info, blockSize int) int {
 	return 2 * i.Layers * blockSize * i.KVHeads * i.HeadSize * dtype.F32.Bytes(1)
 }
 
-// Slots are the cache slots of a batch's rows.
-func (c *Cache) Slots(b *Batch) ([]int32, error) {
-	slots := make([]int32, 0, b.Rows())
+// Slots appends the cache slots of a batch's rows.
+func (c *Cache) Slots(b *Batch, slots []int32) ([]int32, error) {
 	for s, n := range b.KeyLength {
 		queries := int(b.QueryStart[s+1] - b.QueryStart[s])
 		for p := int(n) - queries; p < int(n); p++ {

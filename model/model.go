@@ -85,11 +85,11 @@ func (p *Parameters) Freeze() {
 func Logits(p *Pass, m Model, hidden *compute.Tensor, rows []int32) *compute.Tensor {
 	if rows != nil {
 		chosen := p.Tensor(len(rows), hidden.Columns())
-		p.Launch(&compute.Gather{Table: hidden, Index: p.Ints(rows), Out: chosen})
+		Launch(p, compute.Gather{Table: hidden, Index: p.Ints(rows), Out: chosen})
 		hidden = chosen
 	}
 	out := p.Tensor(hidden.Rows(), m.Info().Vocab)
-	p.Launch(&compute.MatMul{A: hidden, B: m.Head(), Out: out, TransB: true, Fast: p.Precision == Fast, BF16: p.BF16})
+	Launch(p, compute.MatMul{A: hidden, B: m.Head(), Out: out, TransB: true, Fast: p.Precision == Fast, BF16: p.BF16})
 	return out
 }
 
@@ -105,7 +105,7 @@ func CrossEntropy(p *Pass, m Model, hidden *compute.Tensor, targets []int32, wei
 		rowWeights = p.Tensor(len(weights))
 		p.Stream.Write(rowWeights, compute.HostBytes(weights))
 	}
-	p.Launch(&compute.LinearCrossEntropy{Hidden: hidden, Weight: m.Head(), Targets: p.Ints(targets), Weights: rowWeights, Loss: loss, Best: best, Scale: scale,
+	Launch(p, compute.LinearCrossEntropy{Hidden: hidden, Weight: m.Head(), Targets: p.Ints(targets), Weights: rowWeights, Loss: loss, Best: best, Scale: scale,
 		Fast: p.Precision == Fast, BF16: p.BF16})
 	return loss, nil
 }

@@ -43,6 +43,17 @@ func (p *Pass) Launch(op compute.Op) {
 	p.Stream.Launch(op)
 }
 
+// Launch runs an operation of a pass: as Pass.Launch, but the operation lives in the pass's arena, so that launching it again
+// and again allocates nothing.
+func Launch[O any, P interface {
+	*O
+	compute.Op
+}](p *Pass, op O) {
+	x := compute.New[O](p.Arena)
+	*x = op
+	p.Launch(P(x))
+}
+
 // Tensor is a float32 tensor of this pass, with undefined content.
 func (p *Pass) Tensor(shape ...int) *compute.Tensor { return p.Arena.Tensor(dtype.F32, shape...) }
 

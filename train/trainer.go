@@ -159,7 +159,7 @@ func (t *Trainer) accumulate(m micro, scale float32) (float64, error) {
 	}
 	if len(m.rows) < m.batch.Rows() { // the head is a large part of a small model: only rows with a target need it
 		chosen := pass.Tensor(len(m.rows), hidden.Columns())
-		pass.Launch(&compute.Gather{Table: hidden, Index: pass.Ints(m.rows), Out: chosen})
+		model.Launch(pass, compute.Gather{Table: hidden, Index: pass.Ints(m.rows), Out: chosen})
 		hidden = chosen
 	}
 	loss, err := model.CrossEntropy(pass, t.Model, hidden, m.targets, m.weights, scale, nil)

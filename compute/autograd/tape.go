@@ -52,30 +52,41 @@ func (g *Gradients) Reset() { clear(g.written) }
 
 // Tape records one forward pass.
 type Tape struct {
-	compute.Allocator
+	arena      *compute.Arena
 	stream     compute.Stream
 	parameters *Gradients
 	ops        []compute.Differentiable
 	wanted     map[place]bool
 	grads      map[place]*compute.Tensor
 	err        error
+	list       []*compute.Tensor // of the operation at hand
 }
 
 // NewTape makes a tape over a stream. Gradients of intermediate tensors come
 // from arena, which must not be reset before Backward has returned.
-func NewTape(s compute.Stream, arena compute.Allocator, parameters *Gradients) *Tape {
-	return &Tape{Allocator: arena, stream: s, parameters: parameters,
+func NewTape(s compute.Stream, arena *compute.Arena, parameters *Gradients) *Tape {
+	return &Tape{arena: arena, stream: s, parameters: parameters,
 		wanted: map[place]bool{}, grads: map[place]*compute.Tensor{}}
 }
+
+// Tensor implements compute.Allocator.
+func (t *Tape) Tensor(kind dtype.Type, shape ...int) *compute.Tensor {
+	return t.arena.Tensor(kind, shape...)
+}
+
+// Arena implements compute.Backprop.
+func (t *Tape) Arena() *compute.Arena { return t.arena }
 
 // Launch runs an operation and records it if a gradient can come through it.
 func (t *Tape) Launch(op compute.Op) {
 	wanted := false
-	for _, x := range op.Inputs() {
+	t.list = op.Inputs(t.list[:0])
+	for _, x := range t.list {
 		wanted = wanted || t.wants(x)
 	}
 	if wanted {
-		for _, x := range op.Outputs() {
+		t.list = op.Outputs(t.list[:0])
+		for _, x := range t.list {
 			t.wanted[placeOf(x)] = true
 		}
 		switch op := op.(type) {

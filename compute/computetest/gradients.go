@@ -21,7 +21,7 @@ func Gradients(t *testing.T) {
 		}
 		probe := NewBuild(ref.New(), seedOf(c.Name))
 		op, ok := c.Make(probe).(compute.Differentiable)
-		if !ok || elements(op.Inputs()) > 40000 || inPlace(op) {
+		if !ok || elements(op.Inputs(nil)) > 40000 || inPlace(op) {
 			continue
 		}
 		t.Run(c.Name, func(t *testing.T) { c.checkGradient(t) })
@@ -46,7 +46,7 @@ func (c *Case) checkGradient(t *testing.T) {
 		move(t, b, op, seed, step)
 		b.stream.Launch(op)
 		random, sum := rand.New(rand.NewPCG(seed, 3)), 0.0
-		for _, out := range op.Outputs() {
+		for _, out := range op.Outputs(nil) {
 			v, err := b.values(out)
 			if err != nil {
 				t.Fatal(err)
@@ -61,18 +61,18 @@ func (c *Case) checkGradient(t *testing.T) {
 	b := NewBuild(ref.New(), seed)
 	op := c.Make(b).(compute.Differentiable)
 	var wanted []*compute.Tensor
-	for _, x := range op.Inputs() {
+	for _, x := range op.Inputs(nil) {
 		if x.Type == dtype.F32 && x.Elements() > 0 {
 			wanted = append(wanted, x)
 		}
 	}
-	if len(wanted) == 0 || op.Outputs()[0].Elements() == 0 {
+	if len(wanted) == 0 || op.Outputs(nil)[0].Elements() == 0 {
 		return
 	}
 	gradients := autograd.NewGradients(b.Backend, wanted)
 	tape := autograd.NewTape(b.stream, compute.NewArena(b.Backend, 0), gradients)
 	tape.Launch(op)
-	out := op.Outputs()[0]
+	out := op.Outputs(nil)[0]
 	weights, random := make([]float32, out.Elements()), rand.New(rand.NewPCG(seed, 3))
 	for i := range weights {
 		weights[i] = float32(random.NormFloat64())
@@ -107,8 +107,8 @@ func (c *Case) checkGradient(t *testing.T) {
 
 // inPlace says whether an operation updates one of its inputs. The tape then holds one gradient for two contents.
 func inPlace(op compute.Op) bool {
-	for _, out := range op.Outputs() {
-		for _, x := range op.Inputs() {
+	for _, out := range op.Outputs(nil) {
+		for _, x := range op.Inputs(nil) {
 			if x.Buffer == out.Buffer && x.Offset == out.Offset {
 				return true
 			}
@@ -120,7 +120,7 @@ func inPlace(op compute.Op) bool {
 // move adds step times a random direction to the float32 inputs.
 func move(t *testing.T, b *Build, op compute.Op, seed uint64, step float64) {
 	direction := rand.New(rand.NewPCG(seed, 5))
-	for _, x := range op.Inputs() {
+	for _, x := range op.Inputs(nil) {
 		if x.Type != dtype.F32 || x.Elements() == 0 {
 			continue
 		}

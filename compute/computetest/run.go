@@ -59,7 +59,7 @@ func (c *Case) run(t *testing.T, backend compute.Backend) (values [][]float64, n
 	b := NewBuild(backend, seedOf(c.Name))
 	op := c.Make(b)
 	b.stream.Launch(op)
-	for _, out := range op.Outputs() {
+	for _, out := range op.Outputs(nil) {
 		v, err := b.values(out)
 		if err != nil {
 			t.Fatalf("%s: %v", backend.Name(), err)

@@ -82,6 +82,7 @@ type stream struct {
 	backend string
 	table   Table
 	err     error
+	written []*compute.Tensor // by the last operation
 }
 
 func (s *stream) Launch(op compute.Op) {
@@ -100,7 +101,8 @@ func (s *stream) Launch(op compute.Op) {
 		s.err = fmt.Errorf("%s: %w", op.Name(), s.err)
 		return
 	}
-	for _, t := range op.Outputs() {
+	s.written = op.Outputs(s.written[:0])
+	for _, t := range s.written {
 		t.Version++
 	}
 }

@@ -95,8 +95,8 @@ func (l *LoRA) Apply(p *model.Pass, name string, x, out *compute.Tensor) {
 		return
 	}
 	low := p.Tensor(x.Rows(), t.a.Shape[0])
-	p.Launch(&compute.MatMul{A: x, B: t.a, Out: low, TransB: true, BF16: p.BF16})
-	p.Launch(&compute.MatMul{A: low, B: t.b, Out: out, TransB: true, Alpha: l.Config.Scale(), Accumulate: true, BF16: p.BF16})
+	model.Launch(p, compute.MatMul{A: x, B: t.a, Out: low, TransB: true, BF16: p.BF16})
+	model.Launch(p, compute.MatMul{A: low, B: t.b, Out: out, TransB: true, Alpha: l.Config.Scale(), Accumulate: true, BF16: p.BF16})
 }
 
 // Merge adds the update to the base's weights in place: W += Scale · B·A.

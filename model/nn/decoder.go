@@ -13,7 +13,24 @@ import (
 type Decoder struct {
 	Spec        Spec
 	parameters  model.Parameters
+	layers      []layer
 	frequencies *compute.Tensor // [rotary/2] radians per position
+}
+
+// layer is the weights of a layer, looked up once.
+type layer struct {
+	attentionNorm, feedForwardNorm *compute.Tensor
+	q, k, v, o, gate, up, down     weight
+}
+
+// weight is a product's matrix and bias, and the name that adapters know it by.
+type weight struct {
+	name         string
+	matrix, bias *compute.Tensor // bias may be nil
+}
+
+func (d *Decoder) weight(name string) weight {
+	return weight{name, d.parameters.Get(name), d.parameters.Get(name + ".bias")}
 }
 
 // New makes a decoder of given weights. Every weight of the Spec must be there in its shape, and no other.
@@ -38,6 +55,14 @@ func New(b compute.Backend, s Spec, weights map[string]*compute.Tensor) (*Decode
 				return nil, fmt.Errorf("weight %s is not part of this model", name)
 			}
 		}
+	}
+	for l := range s.Layers {
+		at := fmt.Sprintf("layers.%d.", l)
+		d.layers = append(d.layers, layer{
+			attentionNorm: d.parameters.Get(at + "attention_norm"), feedForwardNorm: d.parameters.Get(at + "feed_forward_norm"),
+			q: d.weight(at + "attention.q"), k: d.weight(at + "attention.k"), v: d.weight(at + "attention.v"), o: d.weight(at + "attention.o"),
+			gate: d.weight(at + "feed_forward.gate"), up: d.weight(at + "feed_forward.up"), down: d.weight(at + "feed_forward.down"),
+		})
 	}
 	r := s.Attention.RoPE
 	frequencies := make([]float32, r.Rotary/2)
@@ -81,47 +106,46 @@ func (d *Decoder) Forward(p *model.Pass, b *model.Batch) (*compute.Tensor, error
 		return nil, err
 	}
 	x := f.Tensor(f.rows, d.Spec.Hidden)
-	f.Launch(&compute.Gather{Table: d.parameters.Get("embedding"), Index: f.Ints(b.IDs), Out: x})
-	for l := range d.Spec.Layers {
-		at := fmt.Sprintf("layers.%d.", l)
-		x = d.attention(f, l, at, x)
-		x = d.feedForward(f, at, x)
+	model.Launch(f.Pass, compute.Gather{Table: d.parameters.Get("embedding"), Index: f.Ints(b.IDs), Out: x})
+	for l := range d.layers {
+		x = d.attention(f, l, x)
+		x = d.feedForward(f, &d.layers[l], x)
 	}
-	return f.norm("norm", x), nil
+	return f.norm(d.parameters.Get("norm"), x), nil
 }
 
 // attention is x + o(attend(rope(q), rope(k), v)) of the normed x.
-func (d *Decoder) attention(f *forward, layer int, at string, x *compute.Tensor) *compute.Tensor {
-	a := d.Spec.Attention
-	h := f.norm(at+"attention_norm", x)
-	q := f.linear(at+"attention.q", h, nil).View(f.rows, a.Heads, a.HeadSize)
-	k := f.linear(at+"attention.k", h, nil).View(f.rows, a.KVHeads, a.HeadSize)
-	v := f.linear(at+"attention.v", h, nil).View(f.rows, a.KVHeads, a.HeadSize)
+func (d *Decoder) attention(f *forward, number int, x *compute.Tensor) *compute.Tensor {
+	a, w := &d.Spec.Attention, &d.layers[number]
+	h := f.norm(w.attentionNorm, x)
+	q := f.linear(&w.q, h, nil).View(f.rows, a.Heads, a.HeadSize)
+	k := f.linear(&w.k, h, nil).View(f.rows, a.KVHeads, a.HeadSize)
+	v := f.linear(&w.v, h, nil).View(f.rows, a.KVHeads, a.HeadSize)
 	if a.RoPE.Rotary > 0 {
 		for _, t := range []*compute.Tensor{q, k} {
-			f.Launch(&compute.RoPE{X: t, Positions: f.positions, Frequencies: d.frequencies, Interleaved: a.RoPE.Interleaved})
+			model.Launch(f.Pass, compute.RoPE{X: t, Positions: f.positions, Frequencies: d.frequencies, Interleaved: a.RoPE.Interleaved})
 		}
 	}
 	out := f.Tensor(f.rows, a.Heads, a.HeadSize)
-	op := &compute.Attention{Q: q, K: k, V: v, Out: out, QueryStart: f.queryStart, KeyLength: f.keyLength,
+	op := compute.Attention{Q: q, K: k, V: v, Out: out, QueryStart: f.queryStart, KeyLength: f.keyLength,
 		Scale: float32(1 / math.Sqrt(float64(a.HeadSize))), Causal: true, Window: a.Window, BF16: f.BF16}
 	if f.Cache != nil {
-		f.Launch(&compute.Scatter{X: k, Index: f.slots, Out: f.Cache.Keys[layer]})
-		f.Launch(&compute.Scatter{X: v, Index: f.slots, Out: f.Cache.Values[layer]})
-		op.K, op.V, op.Blocks, op.BlockSize = f.Cache.Keys[layer], f.Cache.Values[layer], f.blocks, f.Cache.BlockSize
+		model.Launch(f.Pass, compute.Scatter{X: k, Index: f.slots, Out: f.Cache.Keys[number]})
+		model.Launch(f.Pass, compute.Scatter{X: v, Index: f.slots, Out: f.Cache.Values[number]})
+		op.K, op.V, op.Blocks, op.BlockSize = f.Cache.Keys[number], f.Cache.Values[number], f.blocks, f.Cache.BlockSize
 	}
 	if f.Training() {
 		op.LogSumExp = f.Tensor(f.rows, a.Heads)
 	}
-	f.Launch(op)
-	return f.linear(at+"attention.o", out.View(f.rows, a.Heads*a.HeadSize), x)
+	model.Launch(f.Pass, op)
+	return f.linear(&w.o, out.View(f.rows, a.Heads*a.HeadSize), x)
 }
 
 // feedForward is x + down(silu(gate(h)) · up(h)) of the normed x.
-func (d *Decoder) feedForward(f *forward, at string, x *compute.Tensor) *compute.Tensor {
-	h := f.norm(at+"feed_forward_norm", x)
-	gate, up := f.linear(at+"feed_forward.gate", h, nil), f.linear(at+"feed_forward.up", h, nil)
+func (d *Decoder) feedForward(f *forward, w *layer, x *compute.Tensor) *compute.Tensor {
+	h := f.norm(w.feedForwardNorm, x)
+	gate, up := f.linear(&w.gate, h, nil), f.linear(&w.up, h, nil)
 	inner := f.Tensor(gate.Shape...)
-	f.Launch(&compute.SwiGLU{Gate: gate, Up: up, Out: inner})
-	return f.linear(at+"feed_forward.down", inner, x)
+	model.Launch(f.Pass, compute.SwiGLU{Gate: gate, Up: up, Out: inner})
+	return f.linear(&w.down, inner, x)
 }

@@ -21,7 +21,7 @@ func (d *Decoder) prepare(p *model.Pass, b *model.Batch) (*forward, error) {
 	if p.Cache == nil {
 		return f, nil
 	}
-	slots, err := p.Cache.Slots(b)
+	slots, err := p.Cache.Slots(b, p.Arena.Int32s(b.Rows())[:0])
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func (d *Decoder) prepare(p *model.Pass, b *model.Batch) (*forward, error) {
 	for _, blocks := range b.Blocks {
 		most = max(most, len(blocks))
 	}
-	table := make([]int32, b.Sequences()*most)
+	table := p.Arena.Int32s(b.Sequences() * most)
 	for s, blocks := range b.Blocks {
 		copy(table[s*most:], blocks)
 	}
@@ -39,21 +39,20 @@ func (d *Decoder) prepare(p *model.Pass, b *model.Batch) (*forward, error) {
 	return f, nil
 }
 
-// norm is RMSNorm with the weight of a name.
-func (f *forward) norm(name string, x *compute.Tensor) *compute.Tensor {
+// norm is RMSNorm.
+func (f *forward) norm(weight, x *compute.Tensor) *compute.Tensor {
 	out := f.Tensor(x.Shape...)
-	f.Launch(&compute.RMSNorm{X: x, Weight: f.d.parameters.Get(name), Out: out, Epsilon: f.d.Spec.NormEpsilon})
+	model.Launch(f.Pass, compute.RMSNorm{X: x, Weight: weight, Out: out, Epsilon: f.d.Spec.NormEpsilon})
 	return out
 }
 
-// linear is x·Wᵀ + bias + residual with the weight of a name, and what the pass's adapter adds.
-func (f *forward) linear(name string, x, residual *compute.Tensor) *compute.Tensor {
-	w := f.d.parameters.Get(name)
-	out := f.Tensor(x.Rows(), w.Shape[0])
-	f.Launch(&compute.MatMul{A: x, B: w, Out: out, TransB: true, Bias: f.d.parameters.Get(name + ".bias"), Residual: residual,
+// linear is x·Wᵀ + bias + residual, and what the pass's adapter adds.
+func (f *forward) linear(w *weight, x, residual *compute.Tensor) *compute.Tensor {
+	out := f.Tensor(x.Rows(), w.matrix.Shape[0])
+	model.Launch(f.Pass, compute.MatMul{A: x, B: w.matrix, Out: out, TransB: true, Bias: w.bias, Residual: residual,
 		Fast: f.Precision == model.Fast, BF16: f.BF16})
 	if f.Adapter != nil {
-		f.Adapter.Apply(f.Pass, name, x, out)
+		f.Adapter.Apply(f.Pass, w.name, x, out)
 	}
 	return out
 }

@@ -6,7 +6,7 @@ import "fmt"
 // Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, sections 2.7 (EVEX) and the instructions.
 
 // evex writes an instruction of map 0F38, prefix F3, W0, 512 bits. reg and second are register numbers.
-func (a *assembly) evex(opcode byte, reg, second int, broadcast bool, x, b bool, rest ...byte) {
+func (a *assembly) evex(opcode byte, reg, second int, x, b bool, rest ...byte) {
 	bit := func(v bool, at uint) byte {
 		if v {
 			return 1 << at
@@ -16,7 +16,7 @@ func (a *assembly) evex(opcode byte, reg, second int, broadcast bool, x, b bool,
 	// R, X, B, R', vvvv and V' are stored inverted.
 	p0 := bit(reg&8 == 0, 7) | bit(!x, 6) | bit(!b, 5) | bit(reg&16 == 0, 4) | 0b010
 	p1 := byte(^second&15)<<3 | 1<<2 | 0b10
-	p2 := byte(0b10<<5) | bit(broadcast, 4) | bit(second&16 == 0, 3)
+	p2 := byte(0b10<<5) | bit(second&16 == 0, 3)
 	for i, v := range append([]byte{0x62, p0, p1, p2, opcode}, rest...) {
 		if i > 0 {
 			a.body.WriteString("; ")
@@ -28,23 +28,14 @@ func (a *assembly) evex(opcode byte, reg, second int, broadcast bool, x, b bool,
 	a.body.WriteString("\n")
 }
 
-// dotPairs is VDPBF16PS (SI + offset){1to16}, Z second, Z sum: sum += the products of both halves of each pair.
-func (a *assembly) dotPairs(sum, second, offset int) {
-	if offset%4 != 0 || offset/4 > 127 {
-		panic("offset does not fit a compressed displacement")
-	}
-	const si = 6
-	a.evex(0x52, sum, second, true, false, false, byte(0b01<<6|sum&7<<3|si), byte(offset/4)) // the displacement counts in 4 bytes
-}
-
 // dotPairsRegister is VDPBF16PS Z third, Z second, Z sum.
 func (a *assembly) dotPairsRegister(sum, second, third int) {
-	a.evex(0x52, sum, second, false, third&16 != 0, third&8 != 0, byte(0b11<<6|sum&7<<3|third&7))
+	a.evex(0x52, sum, second, third&16 != 0, third&8 != 0, byte(0b11<<6|sum&7<<3|third&7))
 }
 
 // toPairs is VCVTNEPS2BF16 Z from, Y to: 16 float32 rounded to nearest even.
 func (a *assembly) toPairs(from, to int) {
-	a.evex(0x72, to, 0, false, from&16 != 0, from&8 != 0, byte(0b11<<6|to&7<<3|from&7))
+	a.evex(0x72, to, 0, from&16 != 0, from&8 != 0, byte(0b11<<6|to&7<<3|from&7))
 }
 
 // transposePairs writes the function that rounds 8 rows of 16·blocks values and packs them as 8·blocks groups of 8 pairs.

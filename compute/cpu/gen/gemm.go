@@ -53,7 +53,8 @@ var (
 // a broadcast element of A and a register of B. All accumulators live in registers.
 //
 // With 12 rows of 2 registers a step has 24 independent chains, enough to hide the latency of 4 cycles on two ports, for
-// 14 loads: the ports for loads are never the limit.
+// 14 loads. Each element of A is broadcast into a register for its row: inside the multiply-adds it would be loaded twice, and
+// 26 loads take 13 cycles on two ports where the multiply-adds take 12.
 //
 // With pairs, an element is two bfloat16 of neighbouring k, and one instruction multiplies and adds both. With float16 or
 // bfloat16 panels of B, values become float32 as they are loaded: the same chains as if they had been float32.
@@ -62,11 +63,22 @@ func (a *assembly) gemm(rows int, of form) {
 	a.function(fmt.Sprintf("gemm%s%dx%d", of.name, rows, a.tileColumns()), fmt.Sprintf("multiplies %d rows of a packed panel of A with a packed panel of B (%s).", rows, of.about), []argument{{"t", "*tile"}})
 	acc := func(i, j int) string { return a.r(i*vecs + j) }
 	b := func(j int) string { return a.r(rows*vecs + j) }
-	x := func(i int) string { return a.r(rows*vecs + vecs + i%2) } // broadcast, AVX2 only
+	x := func(i int) int { return rows*vecs + vecs + i%min(4, a.registers-(rows+1)*vecs) } // broadcast
 	a.op("MOVQ %s, DI", a.arg("t"))
 	a.op("MOVQ %d(DI), SI", tileA)
 	a.op("MOVQ %d(DI), DX", tileB)
 	a.op("MOVQ %d(DI), CX", tileK)
+	// The outputs' lines are fetched while the chains run.
+	a.op("MOVQ %d(DI), R8", tileC)
+	a.op("MOVQ %d(DI), R9", tileStride)
+	for i := range rows {
+		for at := 0; at < vecs*a.bytes(); at += 64 {
+			a.op("PREFETCHT0 %d(R8)", at)
+		}
+		if i+1 < rows {
+			a.op("ADDQ R9, R8")
+		}
+	}
 	a.op("MOVQ %d(DI), AX", tilePartial)
 	start, zero := a.label(), a.label()
 	a.op("TESTQ AX, AX")
@@ -89,20 +101,13 @@ func (a *assembly) gemm(rows int, of form) {
 			of.load(a, (u*vecs+j)*a.bytes()/4*of.size, b(j))
 		}
 		for i := range rows {
-			at := fmt.Sprintf("%d(SI)", (u*rows+i)*4)
-			if a.set == avx512 {
-				for j := range vecs {
-					if pairs {
-						a.dotPairs(i*vecs+j, rows*vecs+j, (u*rows+i)*4)
-					} else {
-						a.op("VFMADD231PS.BCST %s, %s, %s", at, b(j), acc(i, j))
-					}
-				}
-				continue
-			}
-			a.op("VBROADCASTSS %s, %s", at, x(i))
+			a.op("VBROADCASTSS %d(SI), %s", (u*rows+i)*4, a.r(x(i)))
 			for j := range vecs {
-				a.op("VFMADD231PS %s, %s, %s", x(i), b(j), acc(i, j))
+				if pairs {
+					a.dotPairsRegister(i*vecs+j, rows*vecs+j, x(i))
+				} else {
+					a.op("VFMADD231PS %s, %s, %s", a.r(x(i)), b(j), acc(i, j))
+				}
 			}
 		}
 	}

@@ -68,10 +68,9 @@ func (b *Build) PackedAtRandom(kind dtype.Type, shape ...int) *compute.Tensor {
 	for i := range raw {
 		raw[i] = byte(b.random.Uint32())
 	}
-	floats := []int{0, 2} // Q4_K, Q5_K: scale and minimum
-	if kind == dtype.Q6_K {
-		floats = []int{208}
-	}
+	floats := map[dtype.Type][]int{ // scale and minimum
+		dtype.Q2_K: {80, 82}, dtype.Q3_K: {108}, dtype.Q4_K: {0, 2}, dtype.Q5_K: {0, 2}, dtype.Q6_K: {208}, dtype.IQ4_XS: {0},
+	}[kind]
 	for at := 0; at < len(raw); at += kind.BlockBytes() {
 		for _, f := range floats {
 			h := dtype.F32ToF16(float32(b.random.Float64()) * 1e-2)

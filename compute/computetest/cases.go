@@ -97,7 +97,7 @@ func gradientOf(rounded bool) float64 {
 
 func kQuantCases() []Case {
 	var cases []Case
-	for _, kind := range []dtype.Type{dtype.Q4_K, dtype.Q5_K, dtype.Q6_K} {
+	for _, kind := range []dtype.Type{dtype.Q2_K, dtype.Q3_K, dtype.Q4_K, dtype.Q5_K, dtype.Q6_K, dtype.IQ4_XS} {
 		for _, m := range []int{1, 5, 9, 33} {
 			for mode := range 3 {
 				cases = append(cases, Case{Name: fmt.Sprintf("matmul/%v/%d/%d", kind, m, mode), Make: func(b *Build) compute.Op {

@@ -36,6 +36,7 @@ func generic() *kernels {
 		k.quant4 = append(k.quant4, func(t *quantTile) { genericQuant(t, rows, 4) })
 		k.quantWide = append(k.quantWide, func(t *quantTile) { genericWide(t, rows) })
 	}
+	k.superKernels = genericSuperKernels()
 	k.adamw, k.sumSquares = genericAdamW, genericSumSquares
 	k.genericCeilings()
 	return k

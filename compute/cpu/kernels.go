@@ -36,6 +36,8 @@ type kernels struct {
 	quantWide      []func(*quantTile) // two scales and a minimum in each block
 	round8         func(dst *int8, scales *float32, sums *int32, src *float32, blocks, dstStride, scaleStride, offset int)
 
+	superKernels
+
 	transpose8, transpose4 func(dst *float32, dstStride int, src *float32, srcStride, blocks int) // strides in bytes
 	copyA, copyB           func(dst, src *float32, srcStride, count int)                          // rows or columns wide
 

@@ -33,6 +33,7 @@ func levelAVX2() *kernels {
 	k.ceilingF32, k.ceilingInt8 = ceilingLoop{peakFMAAVX2, 12 * 8 * 2}, ceilingLoop{peakInt8AVX2, 8 * 32 * 2}
 	k.readMemory, k.copyMemory = readMemoryAVX2, copyMemoryAVX2
 	k.addQuantAVX2()
+	k.superKernels = superKernelsAVX2()
 	return k
 }
 
@@ -77,8 +78,10 @@ func levelAVX512() *kernels {
 	k.ceilingF32, k.ceilingInt8 = ceilingLoop{peakFMAAVX512, 28 * 16 * 2}, ceilingLoop{peakInt8AVX2, 8 * 32 * 2}
 	k.readMemory, k.copyMemory = readMemoryAVX512, copyMemoryAVX512
 	k.addQuantAVX2()
+	k.superKernels = superKernelsAVX2()
 	if cpu.X86.HasAVX512VNNI {
 		k.addVNNI()
+		k.superKernels = superKernelsVNNI()
 	}
 	if cpu.X86.HasAVX512BF16 {
 		k.addBF16()

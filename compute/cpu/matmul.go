@@ -17,6 +17,9 @@ func (b *backend) matmul(o *compute.MatMul) error {
 	if o.Fast && quantFormOf(o.B.Type) != quantNone && m > 0 && n > 0 {
 		return b.multiplyQuant(o, m, n, k)
 	}
+	if _, ok := superTypes[o.B.Type]; ok && o.Fast && m > 0 && n > 0 && k > 0 {
+		return b.multiplySuper(o, m, n, k)
+	}
 	p := &product{
 		m: m, n: n, k: k,
 		a:   operand{host.F32(o.A), k, true},

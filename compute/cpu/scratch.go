@@ -6,6 +6,7 @@ import "unsafe"
 type scratch struct {
 	tile   tile
 	quant  quantTile
+	super  superTile
 	floats [slots][]float32
 }
 

@@ -69,12 +69,15 @@ func (b *Build) PackedAtRandom(kind dtype.Type, shape ...int) *compute.Tensor {
 		raw[i] = byte(b.random.Uint32())
 	}
 	floats := map[dtype.Type][]int{ // scale and minimum
-		dtype.Q2_K: {80, 82}, dtype.Q3_K: {108}, dtype.Q4_K: {0, 2}, dtype.Q5_K: {0, 2}, dtype.Q6_K: {208}, dtype.IQ4_XS: {0},
+		dtype.Q2_K: {80, 82}, dtype.Q3_K: {108}, dtype.Q4_K: {0, 2}, dtype.Q5_K: {0, 2}, dtype.Q6_K: {208}, dtype.IQ4_XS: {0}, dtype.IQ4_NL: {0},
 	}[kind]
 	for at := 0; at < len(raw); at += kind.BlockBytes() {
 		for _, f := range floats {
 			h := dtype.F32ToF16(float32(b.random.Float64()) * 1e-2)
 			raw[at+f], raw[at+f+1] = byte(h), byte(h>>8)
+		}
+		if kind == dtype.MXFP4 { // one byte, a power of two
+			raw[at] = 118 + raw[at]%8
 		}
 	}
 	b.stream.Write(t, raw)

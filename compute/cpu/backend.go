@@ -14,10 +14,11 @@ type backend struct {
 	workers int
 	table   host.Table
 
-	mu      sync.Mutex // one operation at a time: scratch memory is shared
-	scratch []scratch  // one for each worker
-	shared  scratch    // what all workers of an operation read
-	turns   []*turns   // see RoPE
+	mu      sync.Mutex   // one operation at a time: scratch memory is shared
+	scratch []scratch    // one for each worker
+	shared  scratch      // what all workers of an operation read
+	turns   []*turns     // see RoPE
+	quant   quantProduct // in work
 }
 
 // operations put the functions of a backend into its table. Each is registered by the file that holds it.

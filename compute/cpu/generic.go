@@ -30,12 +30,8 @@ func generic() *kernels {
 	k.swiglu, k.swigluGrad, k.rope, k.ropePairs = genericSwiGLU, genericSwiGLUGrad, genericRope, genericRopePairs
 	k.most, k.expSum, k.expScale = genericMost, genericExpSum, genericExpScale
 	k.softmaxRows, k.softmaxGrad, k.scaleRows = genericSoftmaxRows, genericSoftmaxGrad, genericScaleRows
-	k.quantLanes, k.round8 = 8, genericRound8
-	for rows := 1; rows <= 4; rows++ {
-		k.quant8 = append(k.quant8, func(t *quantTile) { genericQuant(t, rows, 8) })
-		k.quant4 = append(k.quant4, func(t *quantTile) { genericQuant(t, rows, 4) })
-		k.quantWide = append(k.quantWide, func(t *quantTile) { genericWide(t, rows) })
-	}
+	k.round8 = genericRound8
+	k.addBlocks32()
 	k.superKernels = genericSuperKernels()
 	k.adamw, k.sumSquares = genericAdamW, genericSumSquares
 	k.genericCeilings()

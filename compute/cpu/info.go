@@ -21,14 +21,7 @@ func Kernels() []KernelInfo {
 	} else {
 		list = append(list, KernelInfo{"matmul bfloat16", k.level, "operands rounded, then as float32"})
 	}
-	level := k.level
-	switch {
-	case k.quantOffset8 != 0:
-		level = "avx512_vnni"
-	case k.level == "avx512":
-		level = "avx2"
-	}
 	return append(list,
-		KernelInfo{"matmul int8", level, fmt.Sprintf("Q4_0 to Q8_0, Q4_K to Q6_K: up to %d rows × %d outputs", len(k.quant8), k.quantLanes)},
+		KernelInfo{"matmul int8", k.quantName, fmt.Sprintf("%d block types", len(k.quants))},
 		KernelInfo{"attention, norms, activations, losses, optimizer", k.level, "vectors of float32"})
 }

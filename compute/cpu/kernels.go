@@ -30,11 +30,9 @@ type kernels struct {
 	pairsA, pairsB      func(dst, src *float32, srcStride, pairs int)
 	pairLanes           func(dst, src *float32, srcStride, pairs, width int) // up to 16 lanes, as wide as the panel
 
-	quantLanes     int                // outputs of a panel of quantised weights
-	quantOffset8   int                // what is added to 8-bit weights in a panel
-	quant8, quant4 []func(*quantTile) // by rows
-	quantWide      []func(*quantTile) // two scales and a minimum in each block
-	round8         func(dst *int8, scales *float32, sums *int32, src *float32, blocks, dstStride, scaleStride, offset int)
+	quants    quantKinds
+	quantName string // of the instructions that multiply int8
+	round8    func(dst *byte, scales, src *float32, orders *byte, blocks, stride, sumAt, offset, period int)
 
 	superKernels
 

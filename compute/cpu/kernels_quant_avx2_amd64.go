@@ -2,67 +2,147 @@
 
 package cpu
 
-// quant8x1AVX2 multiplies 1 rows of int8 with a panel of 8-bit weights.
+// unpackQ4_0AVX2 makes columns of Q4_0, periods × 2 blocks, a panel of unsigned values.
 //
 //go:noescape
-func quant8x1AVX2(t *quantTile)
+func unpackQ4_0AVX2(panel *byte, columns *byte, periods int)
 
-// quant4x1AVX2 multiplies 1 rows of int8 with a panel of 4-bit weights.
+// unpackQ4_1AVX2 makes columns of Q4_1, periods × 1 blocks, a panel of unsigned values.
 //
 //go:noescape
-func quant4x1AVX2(t *quantTile)
+func unpackQ4_1AVX2(panel *byte, columns *byte, periods int)
 
-// quantWide1AVX2 multiplies 1 rows of int8 with a panel of weights with two scales and a minimum.
+// unpackQ5_0AVX2 makes columns of Q5_0, periods × 2 blocks, a panel of unsigned values.
 //
 //go:noescape
-func quantWide1AVX2(t *quantTile)
+func unpackQ5_0AVX2(panel *byte, columns *byte, periods int)
 
-// quant8x2AVX2 multiplies 2 rows of int8 with a panel of 8-bit weights.
+// unpackQ5_1AVX2 makes columns of Q5_1, periods × 1 blocks, a panel of unsigned values.
 //
 //go:noescape
-func quant8x2AVX2(t *quantTile)
+func unpackQ5_1AVX2(panel *byte, columns *byte, periods int)
 
-// quant4x2AVX2 multiplies 2 rows of int8 with a panel of 4-bit weights.
+// unpackQ8_0AVX2 makes columns of Q8_0, periods × 2 blocks, a panel of unsigned values.
 //
 //go:noescape
-func quant4x2AVX2(t *quantTile)
+func unpackQ8_0AVX2(panel *byte, columns *byte, periods int)
 
-// quantWide2AVX2 multiplies 2 rows of int8 with a panel of weights with two scales and a minimum.
+// unpackSignedQ8_0AVX2 makes columns of Q8_0, periods × 2 blocks, a panel of signed values.
 //
 //go:noescape
-func quantWide2AVX2(t *quantTile)
+func unpackSignedQ8_0AVX2(panel *byte, columns *byte, periods int)
 
-// quant8x3AVX2 multiplies 3 rows of int8 with a panel of 8-bit weights.
+// unpackIQ4_NLAVX2 makes columns of IQ4_NL, periods × 2 blocks, a panel of unsigned values.
 //
 //go:noescape
-func quant8x3AVX2(t *quantTile)
+func unpackIQ4_NLAVX2(panel *byte, columns *byte, periods int)
 
-// quant4x3AVX2 multiplies 3 rows of int8 with a panel of 4-bit weights.
+// unpackSignedIQ4_NLAVX2 makes columns of IQ4_NL, periods × 2 blocks, a panel of signed values.
 //
 //go:noescape
-func quant4x3AVX2(t *quantTile)
+func unpackSignedIQ4_NLAVX2(panel *byte, columns *byte, periods int)
 
-// quantWide3AVX2 multiplies 3 rows of int8 with a panel of weights with two scales and a minimum.
+// unpackMXFP4AVX2 makes columns of MXFP4, periods × 4 blocks, a panel of unsigned values.
 //
 //go:noescape
-func quantWide3AVX2(t *quantTile)
+func unpackMXFP4AVX2(panel *byte, columns *byte, periods int)
 
-// quant8x4AVX2 multiplies 4 rows of int8 with a panel of 8-bit weights.
+// quantDot1AVX2 multiplies 1 rows of int8 with two panels of unsigned 8-bit weights, by VPDPBUSD.
 //
 //go:noescape
-func quant8x4AVX2(t *quantTile)
+func quantDot1AVX2(t *quantTile)
 
-// quant4x4AVX2 multiplies 4 rows of int8 with a panel of 4-bit weights.
+// quantDotMin1AVX2 multiplies 1 rows of int8 with two panels of unsigned 8-bit weights with minimums, by VPDPBUSD.
 //
 //go:noescape
-func quant4x4AVX2(t *quantTile)
+func quantDotMin1AVX2(t *quantTile)
 
-// quantWide4AVX2 multiplies 4 rows of int8 with a panel of weights with two scales and a minimum.
+// quantDot2AVX2 multiplies 2 rows of int8 with two panels of unsigned 8-bit weights, by VPDPBUSD.
 //
 //go:noescape
-func quantWide4AVX2(t *quantTile)
+func quantDot2AVX2(t *quantTile)
 
-// round8AVX2 rounds 32·blocks values to int8: dst and scales of one block to the next are dstStride and scaleStride bytes; sums are −offset times the sums of blocks; a block with NaN or ∞ gets the scale NaN.
+// quantDotMin2AVX2 multiplies 2 rows of int8 with two panels of unsigned 8-bit weights with minimums, by VPDPBUSD.
 //
 //go:noescape
-func round8AVX2(dst *int8, scales *float32, sums *int32, src *float32, blocks int, dstStride int, scaleStride int, offset int)
+func quantDotMin2AVX2(t *quantTile)
+
+// quantDot3AVX2 multiplies 3 rows of int8 with two panels of unsigned 8-bit weights, by VPDPBUSD.
+//
+//go:noescape
+func quantDot3AVX2(t *quantTile)
+
+// quantDotMin3AVX2 multiplies 3 rows of int8 with two panels of unsigned 8-bit weights with minimums, by VPDPBUSD.
+//
+//go:noescape
+func quantDotMin3AVX2(t *quantTile)
+
+// quantSmall11AVX2 multiplies 1 rows of int8 with two panels of weights below 32.
+//
+//go:noescape
+func quantSmall11AVX2(t *quantTile)
+
+// quantSmall1Min1AVX2 multiplies 1 rows of int8 with two panels of weights below 32 with minimums.
+//
+//go:noescape
+func quantSmall1Min1AVX2(t *quantTile)
+
+// quantSmall12AVX2 multiplies 2 rows of int8 with two panels of weights below 32.
+//
+//go:noescape
+func quantSmall12AVX2(t *quantTile)
+
+// quantSmall1Min2AVX2 multiplies 2 rows of int8 with two panels of weights below 32 with minimums.
+//
+//go:noescape
+func quantSmall1Min2AVX2(t *quantTile)
+
+// quantSmall13AVX2 multiplies 3 rows of int8 with two panels of weights below 32.
+//
+//go:noescape
+func quantSmall13AVX2(t *quantTile)
+
+// quantSmall1Min3AVX2 multiplies 3 rows of int8 with two panels of weights below 32 with minimums.
+//
+//go:noescape
+func quantSmall1Min3AVX2(t *quantTile)
+
+// quantSmall21AVX2 multiplies 1 rows of int8 with two panels of weights below 16.
+//
+//go:noescape
+func quantSmall21AVX2(t *quantTile)
+
+// quantSmall2Min1AVX2 multiplies 1 rows of int8 with two panels of weights below 16 with minimums.
+//
+//go:noescape
+func quantSmall2Min1AVX2(t *quantTile)
+
+// quantSmall22AVX2 multiplies 2 rows of int8 with two panels of weights below 16.
+//
+//go:noescape
+func quantSmall22AVX2(t *quantTile)
+
+// quantSmall2Min2AVX2 multiplies 2 rows of int8 with two panels of weights below 16 with minimums.
+//
+//go:noescape
+func quantSmall2Min2AVX2(t *quantTile)
+
+// quantSigned1AVX2 multiplies 1 rows of int8 with two panels of signed 8-bit weights.
+//
+//go:noescape
+func quantSigned1AVX2(t *quantTile)
+
+// quantSigned2AVX2 multiplies 2 rows of int8 with two panels of signed 8-bit weights.
+//
+//go:noescape
+func quantSigned2AVX2(t *quantTile)
+
+// quantSigned3AVX2 multiplies 3 rows of int8 with two panels of signed 8-bit weights.
+//
+//go:noescape
+func quantSigned3AVX2(t *quantTile)
+
+// round8AVX2 rounds 32·blocks values to int8. Values and scales of one block to the next are stride bytes apart. sumAt bytes after a scale goes −offset × the sum of the block as int32, or scale × sum as float32 if offset is negative. A block with NaN or ∞ gets the scale NaN.
+//
+//go:noescape
+func round8AVX2(dst *byte, scales *float32, src *float32, orders *byte, blocks int, stride int, sumAt int, offset int, period int)

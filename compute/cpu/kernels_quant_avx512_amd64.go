@@ -2,127 +2,102 @@
 
 package cpu
 
-// quant8x1AVX512 multiplies 1 rows of int8 with a panel of 8-bit weights.
+// unpackQ4_0AVX512 makes columns of Q4_0, periods × 2 blocks, a panel of unsigned values.
 //
 //go:noescape
-func quant8x1AVX512(t *quantTile)
+func unpackQ4_0AVX512(panel *byte, columns *byte, periods int)
 
-// quant4x1AVX512 multiplies 1 rows of int8 with a panel of 4-bit weights.
+// unpackQ4_1AVX512 makes columns of Q4_1, periods × 1 blocks, a panel of unsigned values.
 //
 //go:noescape
-func quant4x1AVX512(t *quantTile)
+func unpackQ4_1AVX512(panel *byte, columns *byte, periods int)
 
-// quantWide1AVX512 multiplies 1 rows of int8 with a panel of weights with two scales and a minimum.
+// unpackQ5_0AVX512 makes columns of Q5_0, periods × 2 blocks, a panel of unsigned values.
 //
 //go:noescape
-func quantWide1AVX512(t *quantTile)
+func unpackQ5_0AVX512(panel *byte, columns *byte, periods int)
 
-// quant8x2AVX512 multiplies 2 rows of int8 with a panel of 8-bit weights.
+// unpackQ5_1AVX512 makes columns of Q5_1, periods × 1 blocks, a panel of unsigned values.
 //
 //go:noescape
-func quant8x2AVX512(t *quantTile)
+func unpackQ5_1AVX512(panel *byte, columns *byte, periods int)
 
-// quant4x2AVX512 multiplies 2 rows of int8 with a panel of 4-bit weights.
+// unpackQ8_0AVX512 makes columns of Q8_0, periods × 2 blocks, a panel of unsigned values.
 //
 //go:noescape
-func quant4x2AVX512(t *quantTile)
+func unpackQ8_0AVX512(panel *byte, columns *byte, periods int)
 
-// quantWide2AVX512 multiplies 2 rows of int8 with a panel of weights with two scales and a minimum.
+// unpackIQ4_NLAVX512 makes columns of IQ4_NL, periods × 2 blocks, a panel of unsigned values.
 //
 //go:noescape
-func quantWide2AVX512(t *quantTile)
+func unpackIQ4_NLAVX512(panel *byte, columns *byte, periods int)
 
-// quant8x3AVX512 multiplies 3 rows of int8 with a panel of 8-bit weights.
+// unpackMXFP4AVX512 makes columns of MXFP4, periods × 4 blocks, a panel of unsigned values.
 //
 //go:noescape
-func quant8x3AVX512(t *quantTile)
+func unpackMXFP4AVX512(panel *byte, columns *byte, periods int)
 
-// quant4x3AVX512 multiplies 3 rows of int8 with a panel of 4-bit weights.
+// quantDot1AVX512 multiplies 1 rows of int8 with two panels of unsigned 8-bit weights, by VPDPBUSD.
 //
 //go:noescape
-func quant4x3AVX512(t *quantTile)
+func quantDot1AVX512(t *quantTile)
 
-// quantWide3AVX512 multiplies 3 rows of int8 with a panel of weights with two scales and a minimum.
+// quantDotMin1AVX512 multiplies 1 rows of int8 with two panels of unsigned 8-bit weights with minimums, by VPDPBUSD.
 //
 //go:noescape
-func quantWide3AVX512(t *quantTile)
+func quantDotMin1AVX512(t *quantTile)
 
-// quant8x4AVX512 multiplies 4 rows of int8 with a panel of 8-bit weights.
+// quantDot2AVX512 multiplies 2 rows of int8 with two panels of unsigned 8-bit weights, by VPDPBUSD.
 //
 //go:noescape
-func quant8x4AVX512(t *quantTile)
+func quantDot2AVX512(t *quantTile)
 
-// quant4x4AVX512 multiplies 4 rows of int8 with a panel of 4-bit weights.
+// quantDotMin2AVX512 multiplies 2 rows of int8 with two panels of unsigned 8-bit weights with minimums, by VPDPBUSD.
 //
 //go:noescape
-func quant4x4AVX512(t *quantTile)
+func quantDotMin2AVX512(t *quantTile)
 
-// quantWide4AVX512 multiplies 4 rows of int8 with a panel of weights with two scales and a minimum.
+// quantDot3AVX512 multiplies 3 rows of int8 with two panels of unsigned 8-bit weights, by VPDPBUSD.
 //
 //go:noescape
-func quantWide4AVX512(t *quantTile)
+func quantDot3AVX512(t *quantTile)
 
-// quant8x5AVX512 multiplies 5 rows of int8 with a panel of 8-bit weights.
+// quantDotMin3AVX512 multiplies 3 rows of int8 with two panels of unsigned 8-bit weights with minimums, by VPDPBUSD.
 //
 //go:noescape
-func quant8x5AVX512(t *quantTile)
+func quantDotMin3AVX512(t *quantTile)
 
-// quant4x5AVX512 multiplies 5 rows of int8 with a panel of 4-bit weights.
+// quantDot4AVX512 multiplies 4 rows of int8 with two panels of unsigned 8-bit weights, by VPDPBUSD.
 //
 //go:noescape
-func quant4x5AVX512(t *quantTile)
+func quantDot4AVX512(t *quantTile)
 
-// quantWide5AVX512 multiplies 5 rows of int8 with a panel of weights with two scales and a minimum.
+// quantDotMin4AVX512 multiplies 4 rows of int8 with two panels of unsigned 8-bit weights with minimums, by VPDPBUSD.
 //
 //go:noescape
-func quantWide5AVX512(t *quantTile)
+func quantDotMin4AVX512(t *quantTile)
 
-// quant8x6AVX512 multiplies 6 rows of int8 with a panel of 8-bit weights.
+// quantDot5AVX512 multiplies 5 rows of int8 with two panels of unsigned 8-bit weights, by VPDPBUSD.
 //
 //go:noescape
-func quant8x6AVX512(t *quantTile)
+func quantDot5AVX512(t *quantTile)
 
-// quant4x6AVX512 multiplies 6 rows of int8 with a panel of 4-bit weights.
+// quantDotMin5AVX512 multiplies 5 rows of int8 with two panels of unsigned 8-bit weights with minimums, by VPDPBUSD.
 //
 //go:noescape
-func quant4x6AVX512(t *quantTile)
+func quantDotMin5AVX512(t *quantTile)
 
-// quantWide6AVX512 multiplies 6 rows of int8 with a panel of weights with two scales and a minimum.
+// quantDot6AVX512 multiplies 6 rows of int8 with two panels of unsigned 8-bit weights, by VPDPBUSD.
 //
 //go:noescape
-func quantWide6AVX512(t *quantTile)
+func quantDot6AVX512(t *quantTile)
 
-// quant8x7AVX512 multiplies 7 rows of int8 with a panel of 8-bit weights.
+// quantDotMin6AVX512 multiplies 6 rows of int8 with two panels of unsigned 8-bit weights with minimums, by VPDPBUSD.
 //
 //go:noescape
-func quant8x7AVX512(t *quantTile)
+func quantDotMin6AVX512(t *quantTile)
 
-// quant4x7AVX512 multiplies 7 rows of int8 with a panel of 4-bit weights.
+// round8AVX512 rounds 32·blocks values to int8. Values and scales of one block to the next are stride bytes apart. sumAt bytes after a scale goes −offset × the sum of the block as int32, or scale × sum as float32 if offset is negative. A block with NaN or ∞ gets the scale NaN.
 //
 //go:noescape
-func quant4x7AVX512(t *quantTile)
-
-// quantWide7AVX512 multiplies 7 rows of int8 with a panel of weights with two scales and a minimum.
-//
-//go:noescape
-func quantWide7AVX512(t *quantTile)
-
-// quant8x8AVX512 multiplies 8 rows of int8 with a panel of 8-bit weights.
-//
-//go:noescape
-func quant8x8AVX512(t *quantTile)
-
-// quant4x8AVX512 multiplies 8 rows of int8 with a panel of 4-bit weights.
-//
-//go:noescape
-func quant4x8AVX512(t *quantTile)
-
-// quantWide8AVX512 multiplies 8 rows of int8 with a panel of weights with two scales and a minimum.
-//
-//go:noescape
-func quantWide8AVX512(t *quantTile)
-
-// round8AVX512 rounds 32·blocks values to int8: dst and scales of one block to the next are dstStride and scaleStride bytes; sums are −offset times the sums of blocks; a block with NaN or ∞ gets the scale NaN.
-//
-//go:noescape
-func round8AVX512(dst *int8, scales *float32, sums *int32, src *float32, blocks int, dstStride int, scaleStride int, offset int)
+func round8AVX512(dst *byte, scales *float32, src *float32, orders *byte, blocks int, stride int, sumAt int, offset int, period int)

@@ -32,24 +32,9 @@ func levelAVX2() *kernels {
 	k.adamw, k.sumSquares = adamwAVX2, sumSquaresAVX2
 	k.ceilingF32, k.ceilingInt8 = ceilingLoop{peakFMAAVX2, 12 * 8 * 2}, ceilingLoop{peakInt8AVX2, 8 * 32 * 2}
 	k.readMemory, k.copyMemory = readMemoryAVX2, copyMemoryAVX2
-	k.addQuantAVX2()
+	k.addBlocks32AVX2(cpu.X86.HasAVXVNNI)
 	k.superKernels = superKernelsAVX2()
 	return k
-}
-
-func (k *kernels) addQuantAVX2() {
-	k.quantLanes, k.quantOffset8, k.round8 = 8, 0, round8AVX2
-	k.quant8 = []func(*quantTile){quant8x1AVX2, quant8x2AVX2, quant8x3AVX2, quant8x4AVX2}
-	k.quant4 = []func(*quantTile){quant4x1AVX2, quant4x2AVX2, quant4x3AVX2, quant4x4AVX2}
-	k.quantWide = []func(*quantTile){quantWide1AVX2, quantWide2AVX2, quantWide3AVX2, quantWide4AVX2}
-}
-
-func (k *kernels) addVNNI() {
-	k.ceilingInt8 = ceilingLoop{peakInt8AVX512, 28 * 64 * 2}
-	k.quantLanes, k.quantOffset8, k.round8 = 16, 128, round8AVX512
-	k.quant8 = []func(*quantTile){quant8x1AVX512, quant8x2AVX512, quant8x3AVX512, quant8x4AVX512, quant8x5AVX512, quant8x6AVX512, quant8x7AVX512, quant8x8AVX512}
-	k.quant4 = []func(*quantTile){quant4x1AVX512, quant4x2AVX512, quant4x3AVX512, quant4x4AVX512, quant4x5AVX512, quant4x6AVX512, quant4x7AVX512, quant4x8AVX512}
-	k.quantWide = []func(*quantTile){quantWide1AVX512, quantWide2AVX512, quantWide3AVX512, quantWide4AVX512, quantWide5AVX512, quantWide6AVX512, quantWide7AVX512, quantWide8AVX512}
 }
 
 // addBF16 adds the multiplication of bfloat16 pairs.
@@ -77,10 +62,11 @@ func levelAVX512() *kernels {
 	k.adamw, k.sumSquares = adamwAVX512, sumSquaresAVX512
 	k.ceilingF32, k.ceilingInt8 = ceilingLoop{peakFMAAVX512, 28 * 16 * 2}, ceilingLoop{peakInt8AVX2, 8 * 32 * 2}
 	k.readMemory, k.copyMemory = readMemoryAVX512, copyMemoryAVX512
-	k.addQuantAVX2()
+	k.addBlocks32AVX2(false)
 	k.superKernels = superKernelsAVX2()
 	if cpu.X86.HasAVX512VNNI {
-		k.addVNNI()
+		k.ceilingInt8 = ceilingLoop{peakInt8AVX512, 28 * 64 * 2}
+		k.addBlocks32AVX512()
 		k.superKernels = superKernelsVNNI()
 	}
 	if cpu.X86.HasAVX512BF16 {

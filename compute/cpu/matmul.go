@@ -14,8 +14,10 @@ func (b *backend) matmul(o *compute.MatMul) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	m, n, k := o.Dimensions()
-	if o.Fast && quantFormOf(o.B.Type) != quantNone && m > 0 && n > 0 {
-		return b.multiplyQuant(o, m, n, k)
+	if kind := b.quants[o.B.Type]; kind != nil && o.Fast {
+		b.multiplyQuant(quantProduct{quantKind: kind, m: m, n: n, blocks: k / kind.block, a: host.F32(o.A), weights: host.Bytes(o.B),
+			out: host.F32(o.Out), stride: n, alpha: o.Scale(), accumulate: o.Accumulate, residual: host.F32(o.Residual), bias: host.F32(o.Bias)})
+		return nil
 	}
 	if _, ok := superTypes[o.B.Type]; ok && o.Fast && m > 0 && n > 0 && k > 0 {
 		return b.multiplySuper(o, m, n, k)

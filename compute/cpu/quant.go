@@ -1,226 +1,254 @@
 package cpu
 
 import (
+	"math"
 	"unsafe"
 
-	"lian/compute"
-	"lian/compute/host"
 	"lian/dtype"
 )
 
-// quantTile is one call of a kernel for quantised weights. The assembly reads it by offset.
+// quantTile is one call of a kernel that multiplies rows of int8 with two panels of quantised weights. The assembly reads it by
+// offset.
 type quantTile struct {
-	weights *byte    // a panel: see gen/quant.go
-	values  *int8    // activations: for each block, 32 of each row
-	scales  *float32 // for each block, one of each row
-	sums    *int32   // for each block and row, what the integers begin with
-	out     *float32
-	blocks  int
-	stride  int // bytes from one row of out to the next
-
-	// Wide forms only; sums then are of halves of blocks.
-	weighted *float32 // for each block and row, scale × sum
+	first, second *byte    // panels; see gen/quant.go
+	records       *byte    // blocks of a group of rows of activations
+	blocks        int      //
+	out           *float32 //
+	stride        int      // bytes from one row of out to the next
+	partial       *float32 // dense rows × two panels to begin the chains with; nil begins with 0
+	residual      *float32
+	rstride       int // bytes from one row of residual to the next
+	bias          *float32
+	alpha         float32
+	flags         uint32
 }
 
-const quantBlock = 32
+// quantKind is how a block type is multiplied with Fast at one level. There is one driver (multiplyQuant) for all of them; what
+// a panel and a block of activations look like is known to a type's own functions only.
+type quantKind struct {
+	block  int // values of a block: 32 or 256, of the weights and of the activations
+	bytes  int // of a block in a file
+	period int // blocks that unpack takes at a time
+	lanes  int // outputs of a panel
 
-// quantForm is how a block type is multiplied.
-type quantForm uint8
+	panelBytes  int // of a block of a panel
+	recordBytes int // of a block of one row of activations
+
+	// transpose turns `lanes` rows, as kernels.transposeWhole does.
+	transpose func(dst, src *byte, rowBytes, bytes int)
+	// unpack makes columns of periods × period blocks a panel.
+	unpack func(panel, columns *byte, periods int)
+	// multiply has the kernels for 1 … len(multiply) rows.
+	multiply []func(*quantTile)
+	// round writes the records of one row, number `lane` of a group of `rows`: a group has, block by block, what the kernels read.
+	round func(k *quantKind, records *byte, src *float32, blocks, rows, lane int)
+}
+
+// quantProduct is out = alpha·A·Bᵀ (+ out) (+ residual) (+ bias) with a quantised B.
+type quantProduct struct {
+	*quantKind
+	m, n, blocks int
+	a            []float32
+	weights      []byte // n rows
+	out          []float32
+	stride       int // values from one row of out and residual to the next
+	alpha        float32
+	accumulate   bool
+	residual     []float32
+	bias         []float32
+
+	group   int    // rows of a kernel call
+	groups  int    //
+	chunk   int    // blocks of a panel that are unpacked at a time
+	records []byte // activations: groups, one after the other
+
+	pairs, split int // panel pairs; tasks that the groups are split over
+	rowTask      func(s *scratch, from, to int)
+	pairTask     func(s *scratch, from, to int)
+}
 
 const (
-	quantNone  quantForm = iota // dequantised, as float32
-	quantBytes                  // 8-bit values, one float16 scale in 32
-	quantNibbles
-	quantWide // 8-bit values, a float32 scale in 16 and a minimum in 32
+	// fewRows is how many rows count as decoding: the time is that of reading the weights.
+	fewRows = 16
+	// quantChunk is how many values of k are unpacked at a time: two panels of them lie in a level-1 cache.
+	quantChunk = 512
 )
 
-func quantFormOf(t dtype.Type) quantForm {
-	switch t {
-	case dtype.Q8_0, dtype.Q5_0:
-		return quantBytes
-	case dtype.Q4_0:
-		return quantNibbles
-	case dtype.Q4_1, dtype.Q5_1:
-		return quantWide
-	}
-	return quantNone
-}
-
-// quantPanels is the kept form of a constant quantised weight. It is as large as the weight; the pages of a mapped file that
-// it was made from are not needed again.
-type quantPanels struct {
-	lanes, offset int
-	data          []byte
-}
-
-// panelSize is the bytes of a panel of n blocks of 32.
-func (c *kernels) panelSize(t dtype.Type, blocks int) int {
-	switch quantFormOf(t) {
-	case quantNibbles:
-		return blocks * c.quantLanes * (2 + quantBlock/2)
-	case quantWide:
-		return blocks * c.quantLanes * (12 + quantBlock)
-	}
-	return blocks * c.quantLanes * (2 + quantBlock)
-}
-
-// packQuant writes panel number `panel` of a weight of n rows in ggml's blocks. Rows past n are 0.
-func (c *kernels) packQuant(dst, rows []byte, t dtype.Type, panel, n, blocks int) {
-	lanes, size := c.quantLanes, t.BlockBytes()
-	clear(dst)
-	if quantFormOf(t) == quantWide {
-		c.packWide(dst, rows, t, panel, n, blocks)
+// multiplyQuant computes a product. Each output is one float32 chain over ascending blocks, whatever the tasks, groups and
+// chunks: chunks go on through partial sums that are stored and loaded again. A weight is read where it lies; nothing of it is
+// kept.
+func (b *backend) multiplyQuant(p quantProduct) {
+	if p.m <= 0 || p.n <= 0 {
 		return
 	}
-	each := len(dst) / blocks
-	for lane := range min(lanes, n-panel*lanes) {
-		row := rows[(panel*lanes+lane)*blocks*size:][:blocks*size]
-		for b := range blocks {
-			src, out := row[b*size:(b+1)*size], dst[b*each:(b+1)*each]
-			out[lane*2], out[lane*2+1] = src[0], src[1]
-			out = out[lanes*2:]
-			switch t {
-			case dtype.Q8_0:
-				for i, v := range src[2:] {
-					out[(i/4*lanes+lane)*4+i%4] = v + byte(c.quantOffset8)
-				}
-			case dtype.Q4_0: // ggml: value i in the low nibble of byte i, value i+16 in the high one; so are groups g and g+4
-				for i, v := range src[2:] {
-					out[(i/4*lanes+lane)*4+i%4] = v
-				}
-			case dtype.Q5_0: // 16 high bits as one number of 32, nibbles as Q4_0, minus 16: fits the 8-bit form
-				high := uint32(src[2]) | uint32(src[3])<<8 | uint32(src[4])<<16 | uint32(src[5])<<24
-				for i := range quantBlock {
-					v := src[6+i%16] >> (i / 16 * 4) & 15
-					v |= byte(high>>i&1) << 4
-					out[(i/4*lanes+lane)*4+i%4] = v - 16 + byte(c.quantOffset8)
-				}
-			}
-		}
+	most := len(p.multiply)
+	p.groups = (p.m + most - 1) / most
+	p.group = (p.m + p.groups - 1) / p.groups
+	p.groups = (p.m + p.group - 1) / p.group
+	p.chunk = max(quantChunk/p.block, p.period)
+	p.pairs, p.split = (p.n+2*p.lanes-1)/(2*p.lanes), 1
+	p.records = bytesOf(b.shared.need(slotE, (p.m*p.blocks*p.recordBytes+3)/4))
+	q := &b.quant
+	p.rowTask, p.pairTask = q.rowTask, q.pairTask
+	*q = p
+	if q.rowTask == nil { // once: starting work must not allocate
+		q.rowTask, q.pairTask = q.roundRows, q.multiplyPairs
+	}
+	if p.m == 1 {
+		q.roundRows(&b.scratch[0], 0, 1)
+	} else {
+		b.spans(p.m, 1, q.rowTask)
+	}
+	if p.m > fewRows { // where there are fewer pairs than tasks for all workers, rows are split too
+		q.split = min(q.groups, max(1, 2*b.workers/q.pairs))
+	}
+	b.spans(q.pairs*q.split, 1, q.pairTask)
+	q.a, q.weights, q.out, q.residual, q.bias, q.records = nil, nil, nil, nil, nil, nil
+}
+
+// roundRows makes the records of rows.
+func (q *quantProduct) roundRows(_ *scratch, from, to int) {
+	k := q.blocks * q.block
+	for r := from; r < to && k > 0; r++ {
+		first := r / q.group * q.group
+		rows := min(q.group, q.m-first)
+		q.round(q.quantKind, &q.records[first*q.blocks*q.recordBytes], at(q.a, r*k), q.blocks, rows, r-first)
 	}
 }
 
-// keptQuant returns the packed panels of a constant weight, made at the first use; nil if it is not constant.
-func (b *backend) keptQuant(t *compute.Tensor, n, blocks int) []byte {
-	if !t.Constant {
-		return nil
+// multiplyPairs computes tasks: a pair of panels, for some of the groups of rows.
+func (q *quantProduct) multiplyPairs(s *scratch, from, to int) {
+	for task := from; task < to; task++ {
+		part := task % q.split
+		q.multiplyPair(s, task/q.split, q.groups*part/q.split, q.groups*(part+1)/q.split)
 	}
-	derived.Lock()
-	defer derived.Unlock()
-	if p, ok := t.Derived().(*quantPanels); ok && p.lanes == b.quantLanes && p.offset == b.quantOffset8 {
-		return p.data
-	}
-	size := b.panelSize(t.Type, blocks)
-	count := (n + b.quantLanes - 1) / b.quantLanes
-	p := &quantPanels{lanes: b.quantLanes, offset: b.quantOffset8, data: bytesOf(aligned((count*size + 3) / 4))}
-	raw := host.Bytes(t)
-	b.spans(count, 1, func(_ *scratch, from, to int) {
-		for i := from; i < to; i++ {
-			b.packQuant(p.data[i*size:(i+1)*size], raw, t.Type, i, n, blocks)
-		}
-	})
-	t.KeepDerived(p)
-	return p.data
 }
 
-// multiplyQuant is MatMul with Fast for the block types that have kernels.
-func (b *backend) multiplyQuant(o *compute.MatMul, m, n, k int) error {
-	blocks := k / quantBlock
-	kernels, offset := b.quant8, b.quantOffset8
-	wide := false
-	switch quantFormOf(o.B.Type) {
-	case quantNibbles:
-		kernels, offset = b.quant4, 8
-	case quantWide:
-		kernels, offset, wide = b.quantWide, wideOffset(o.B.Type), true
-	}
-	group := len(kernels) // rows of one kernel call
-	values, scales, sums := b.activations(host.F32(o.A), m, k, group, offset)
-	var weighted []float32
-	if wide {
-		sums, weighted = b.halves(values, scales, m, blocks, group, offset)
-	}
-	raw, packed, size := host.Bytes(o.B), b.keptQuant(o.B, n, blocks), b.panelSize(o.B.Type, blocks)
-	out, residual, bias, lanes := host.F32(o.Out), host.F32(o.Residual), host.F32(o.Bias), b.quantLanes
-	plain := o.Scale() == 1 && !o.Accumulate && residual == nil && bias == nil
-	b.spans((n+lanes-1)/lanes, 1, func(s *scratch, from, to int) {
-		for j := from; j < to; j++ {
-			var panel []byte
-			if packed != nil {
-				panel = packed[j*size : (j+1)*size]
+// multiplyPair computes the outputs of a pair of panels for groups [from, to).
+func (q *quantProduct) multiplyPair(s *scratch, pair, from, to int) {
+	size := q.chunk * q.panelBytes
+	space := bytesOf(s.need(slotB, (2*size+3)/4))
+	width := 2 * q.lanes
+	partial := s.need(slotPartial, (to-from)*q.group*width)
+	column := pair * width
+	t := &s.quant
+	for first := 0; first == 0 || first < q.blocks; first += q.chunk {
+		count := min(q.chunk, q.blocks-first)
+		*t = quantTile{blocks: count}
+		if count > 0 {
+			t.first, t.second = &space[0], &space[size]
+			q.panel(s, t.first, column, first, count)
+			if column+q.lanes < q.n {
+				q.panel(s, t.second, column+q.lanes, first, count)
 			} else {
-				panel = bytesOf(s.need(slotB, (size+3)/4))[:size]
-				b.packQuant(panel, raw, o.B.Type, j, n, blocks)
-			}
-			columns := min(lanes, n-j*lanes)
-			for r := 0; r < m; r += group {
-				rows := min(group, m-r)
-				t := &s.quant
-				*t = quantTile{values: atInt8(values, r*k), scales: at(scales, r*blocks), sums: atInt32(sums, r*blocks), blocks: blocks}
-				if wide {
-					t.sums, t.weighted = atInt32(sums, 2*r*blocks), at(weighted, r*blocks)
-				}
-				if blocks > 0 {
-					t.weights = &panel[0]
-				}
-				if plain && columns == lanes {
-					t.out, t.stride = at(out, r*n+j*lanes), n*4
-					kernels[rows-1](t)
-					continue
-				}
-				edge := s.need(slotD, group*lanes)
-				t.out, t.stride = at(edge, 0), lanes*4
-				kernels[rows-1](t)
-				for i := range rows {
-					for c := range columns {
-						v := float32(edge[i*lanes+c] * o.Scale())
-						x := (r+i)*n + j*lanes + c
-						if o.Accumulate {
-							v += out[x]
-						}
-						if residual != nil {
-							v += residual[x]
-						}
-						if bias != nil {
-							v += bias[j*lanes+c]
-						}
-						out[x] = v
-					}
-				}
+				t.second = t.first // its outputs go nowhere
 			}
 		}
-	})
-	return nil
+		for g := from; g < to; g++ {
+			row := g * q.group
+			rows := min(q.group, q.m-row)
+			if count > 0 {
+				t.records = &q.records[(row*q.blocks+first*rows)*q.recordBytes]
+			}
+			here := at(partial, (g-from)*q.group*width)
+			t.partial = nil
+			if first > 0 {
+				t.partial = here
+			}
+			if first+count < q.blocks {
+				t.out, t.stride, t.alpha = here, width*4, 1
+				q.multiply[rows-1](t)
+				continue
+			}
+			q.finish(s, t, row, rows, column)
+		}
+	}
 }
 
-// activations rounds rows to int8 in blocks of 32 as MatMul says and lays them out for the kernels: groups of rows, in a group
-// block by block, in a block row by row. sums are −offset times the sums of blocks.
-func (b *backend) activations(a []float32, m, k, group, offset int) (values []int8, scales []float32, sums []int32) {
-	blocks := k / quantBlock
-	bytes := bytesOf(b.shared.need(slotE, (m*k+3)/4))
-	values = unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(bytes))), m*k)
-	scales = b.shared.need(slotF, m*blocks)
-	whole := b.shared.need(slotG, m*blocks)
-	sums = unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(whole))), m*blocks)
-	b.spans(m, 4, func(_ *scratch, from, to int) {
-		for r := from; r < to; r++ {
-			first := r / group * group
-			rows, lane := min(group, m-first), r-first
-			where := first*blocks + lane
-			b.round8(atInt8(values, where*quantBlock), at(scales, where), atInt32(sums, where), at(a, r*k), blocks, rows*quantBlock, rows*4, offset)
+// panel unpacks blocks [first, first+count) of the rows of the weight from number `row` on.
+func (q *quantProduct) panel(s *scratch, dst *byte, row, first, count int) {
+	periods := (count + q.period - 1) / q.period
+	columns := bytesOf(s.need(slotC, periods*q.period*q.bytes*q.lanes/4))
+	rowBytes := q.blocks * q.bytes
+	transposeRows(q.transpose, q.lanes, columns, q.weights[row*rowBytes+first*q.bytes:], rowBytes, min(q.lanes, q.n-row), count*q.bytes)
+	q.unpack(dst, &columns[0], periods)
+}
+
+// finish runs the last kernel call of a tile, which writes the outputs.
+func (q *quantProduct) finish(s *scratch, t *quantTile, row, rows, column int) {
+	kernel, width, where := q.multiply[rows-1], 2*q.lanes, row*q.stride+column
+	t.alpha = q.alpha
+	if column+width <= q.n {
+		t.out, t.stride = at(q.out, where), q.stride*4
+		if q.accumulate {
+			t.flags = flagAccumulate
 		}
-	})
-	return values, scales, sums
+		if q.residual != nil {
+			t.residual, t.rstride = at(q.residual, where), q.stride*4
+		}
+		if q.bias != nil {
+			t.bias = at(q.bias, column)
+		}
+		kernel(t)
+		t.flags, t.residual, t.bias = 0, nil, nil
+		return
+	}
+	edge := s.need(slotD, q.group*width)
+	t.out, t.stride = at(edge, 0), width*4
+	kernel(t)
+	for i := range rows {
+		for c := range q.n - column {
+			v, x := edge[i*width+c], where+i*q.stride+c
+			if q.accumulate {
+				v += q.out[x]
+			}
+			if q.residual != nil {
+				v += q.residual[x]
+			}
+			if q.bias != nil {
+				v += q.bias[column+c]
+			}
+			q.out[x] = v
+		}
+	}
+}
+
+// quantKinds are the types that a level multiplies with Fast.
+type quantKinds map[dtype.Type]*quantKind
+
+// genericFinish is the end of a generic kernel: what quantTileOf.finish does.
+func (t *quantTile) genericFinish(sum []float32, rows, width int) {
+	for r := range rows {
+		out := slice(at(slice(t.out, 1), r*t.stride/4), width)
+		for i := range out {
+			v := float32(sum[r*width+i] * t.alpha)
+			if t.flags&flagAccumulate != 0 {
+				v += out[i]
+			}
+			if t.residual != nil {
+				v += slice(at(slice(t.residual, 1), r*t.rstride/4), width)[i]
+			}
+			if t.bias != nil {
+				v += slice(t.bias, width)[i]
+			}
+			out[i] = v
+		}
+	}
 }
 
 func bytesOf(x []float32) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), len(x)*4)
 }
 
-func atInt8(x []int8, i int) *int8 {
-	return (*int8)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(x)), i))
+// floatAt reads a float32 of a panel or a record.
+func floatAt(x []byte, i int) float32 {
+	return math.Float32frombits(uint32At(x, i))
 }
 
-func atInt32(x []int32, i int) *int32 {
-	return (*int32)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(x)), i*4))
+func uint32At(x []byte, i int) uint32 { return *(*uint32)(unsafe.Pointer(&x[i])) }
+
+func putUint32(x []byte, i int, v uint32) { *(*uint32)(unsafe.Pointer(&x[i])) = v }
+
+func atInt8(x []int8, i int) *int8 {
+	return (*int8)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(x)), i))
 }

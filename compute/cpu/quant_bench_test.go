@@ -14,7 +14,7 @@ func BenchmarkFewRows(b *testing.B) {
 	const n, k = 2048, 2048
 	for _, level := range available[1:] {
 		be := newBackend(level, 1)
-		for _, kind := range []dtype.Type{dtype.F32, dtype.Q8_0, dtype.Q4_0, dtype.Q6_K, dtype.F16} {
+		for _, kind := range []dtype.Type{dtype.F32, dtype.Q8_0, dtype.Q4_0, dtype.F16} {
 			build := computetest.NewBuild(be, 1)
 			w := packed(build, kind, n, k)
 			w.Constant = true

@@ -6,18 +6,22 @@ import "unsafe"
 // four bytes: dst gets for each four bytes of a row transposeLanes × 4 bytes, those of row 0 first. Lanes past rows are 0, and
 // so is what the last column lacks if bytes is not a multiple of 4. It reads nothing outside the rows.
 func (c *kernels) transposeRows(dst, src []byte, rowBytes, rows, bytes int) {
-	lanes := c.transposeLanes
+	transposeRows(c.transposeWhole, c.transposeLanes, dst, src, rowBytes, rows, bytes)
+}
+
+// transposeRows is the same for any kernel that turns `lanes` rows.
+func transposeRows(transpose func(dst, src *byte, rowBytes, bytes int), lanes int, dst, src []byte, rowBytes, rows, bytes int) {
 	if bytes <= 0 {
 		return
 	}
 	if rows == lanes && bytes%4 == 0 && bytes >= 16 {
 		_, _ = dst[bytes*lanes-1], src[(rows-1)*rowBytes+bytes-1]
-		c.transposeWhole(unsafe.SliceData(dst), unsafe.SliceData(src), rowBytes, bytes)
+		transpose(unsafe.SliceData(dst), unsafe.SliceData(src), rowBytes, bytes)
 		return
 	}
 	whole := bytes &^ 3
 	if rows == lanes && whole >= 16 {
-		c.transposeWhole(unsafe.SliceData(dst), unsafe.SliceData(src), rowBytes, whole)
+		transpose(unsafe.SliceData(dst), unsafe.SliceData(src), rowBytes, whole)
 	} else {
 		whole = 0
 	}

@@ -4,14 +4,20 @@ import "math"
 
 // round8 writes the function that rounds a row to int8 in blocks of 32 with one scale each (ggml's Q8_0: scale = max|x|/127,
 // kept as float16, halves away from zero). VEX encoded in both sets, with the bits of the Go version.
+//
+// Values of a block are written in the order that the weights' panels have: orders has for each block of a period two masks of
+// 32 bytes for VPSHUFB, one for the block and one for the block with its halves exchanged.
 func (a *assembly) round8() {
-	args := append([]argument{{"dst", "*int8"}, {"scales", "*float32"}, {"sums", "*int32"}}, pointers("src")...)
-	a.function("round8", "rounds 32·blocks values to int8: dst and scales of one block to the next are dstStride and scaleStride bytes; sums are −offset times the sums of blocks; a block with NaN or ∞ gets the scale NaN.",
-		append(args, ints("blocks", "dstStride", "scaleStride", "offset")...))
-	for i, r := range []string{"DI", "R8", "R9", "SI", "CX", "R10", "R11", "R12"} {
-		names := []string{"dst", "scales", "sums", "src", "blocks", "dstStride", "scaleStride", "offset"}
+	args := append([]argument{{"dst", "*byte"}, {"scales", "*float32"}}, pointers("src")...)
+	args = append(args, argument{"orders", "*byte"})
+	a.function("round8", "rounds 32·blocks values to int8. Values and scales of one block to the next are stride bytes apart. sumAt bytes after a scale goes −offset × the sum of the block as int32, or scale × sum as float32 if offset is negative. A block with NaN or ∞ gets the scale NaN.",
+		append(args, ints("blocks", "stride", "sumAt", "offset", "period")...))
+	for i, r := range []string{"DI", "R8", "SI", "BX", "CX", "R10", "R9", "R12", "R13"} {
+		names := []string{"dst", "scales", "src", "orders", "blocks", "stride", "sumAt", "offset", "period"}
 		a.op("MOVQ %s, %s", a.arg(names[i]), r)
 	}
+	a.op("SHLQ $6, R13") // bytes of orders
+	a.op("XORQ R11, R11")
 	c := a.consts
 	magnitude := c.bits("magnitude", 0x7fffffff)
 	a.op("VMOVUPS %s, Y15", magnitude)
@@ -79,6 +85,10 @@ func (a *assembly) round8() {
 	}
 	a.op("VMOVDQU %s, Y1", c.table("unpackOrder", order))
 	a.op("VPERMD Y0, Y1, Y0")
+	a.op("VPERM2I128 $1, Y0, Y0, Y1")
+	a.op("VPSHUFB (BX)(R11*1), Y0, Y0")
+	a.op("VPSHUFB 32(BX)(R11*1), Y1, Y1")
+	a.op("VPOR Y1, Y0, Y0")
 	a.op("VMOVDQU Y0, (DI)")
 	a.op("VEXTRACTF128 $1, Y10, X1")
 	a.op("VADDPS X1, X10, X10")
@@ -86,15 +96,25 @@ func (a *assembly) round8() {
 	a.op("VADDPS X1, X10, X10")
 	a.op("VPERMILPS $0xb1, X10, X1")
 	a.op("VADDPS X1, X10, X10")
+	minimum := a.label()
+	a.op("TESTQ R12, R12")
+	a.op("JLT %s", minimum)
 	a.op("VCVTTSS2SI X10, AX")
 	a.op("IMULL R12, AX")
 	a.op("NEGL AX")
-	a.op("MOVL AX, (R9)")
+	a.op("MOVL AX, (R8)(R9*1)")
+	a.op("JMP %s", next)
+	a.mark(minimum)
+	a.op("VMULSS (R8), X10, X10")
+	a.op("VMOVSS X10, (R8)(R9*1)")
 	a.mark(next)
+	a.op("ADDQ $64, R11")
+	a.op("CMPQ R11, R13")
+	a.op("SBBQ AX, AX")
+	a.op("ANDQ AX, R11") // 0 again after a period
 	a.op("ADDQ $128, SI")
 	a.op("ADDQ R10, DI")
-	a.op("ADDQ R11, R8")
-	a.op("ADDQ R11, R9")
+	a.op("ADDQ R10, R8")
 	a.op("DECQ CX")
 	a.op("JNZ %s", loop)
 	a.mark(done)
@@ -104,6 +124,6 @@ func (a *assembly) round8() {
 	a.op("MOVL AX, (R8)")
 	a.op("VXORPS Y0, Y0, Y0")
 	a.op("VMOVUPS Y0, (DI)")
-	a.op("MOVL $0, (R9)")
+	a.op("MOVL $0, (R8)(R9*1)")
 	a.op("JMP %s", next)
 }

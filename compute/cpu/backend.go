@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"reflect"
 	"sync"
 
 	"lian/compute"
@@ -14,11 +15,12 @@ type backend struct {
 	workers int
 	table   host.Table
 
-	mu      sync.Mutex   // one operation at a time: scratch memory is shared
-	scratch []scratch    // one for each worker
-	shared  scratch      // what all workers of an operation read
-	turns   []*turns     // see RoPE
-	quant   quantProduct // in work
+	mu      sync.Mutex           // one operation at a time: scratch memory is shared
+	scratch []scratch            // one for each worker
+	shared  scratch              // what all workers of an operation read
+	turns   []*turns             // see RoPE
+	frames  map[reflect.Type]any // see frame
+	quant   quantProduct         // in work
 }
 
 // operations put the functions of a backend into its table. Each is registered by the file that holds it.
@@ -47,7 +49,7 @@ func newBackend(k *kernels, workers int) *backend {
 	if workers <= 0 {
 		workers = processors()
 	}
-	b := &backend{kernels: k, pool: resident(workers), workers: workers, table: host.Table{}, scratch: make([]scratch, workers)}
+	b := &backend{kernels: k, pool: resident(workers), workers: workers, table: host.Table{}, scratch: make([]scratch, workers), frames: map[reflect.Type]any{}}
 	for _, provide := range operations {
 		provide(b)
 	}
@@ -77,11 +79,49 @@ func (b *backend) spans(n, unit int, f func(s *scratch, from, to int)) {
 	if n <= 0 {
 		return
 	}
-	tasks := min((n+unit-1)/unit, b.workers*4)
-	if b.workers == 1 {
-		tasks = 1
-	}
+	tasks := b.spansFor(n, unit)
 	b.pool.do(min(b.workers, tasks), work{spans: f, n: n, unit: unit, scratch: b.scratch, tasks: int64(tasks)})
+}
+
+// frame is the backend's one value of a type: what the tasks of an operation need to know. A closure would be an allocation at
+// every launch; operations that decoding or training launches often fill a frame and give it to eachOf or spansOf.
+func frame[T any](b *backend) *T {
+	t, _ := b.frames[reflect.TypeFor[T]()].(*T)
+	if t == nil {
+		t = new(T)
+		b.frames[reflect.TypeFor[T]()] = t
+	}
+	return t
+}
+
+// tasker is each's function as a method of a frame.
+type tasker interface{ task(s *scratch, task int) }
+
+// spanner is the same for spans.
+type spanner interface {
+	span(s *scratch, from, to int)
+}
+
+// eachOf is each for a frame.
+func (b *backend) eachOf(tasks int, f tasker) {
+	b.pool.do(min(b.workers, tasks), work{tasker: f, scratch: b.scratch, tasks: int64(tasks)})
+}
+
+// spansOf is spans for a frame.
+func (b *backend) spansOf(n, unit int, f spanner) {
+	if n <= 0 {
+		return
+	}
+	tasks := b.spansFor(n, unit)
+	b.pool.do(min(b.workers, tasks), work{spanner: f, n: n, unit: unit, scratch: b.scratch, tasks: int64(tasks)})
+}
+
+// spansFor is the number of spans that n is cut into.
+func (b *backend) spansFor(n, unit int) int {
+	if b.workers == 1 {
+		return 1
+	}
+	return min((n+unit-1)/unit, b.workers*4)
 }
 
 // Workers is the number of goroutines that a backend made by New computes with; 0 for another backend.

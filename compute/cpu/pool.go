@@ -20,10 +20,12 @@ type worker struct {
 	wake   chan struct{}
 }
 
-// work is a number of tasks.
+// work is a number of tasks: one of four ways to say what a task is.
 type work struct {
 	run     func(s *scratch, task int)
-	spans   func(s *scratch, from, to int) // instead of run: task t is units [units·t/tasks, units·(t+1)/tasks) of [0, n)
+	tasker  tasker
+	spans   func(s *scratch, from, to int) // task t is units [units·t/tasks, units·(t+1)/tasks) of [0, n)
+	spanner spanner
 	n, unit int
 	scratch []scratch // one for each worker
 	tasks   int64
@@ -120,13 +122,22 @@ func (j *job) help(worker int) {
 
 // do is one task.
 func (w *work) do(s *scratch, t int) {
-	if w.run != nil {
+	switch {
+	case w.run != nil:
 		w.run(s, t)
+		return
+	case w.tasker != nil:
+		w.tasker.task(s, t)
 		return
 	}
 	units, tasks := (w.n+w.unit-1)/w.unit, int(w.tasks)
-	if from, to := units*t/tasks*w.unit, min(units*(t+1)/tasks*w.unit, w.n); from < to {
+	from, to := units*t/tasks*w.unit, min(units*(t+1)/tasks*w.unit, w.n)
+	switch {
+	case from >= to:
+	case w.spans != nil:
 		w.spans(s, from, to)
+	default:
+		w.spanner.span(s, from, to)
 	}
 }
 

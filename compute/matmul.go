@@ -28,8 +28,9 @@ import "lian/dtype"
 // Without Fast a quantised B means its dequantised values.
 //
 // With BF16, float32 A and B are rounded to bfloat16 (to nearest even) on the way to the multipliers and the sums stay
-// float32: pretraining's usual precision, twice as fast where the machine multiplies bfloat16. The chain then goes over
-// pairs of k. The gradient's products inherit it.
+// float32: pretraining's usual precision, two to ten times as fast where the machine multiplies bfloat16. The chain then goes
+// over pairs of k; or, with AMX, over steps of 32 k: the even and the odd k of a step are two chains from 0, added to each
+// other and then to the sum. Denormal operands and results of a step count as 0. The gradient's products inherit it.
 //
 // Gradient: dA = Alpha · dOut·Bᵀ, dB = Alpha · Aᵀ·dOut, dResidual = dOut, dBias = Σ_i dOut.
 type MatMul struct {

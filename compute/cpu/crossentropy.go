@@ -35,15 +35,15 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 	asPairs := o.BF16 && weight.kind == dtype.F32
 	var packed, packedBack []float32
 	shape := floats
-	if !asPairs || b.gemmPairs != nil {
+	if !asPairs || b.packsPairs() {
 		packed, shape = b.kept(o.Weight, asPairs)
 	}
-	if packed == nil && rows > chunk && weight.kind == dtype.F32 && (!asPairs || b.gemmPairs != nil) {
+	if packed == nil && rows > chunk && weight.kind == dtype.F32 && (!asPairs || b.packsPairs()) {
 		packed = b.shared.need(slotI, (vocab+b.columns-1)/b.columns*b.columns*depth(n, asPairs))
 		b.packAll(packed, &weight, vocab, n, asPairs)
 	}
 	back := plain(operand{weight.data, n, false})
-	if dhidden != nil && rows > chunk && (!asPairs || b.gemmPairs != nil) {
+	if dhidden != nil && rows > chunk && (!asPairs || b.packsPairs()) {
 		packedBack = b.shared.need(slotJ, (n+b.columns-1)/b.columns*b.columns*depth(vocab, asPairs))
 		b.packAll(packedBack, &back, n, vocab, asPairs)
 	}

@@ -37,6 +37,9 @@ func (b *backend) multiply(p *product) error {
 	if p.pairs && b.gemmPairs == nil {
 		return b.multiplyRounded(p)
 	}
+	if b.canAMX(p) {
+		return b.multiplyAMX(p)
+	}
 	if p.m <= b.rows || p.m <= 16 {
 		return b.multiplyFlat(p)
 	}

@@ -20,6 +20,8 @@ const flagAccumulate = 1
 
 // kernels is what differs between levels. All vector functions take any n ≥ 0.
 type kernels struct {
+	amx *amxKernels // products of bfloat16 by a tile unit, or nil
+
 	level         string
 	rows, columns int           // of the largest tile
 	gemm          []func(*tile) // for 1 … rows rows

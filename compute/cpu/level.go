@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Environment is the variable that forces a kernel level: generic, avx2 or avx512.
+// Environment is the variable that forces a kernel level: generic, avx2, avx512 or amx.
 const Environment = "LIAN_KERNELS"
 
 // available are the levels that this processor can run, slowest first.
@@ -26,7 +26,7 @@ func choose(name string) (*kernels, error) {
 	return nil, fmt.Errorf("%s=%s: this processor can run %s; unset the variable or name one of these", Environment, name, strings.Join(Levels(), ", "))
 }
 
-// Level is the kernel level in use: generic, avx2 or avx512; empty when LevelError is not nil.
+// Level is the kernel level in use: generic, avx2, avx512 or amx; empty when LevelError is not nil.
 func Level() string {
 	if current == nil {
 		return ""

@@ -12,6 +12,9 @@ func native() []*kernels {
 	levels = append(levels, levelAVX2())
 	if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL {
 		levels = append(levels, levelAVX512())
+		if hasAMX() {
+			levels = append(levels, levelAMX())
+		}
 	}
 	return levels
 }

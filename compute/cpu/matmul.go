@@ -34,7 +34,7 @@ func (b *backend) matmul(o *compute.MatMul) error {
 		p.a.stride, p.a.contiguous = m, false
 	}
 	p.b = b.weight(o.B, n, k, o.TransB)
-	if o.TransB && m > 0 && (!p.pairs || b.gemmPairs != nil) {
+	if o.TransB && m > 0 && (!p.pairs || b.packsPairs()) {
 		p.packed, p.form = b.kept(o.B, p.pairs)
 	}
 	if o.Fast && o.B.Type.Quantized() {

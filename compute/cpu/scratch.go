@@ -8,6 +8,9 @@ type scratch struct {
 	quant  quantTile
 	super  superTile
 	floats [slots][]float32
+
+	amx     amxTile
+	amxRows int // which rows slotA holds, packed, while a product runs
 }
 
 // Purposes of scratch memory.

@@ -1,6 +1,11 @@
 package compute
 
-import "lian/dtype"
+import (
+	"fmt"
+	"strings"
+
+	"lian/dtype"
+)
 
 // Sample is an operation on operands of one odd shape, registered beside the operation. The compliance suite
 // (compute/computetest) runs every sample on every backend against the reference backend, for several numbers of workers, and
@@ -51,6 +56,16 @@ func Samples() []Sample {
 		all = append(all, list()...)
 	}
 	return all
+}
+
+// sampleName joins an operation's name and what is odd about a sample by slashes.
+func sampleName(op string, parts ...any) string {
+	var name strings.Builder
+	name.WriteString(op)
+	for _, p := range parts {
+		fmt.Fprintf(&name, "/%v", p)
+	}
+	return name.String()
 }
 
 // OddSizes are numbers of values around the widths of registers and the lengths of kernel calls, for samples.

@@ -168,7 +168,9 @@ func memoryBenches() []kernelBench {
 	}
 	return []kernelBench{
 		bench("add", 3, func(_ *workshop, x, y, z *compute.Tensor) compute.Op { return &compute.Add{A: x, B: y, Out: z} }),
-		bench("swiglu", 3, func(_ *workshop, x, y, z *compute.Tensor) compute.Op { return &compute.SwiGLU{Gate: x, Up: y, Out: z} }),
+		bench("swiglu", 3, func(_ *workshop, x, y, z *compute.Tensor) compute.Op {
+			return &compute.Gated{Gate: x, Up: y, Out: z, Kind: compute.SiLU}
+		}),
 		bench("rmsnorm", 2, func(w *workshop, x, y, _ *compute.Tensor) compute.Op {
 			return &compute.RMSNorm{X: x, Weight: x.Slice(0, 1).View(n), Out: y, Epsilon: 1e-5}
 		}),

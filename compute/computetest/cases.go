@@ -123,24 +123,6 @@ func elementCases() []Case {
 			return &compute.Add{A: b.Normal(1, n), B: b.Normal(1, n), Out: b.Zero(dtype.F32, n)}
 		})
 		add("copy", 0, func(b *Build) compute.Op { return &compute.Add{A: b.Normal(1, n), Out: b.Zero(dtype.F32, n)} })
-		add("swiglu", 0, func(b *Build) compute.Op {
-			return &compute.SwiGLU{Gate: b.Normal(4, n), Up: b.Normal(1, n), Out: b.Zero(dtype.F32, n)}
-		})
-		add("swiglu_large", 0, func(b *Build) compute.Op {
-			return &compute.SwiGLU{Gate: b.Normal(60, n), Up: b.Normal(1, n), Out: b.Zero(dtype.F32, n)}
-		})
-		for _, want := range []int{1, 2, 3} {
-			add(fmt.Sprintf("swiglu_backward%d", want), 0, func(b *Build) compute.Op {
-				o := &compute.SwiGLUBackward{Gate: b.Normal(3, n), Up: b.Normal(1, n), DOut: b.Normal(1, n)}
-				if want&1 != 0 {
-					o.DGate = b.Zero(dtype.F32, n)
-				}
-				if want&2 != 0 {
-					o.DUp = b.Zero(dtype.F32, n)
-				}
-				return o
-			})
-		}
 	}
 	for _, s := range [][2]int{{0, 5}, {1, 7}, {5, 1}, {17, 33}, {300, 65}} {
 		for _, acc := range []bool{false, true} {

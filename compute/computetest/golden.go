@@ -110,8 +110,8 @@ func closeTo(t *testing.T, settings map[string]any, part string, got, want []flo
 	}
 }
 
-// pass runs an operation on a tape, carries the golden gradient back and compares output and gradients.
-func (v *vectors) pass(t *testing.T, b *Build, name string, settings map[string]any, op compute.Op, out *compute.Tensor, part string, inputs map[string]*compute.Tensor) {
+// pass runs operations on a tape, carries the golden gradient back and compares output and gradients.
+func (v *vectors) pass(t *testing.T, b *Build, name string, settings map[string]any, ops []compute.Op, out *compute.Tensor, part string, inputs map[string]*compute.Tensor) {
 	t.Helper()
 	var leaves []*compute.Tensor
 	for _, x := range inputs {
@@ -119,7 +119,9 @@ func (v *vectors) pass(t *testing.T, b *Build, name string, settings map[string]
 	}
 	gradients := autograd.NewGradients(b.Backend, leaves)
 	tape := autograd.NewTape(b.stream, compute.NewArena(b.Backend, 1<<16), gradients)
-	tape.Launch(op)
+	for _, op := range ops {
+		tape.Launch(op)
+	}
 	got, err := b.Floats(out)
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +172,7 @@ func Golden(t *testing.T, backend compute.Backend, open func(path string) (Vecto
 				o.Bias = v.tensor(t, b, name+"/in/b")
 				inputs["b"] = o.Bias
 			}
-			v.pass(t, b, name, s, o, o.Out, "y", inputs)
+			v.pass(t, b, name, s, []compute.Op{o}, o.Out, "y", inputs)
 		})
 	})
 	t.Run("rmsnorm", func(t *testing.T) {
@@ -179,20 +181,21 @@ func Golden(t *testing.T, backend compute.Backend, open func(path string) (Vecto
 			b := NewBuild(backend, 1)
 			x, w := v.tensor(t, b, name+"/in/x"), v.tensor(t, b, name+"/in/w")
 			o := &compute.RMSNorm{X: x, Weight: w, Out: b.Zero(dtype.F32, x.Shape...), Epsilon: float32(s["eps"].(float64))}
-			v.pass(t, b, name, s, o, o.Out, "y", map[string]*compute.Tensor{"x": x, "w": w})
+			v.pass(t, b, name, s, []compute.Op{o}, o.Out, "y", map[string]*compute.Tensor{"x": x, "w": w})
+		})
+	})
+	t.Run("activation", func(t *testing.T) {
+		v := openVectors(t, open, "activation")
+		v.each(without(), func(t *testing.T, name string, s map[string]any) {
+			b := NewBuild(backend, 1)
+			x := v.tensor(t, b, name+"/in/x")
+			o := &compute.Activation{X: x, Out: b.Zero(dtype.F32, x.Shape...), Kind: kindOf(t, name)}
+			v.pass(t, b, name, s, []compute.Op{o}, o.Out, "y", map[string]*compute.Tensor{"x": x})
 		})
 	})
 	t.Run("glu", func(t *testing.T) {
 		v := openVectors(t, open, "glu")
-		v.each(func(s map[string]any) bool { return true }, func(t *testing.T, name string, s map[string]any) {
-			if name != "swiglu_5x7" {
-				t.Skip("other activations are not operations yet")
-			}
-			b := NewBuild(backend, 1)
-			gate, up := v.tensor(t, b, name+"/in/gate"), v.tensor(t, b, name+"/in/up")
-			o := &compute.SwiGLU{Gate: gate, Up: up, Out: b.Zero(dtype.F32, up.Shape...)}
-			v.pass(t, b, name, s, o, o.Out, "y", map[string]*compute.Tensor{"gate": gate, "up": up})
-		})
+		v.each(without(), func(t *testing.T, name string, s map[string]any) { v.gated(t, backend, name, s) })
 	})
 	t.Run("embedding", func(t *testing.T) {
 		v := openVectors(t, open, "embedding")
@@ -200,7 +203,7 @@ func Golden(t *testing.T, backend compute.Backend, open func(path string) (Vecto
 			b := NewBuild(backend, 1)
 			w, ids := v.tensor(t, b, name+"/in/w"), v.ints(t, name+"/in/ids")
 			o := &compute.Gather{Table: w, Index: b.Ints(ids), Out: b.Zero(dtype.F32, len(ids), w.Columns())}
-			v.pass(t, b, name, s, o, o.Out, "y", map[string]*compute.Tensor{"w": w})
+			v.pass(t, b, name, s, []compute.Op{o}, o.Out, "y", map[string]*compute.Tensor{"w": w})
 		})
 	})
 	t.Run("cross_entropy", func(t *testing.T) {

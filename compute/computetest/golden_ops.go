@@ -2,6 +2,7 @@ package computetest
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"lian/compute"
@@ -53,6 +54,40 @@ func (v *vectors) loss(t *testing.T, backend compute.Backend, name string, s map
 	}
 	want, _ = v.floats(t, name+"/grad/logits")
 	closeTo(t, s, "grad/logits", gradient, want)
+}
+
+// kindOf is the activation that a case's name begins with.
+func kindOf(t *testing.T, name string) compute.ActivationKind {
+	t.Helper()
+	kinds := map[string]compute.ActivationKind{"swiglu": compute.SiLU, "geglu_erf": compute.GELU, "geglu_tanh": compute.GELUTanh, "gelu_erf": compute.GELU}
+	for kind := range compute.ActivationKinds {
+		kinds[kind.String()] = kind
+	}
+	for prefix := name; prefix != ""; prefix = prefix[:max(strings.LastIndex(prefix, "_"), 0)] {
+		if kind, ok := kinds[prefix]; ok {
+			return kind
+		}
+	}
+	t.Fatalf("no activation is called %s", name)
+	return 0
+}
+
+// gated is a gate, or a whole layer with one.
+func (v *vectors) gated(t *testing.T, backend compute.Backend, name string, s map[string]any) {
+	b := NewBuild(backend, 1)
+	if !v.has(name + "/in/x") {
+		gate, up := v.tensor(t, b, name+"/in/gate"), v.tensor(t, b, name+"/in/up")
+		o := &compute.Gated{Gate: gate, Up: up, Out: b.Zero(dtype.F32, up.Shape...), Kind: kindOf(t, name)}
+		v.pass(t, b, name, s, []compute.Op{o}, o.Out, "y", map[string]*compute.Tensor{"gate": gate, "up": up})
+		return
+	}
+	x, wg, wu, wd := v.tensor(t, b, name+"/in/x"), v.tensor(t, b, name+"/in/wg"), v.tensor(t, b, name+"/in/wu"), v.tensor(t, b, name+"/in/wd")
+	rows, inner := x.Rows(), wg.Shape[0]
+	gate := &compute.MatMul{A: x, B: wg, Out: b.Zero(dtype.F32, rows, inner), TransB: true}
+	up := &compute.MatMul{A: x, B: wu, Out: b.Zero(dtype.F32, rows, inner), TransB: true}
+	act := &compute.Gated{Gate: gate.Out, Up: up.Out, Out: b.Zero(dtype.F32, rows, inner), Kind: kindOf(t, name)}
+	down := &compute.MatMul{A: act.Out, B: wd, Out: b.Zero(dtype.F32, rows, wd.Shape[0]), TransB: true}
+	v.pass(t, b, name, s, []compute.Op{gate, up, act, down}, down.Out, "y", map[string]*compute.Tensor{"x": x, "wg": wg, "wu": wu, "wd": wd})
 }
 
 // byRows turns [batch, heads, length, head] into [batch·length, heads, head].

@@ -25,11 +25,11 @@ func aliasing(t *testing.T, backend compute.Backend) {
 			return o, o.Out
 		},
 		"swiglu/gate": func(b *Build, x, y *compute.Tensor, out func(*compute.Tensor) *compute.Tensor) (compute.Op, *compute.Tensor) {
-			o := &compute.SwiGLU{Gate: x, Up: y, Out: out(x)}
+			o := &compute.Gated{Gate: x, Up: y, Out: out(x), Kind: compute.SiLU}
 			return o, o.Out
 		},
 		"swiglu/up": func(b *Build, x, y *compute.Tensor, out func(*compute.Tensor) *compute.Tensor) (compute.Op, *compute.Tensor) {
-			o := &compute.SwiGLU{Gate: x, Up: y, Out: out(y)}
+			o := &compute.Gated{Gate: x, Up: y, Out: out(y), Kind: compute.SiLU}
 			return o, o.Out
 		},
 		"matmul/residual": func(b *Build, x, y *compute.Tensor, out func(*compute.Tensor) *compute.Tensor) (compute.Op, *compute.Tensor) {
@@ -97,7 +97,7 @@ func nan(t *testing.T, backend compute.Backend) {
 		})
 		t.Run("swiglu", func(t *testing.T) {
 			b := NewBuild(backend, 1)
-			o := &compute.SwiGLU{Gate: poison(b, b.Normal(1, rows, 50), 3, 49), Up: poison(b, b.Normal(1, rows, 50), 1, 0), Out: b.Zero(dtype.F32, rows, 50)}
+			o := &compute.Gated{Gate: poison(b, b.Normal(1, rows, 50), 3, 49), Up: poison(b, b.Normal(1, rows, 50), 1, 0), Out: b.Zero(dtype.F32, rows, 50), Kind: compute.SiLU}
 			only(t, b, o, o.Out, func(row, column int) bool { return row == 3 && column == 49 || row == 1 && column == 0 })
 		})
 		t.Run("cross_entropy", func(t *testing.T) {

@@ -49,7 +49,7 @@ func rowsAlone(t *testing.T, backend compute.Backend) {
 			return o, o.Out
 		}},
 		{"swiglu", 33, func(b *Build, x *compute.Tensor) (compute.Op, *compute.Tensor) {
-			o := &compute.SwiGLU{Gate: x, Up: x, Out: b.Zero(dtype.F32, x.Shape...)}
+			o := &compute.Gated{Gate: x, Up: x, Out: b.Zero(dtype.F32, x.Shape...), Kind: compute.SiLU}
 			return o, o.Out
 		}},
 		{"cross_entropy", 40, func(b *Build, x *compute.Tensor) (compute.Op, *compute.Tensor) {

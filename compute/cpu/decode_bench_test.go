@@ -57,7 +57,7 @@ func BenchmarkDecode(b *testing.B) {
 				ops = append(ops, &compute.RMSNorm{X: h, Weight: norm, Out: n1, Epsilon: 1e-5})
 				linear(n1, weight(ffn, hidden), gate, nil)
 				linear(n1, weight(ffn, hidden), up, nil)
-				ops = append(ops, &compute.SwiGLU{Gate: gate, Up: up, Out: gate})
+				ops = append(ops, &compute.Gated{Gate: gate, Up: up, Out: gate, Kind: compute.SiLU})
 				linear(gate, weight(hidden, ffn), h, h)
 			}
 			linear(n1, weight(vocab, hidden), logits, nil)

@@ -54,40 +54,6 @@ func (b *backend) sumRows(o *compute.SumRows) error {
 	return nil
 }
 
-var _ = provides((*backend).swigluOp)
-
-func (b *backend) swigluOp(o *compute.SwiGLU) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	gate, up, out := host.F32(o.Gate), host.F32(o.Up), host.F32(o.Out)
-	b.stretches(len(out), func(_ *scratch, from, n int) { b.swiglu(at(out, from), at(gate, from), at(up, from), n) })
-	return nil
-}
-
-var _ = provides((*backend).swigluBackward)
-
-func (b *backend) swigluBackward(o *compute.SwiGLUBackward) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	gate, up, d := host.F32(o.Gate), host.F32(o.Up), host.F32(o.DOut)
-	dgate, dup := host.F32(o.DGate), host.F32(o.DUp)
-	b.stretches(len(d), func(s *scratch, from, n int) {
-		dg, du := dgate, dup
-		if dg == nil {
-			dg = s.need(slotA, n)
-		} else {
-			dg = dg[from:]
-		}
-		if du == nil {
-			du = s.need(slotB, n)
-		} else {
-			du = du[from:]
-		}
-		b.swigluGrad(at(dg, 0), at(du, 0), at(gate, from), at(up, from), at(d, from), n)
-	})
-	return nil
-}
-
 var _ = provides((*backend).sumSquaresOp)
 
 func (b *backend) sumSquaresOp(o *compute.SumSquares) error {

@@ -27,7 +27,7 @@ func generic() *kernels {
 	k.transposeLanes, k.transposeWhole = 8, genericTransposeRows8
 	k.add, k.scale, k.dot, k.dot3 = genericAdd, genericScale, genericDot, genericDot3
 	k.normScale, k.normGrad, k.normGradAdd, k.mulAdd = genericNormScale, genericNormGrad, genericNormGradAdd, genericMulAdd
-	k.swiglu, k.swigluGrad, k.rope, k.ropePairs = genericSwiGLU, genericSwiGLUGrad, genericRope, genericRopePairs
+	k.rope, k.ropePairs = genericRope, genericRopePairs
 	k.most, k.expSum, k.expScale = genericMost, genericExpSum, genericExpScale
 	k.softmaxRows, k.softmaxGrad, k.scaleRows = genericSoftmaxRows, genericSoftmaxGrad, genericScaleRows
 	k.round8 = genericRound8
@@ -35,7 +35,7 @@ func generic() *kernels {
 	k.superKernels = genericSuperKernels()
 	k.adamw, k.sumSquares = genericAdamW, genericSumSquares
 	k.genericCeilings()
-	return k
+	return k.complete()
 }
 
 func genericTile(t *tile, rows int) {

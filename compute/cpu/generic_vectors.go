@@ -71,25 +71,6 @@ func genericMulAdd(sum, a, b *float32, n int, s float32) {
 
 func exp32(x float32) float32 { return float32(math.Exp(float64(x))) }
 
-func sigmoid(x float32) float32 { return 1 / (1 + exp32(-x)) }
-
-func genericSwiGLU(out, gate, up *float32, n int) {
-	o, u := slice(out, n), slice(up, n)
-	for i, g := range slice(gate, n) {
-		o[i] = g * sigmoid(g) * u[i]
-	}
-}
-
-func genericSwiGLUGrad(dgate, dup, gate, up, d *float32, n int) {
-	dg, du, u, y := slice(dgate, n), slice(dup, n), slice(up, n), slice(d, n)
-	for i, g := range slice(gate, n) {
-		s, ui, yi := sigmoid(g), u[i], y[i]
-		gs := float32(g * s)
-		du[i] = yi * gs
-		dg[i] = yi * ui * float32(s+gs-float32(gs*s))
-	}
-}
-
 func genericRope(x, y, cos, sin *float32, n int) {
 	a, b, c, s := slice(x, n), slice(y, n), slice(cos, n), slice(sin, n)
 	for i := range a {

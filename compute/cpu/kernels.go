@@ -21,6 +21,7 @@ const flagAccumulate = 1
 // kernels is what differs between levels. All vector functions take any n ≥ 0.
 type kernels struct {
 	amx *amxKernels // products of bfloat16 by a tile unit, or nil
+	activationKernels
 
 	level         string
 	rows, columns int           // of the largest tile
@@ -54,8 +55,6 @@ type kernels struct {
 	normGrad    func(dx, d, w, x *float32, n int, r, c float32)                   // dx = r·d·w − c·x
 	normGradAdd func(dx, d, w, x *float32, n int, r, c float32)                   // dx += …
 	mulAdd      func(sum, a, b *float32, n int, s float32)                        // sum += a·s·b
-	swiglu      func(out, gate, up *float32, n int)                               //
-	swigluGrad  func(dgate, dup, gate, up, d *float32, n int)                     //
 	rope        func(x, y, cos, sin *float32, n int)                              // halves x and y
 	ropePairs   func(x, cos, sin *float32, n int)                                 // n values; cos and sin repeated for each pair, sin's sign alternating
 	most        func(x *float32, n int) float32                                   // the largest; NaN is passed over

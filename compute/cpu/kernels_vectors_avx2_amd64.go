@@ -42,16 +42,6 @@ func normGradAddAVX2(dx *float32, d *float32, w *float32, x *float32, n int, r f
 //go:noescape
 func mulAddAVX2(sum *float32, a *float32, b *float32, n int, s float32)
 
-// swigluAVX2 is out = gate·sigmoid(gate)·up.
-//
-//go:noescape
-func swigluAVX2(out *float32, gate *float32, up *float32, n int)
-
-// swigluGradAVX2 is dup = d·gate·s, dgate = d·up·(s + gate·s·(1−s)), s = sigmoid(gate).
-//
-//go:noescape
-func swigluGradAVX2(dgate *float32, dup *float32, gate *float32, up *float32, d *float32, n int)
-
 // ropeAVX2 turns pairs (x, y) by angles with the given cosines and sines.
 //
 //go:noescape

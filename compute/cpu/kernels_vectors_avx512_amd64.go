@@ -42,16 +42,6 @@ func normGradAddAVX512(dx *float32, d *float32, w *float32, x *float32, n int, r
 //go:noescape
 func mulAddAVX512(sum *float32, a *float32, b *float32, n int, s float32)
 
-// swigluAVX512 is out = gate·sigmoid(gate)·up.
-//
-//go:noescape
-func swigluAVX512(out *float32, gate *float32, up *float32, n int)
-
-// swigluGradAVX512 is dup = d·gate·s, dgate = d·up·(s + gate·s·(1−s)), s = sigmoid(gate).
-//
-//go:noescape
-func swigluGradAVX512(dgate *float32, dup *float32, gate *float32, up *float32, d *float32, n int)
-
 // ropeAVX512 turns pairs (x, y) by angles with the given cosines and sines.
 //
 //go:noescape

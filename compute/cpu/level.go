@@ -9,10 +9,34 @@ import (
 // Environment is the variable that forces a kernel level: generic, avx2, avx512 or amx.
 const Environment = "LIAN_KERNELS"
 
-// available are the levels that this processor can run, slowest first.
-var available = append([]*kernels{generic()}, native()...)
+var (
+	available  []*kernels // the levels that this processor can run, slowest first
+	current    *kernels
+	levelError error
+)
 
-var current, levelError = choose(os.Getenv(Environment))
+// The levels are put together when all files have registered their kernels.
+func init() {
+	available = append([]*kernels{generic()}, native()...)
+	current, levelError = choose(os.Getenv(Environment))
+}
+
+// parts put kernels into a level, by its name.
+var parts = map[string][]func(k *kernels){}
+
+// kernelsOf registers some kernels of a level (generic, avx2 or avx512). Files that hold or describe kernels do it for themselves.
+func kernelsOf(level string, put func(k *kernels)) struct{} {
+	parts[level] = append(parts[level], put)
+	return struct{}{}
+}
+
+// complete adds the kernels that were registered for the level.
+func (k *kernels) complete() *kernels {
+	for _, put := range parts[k.level] {
+		put(k)
+	}
+	return k
+}
 
 func choose(name string) (*kernels, error) {
 	if name == "" {

@@ -30,7 +30,7 @@ func levelAVX2() *kernels {
 	k.transposeLanes, k.transposeWhole = 8, transposeRows8AVX2
 	k.add, k.scale, k.dot, k.dot3 = addAVX2, scaleAVX2, dotAVX2, dot3AVX2
 	k.normScale, k.normGrad, k.normGradAdd, k.mulAdd = normScaleAVX2, normGradAVX2, normGradAddAVX2, mulAddAVX2
-	k.swiglu, k.swigluGrad, k.rope, k.ropePairs = swigluAVX2, swigluGradAVX2, ropeAVX2, ropePairsAVX2
+	k.rope, k.ropePairs = ropeAVX2, ropePairsAVX2
 	k.most, k.expSum, k.expScale = mostAVX2, expSumAVX2, expScaleAVX2
 	k.softmaxRows, k.softmaxGrad, k.scaleRows = softmaxRowsAVX2, softmaxGradRowsAVX2, scaleRowsAVX2
 	k.adamw, k.sumSquares = adamwAVX2, sumSquaresAVX2
@@ -38,7 +38,7 @@ func levelAVX2() *kernels {
 	k.readMemory, k.copyMemory = readMemoryAVX2, copyMemoryAVX2
 	k.addBlocks32AVX2(cpu.X86.HasAVXVNNI)
 	k.superKernels = superKernelsAVX2()
-	return k
+	return k.complete()
 }
 
 // addBF16 adds the multiplication of bfloat16 pairs.
@@ -61,7 +61,7 @@ func levelAVX512() *kernels {
 	k.transposeLanes, k.transposeWhole = 16, transposeRows16AVX512
 	k.add, k.scale, k.dot, k.dot3 = addAVX512, scaleAVX512, dotAVX512, dot3AVX512
 	k.normScale, k.normGrad, k.normGradAdd, k.mulAdd = normScaleAVX512, normGradAVX512, normGradAddAVX512, mulAddAVX512
-	k.swiglu, k.swigluGrad, k.rope, k.ropePairs = swigluAVX512, swigluGradAVX512, ropeAVX512, ropePairsAVX512
+	k.rope, k.ropePairs = ropeAVX512, ropePairsAVX512
 	k.most, k.expSum, k.expScale = mostAVX512, expSumAVX512, expScaleAVX512
 	k.softmaxRows, k.softmaxGrad, k.scaleRows = softmaxRowsAVX512, softmaxGradRowsAVX512, scaleRowsAVX512
 	k.adamw, k.sumSquares = adamwAVX512, sumSquaresAVX512
@@ -77,5 +77,5 @@ func levelAVX512() *kernels {
 	if cpu.X86.HasAVX512BF16 {
 		k.addBF16()
 	}
-	return k
+	return k.complete()
 }

@@ -113,7 +113,7 @@ func newStep(b compute.Backend, bf16 bool) *step {
 		s.add(&compute.RMSNorm{X: l.mid, Weight: l.wn2, Out: l.n2, Epsilon: 1e-5}, 0)
 		s.linear(l.n2, l.wg, l.gate, nil)
 		s.linear(l.n2, l.wu, l.up, nil)
-		s.add(&compute.SwiGLU{Gate: l.gate, Up: l.up, Out: l.act}, 0)
+		s.add(&compute.Gated{Gate: l.gate, Up: l.up, Out: l.act, Kind: compute.SiLU}, 0)
 		s.linear(l.act, l.wd, next, l.mid)
 		x = next
 	}
@@ -125,7 +125,7 @@ func newStep(b compute.Backend, bf16 bool) *step {
 	for i := s.layers - 1; i >= 0; i-- {
 		l := &layers[i]
 		s.linearBack(l.act, l.wd, dx, dact, l.dwd, false)
-		s.add(&compute.SwiGLUBackward{Gate: l.gate, Up: l.up, DOut: dact, DGate: dgate, DUp: dup}, 0)
+		s.add(&compute.GatedBackward{Kind: compute.SiLU, Gate: l.gate, Up: l.up, DOut: dact, DGate: dgate, DUp: dup}, 0)
 		s.linearBack(l.n2, l.wg, dgate, dn, l.dwg, false)
 		s.linearBack(l.n2, l.wu, dup, dn, l.dwu, true)
 		s.add(&compute.RMSNormBackward{X: l.mid, Weight: l.wn2, DOut: dn, DX: dx, DWeight: l.dwn2, Epsilon: 1e-5, AccumulateX: true}, 0)

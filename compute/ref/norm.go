@@ -59,37 +59,6 @@ func rmsnormBackward(o *compute.RMSNormBackward) error {
 	return nil
 }
 
-func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
-
-var _ = provides(swiglu)
-
-func swiglu(o *compute.SwiGLU) error {
-	gate, up, out := host.F32(o.Gate), host.F32(o.Up), host.F32(o.Out)
-	for i := range out {
-		g := float64(gate[i])
-		out[i] = float32(g * sigmoid(g) * float64(up[i]))
-	}
-	return nil
-}
-
-var _ = provides(swigluBackward)
-
-func swigluBackward(o *compute.SwiGLUBackward) error {
-	gate, up, d := host.F32(o.Gate), host.F32(o.Up), host.F32(o.DOut)
-	dgate, dup := host.F32(o.DGate), host.F32(o.DUp)
-	for i := range d {
-		g, u, dy := float64(gate[i]), float64(up[i]), float64(d[i])
-		s := sigmoid(g)
-		if dup != nil {
-			dup[i] = float32(dy * g * s)
-		}
-		if dgate != nil {
-			dgate[i] = float32(dy * u * s * (1 + g*(1-s)))
-		}
-	}
-	return nil
-}
-
 var _ = provides(rope)
 
 func rope(o *compute.RoPE) error {

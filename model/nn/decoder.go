@@ -146,6 +146,6 @@ func (d *Decoder) feedForward(f *forward, w *layer, x *compute.Tensor) *compute.
 	h := f.norm(w.feedForwardNorm, x)
 	gate, up := f.linear(&w.gate, h, nil), f.linear(&w.up, h, nil)
 	inner := f.Tensor(gate.Shape...)
-	model.Launch(f.Pass, compute.SwiGLU{Gate: gate, Up: up, Out: inner})
+	model.Launch(f.Pass, compute.Gated{Gate: gate, Up: up, Out: inner, Kind: compute.SiLU})
 	return f.linear(&w.down, inner, x)
 }

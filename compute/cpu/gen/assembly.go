@@ -32,6 +32,7 @@ type assembly struct {
 	*set
 	body   strings.Builder
 	decls  strings.Builder
+	puts   strings.Builder // assignments of functions to the fields of cpu.kernels
 	consts constants
 	labels int
 	used   map[string]string // argument → operand of its place on the stack
@@ -132,6 +133,18 @@ func (a *assembly) source() []byte {
 	return []byte("// " + header + "\n\n#include \"textflag.h\"\n" + a.consts.source() + a.body.String())
 }
 
+// provide puts a function of this set into a field of cpu.kernels at the level of this set.
+func (a *assembly) provide(field, function string) {
+	fmt.Fprintf(&a.puts, "\tk.%s = %s%s\n", field, function, a.suffix)
+}
+
 func (a *assembly) declarations() string {
-	return "// " + header + "\n\npackage cpu\n" + a.decls.String()
+	out := "// " + header + "\n\npackage cpu\n"
+	if strings.Contains(a.puts.String(), "compute.") {
+		out += "\nimport \"lian/compute\"\n"
+	}
+	if a.puts.Len() > 0 {
+		out += fmt.Sprintf("\nvar _ = kernelsOf(%q, func(k *kernels) {\n%s})\n", a.file, a.puts.String())
+	}
+	return out + a.decls.String()
 }

@@ -75,41 +75,6 @@ func (a *assembly) vectors() {
 		v.store(o, "sum")
 	}, nil)
 
-	// sigmoid of g in a new register
-	sigmoid := func(v *vector, g string) string {
-		e := v.new()
-		v.op("VXORPS %s, %s, %s", v.consts.bits("signBit", 0x80000000), g, e)
-		v.exp(e)
-		one := v.new()
-		v.op("VMOVUPS %s, %s", v.consts.value("exp7", 1), one)
-		v.op("VADDPS %s, %s, %s", one, e, e)
-		v.op("VDIVPS %s, %s, %s", e, one, e)
-		v.drop(one)
-		return e
-	}
-	a.each("swiglu", "is out = gate·sigmoid(gate)·up.", []string{"out", "gate", "up"}, nil, nil, nil, func(v *vector) {
-		g := v.load("gate")
-		e := sigmoid(v, g)
-		v.op("VMULPS %s, %s, %s", e, g, g)
-		y := v.load("up")
-		v.op("VMULPS %s, %s, %s", y, g, g)
-		v.store(g, "out")
-	}, nil)
-	a.each("swigluGrad", "is dup = d·gate·s, dgate = d·up·(s + gate·s·(1−s)), s = sigmoid(gate).", []string{"dgate", "dup", "gate", "up", "d"}, nil, nil, nil, func(v *vector) {
-		g := v.load("gate")
-		e := sigmoid(v, g)
-		v.op("VMULPS %s, %s, %s", e, g, g) // g·s
-		d, y := v.load("d"), v.load("up")
-		v.op("VMULPS %s, %s, %s", d, y, y) // d·up
-		v.op("VMULPS %s, %s, %s", g, d, d)
-		v.store(d, "dup")
-		w := v.new()
-		v.op("VADDPS %s, %s, %s", g, e, w)
-		v.op("VFNMADD231PS %s, %s, %s", e, g, w)
-		v.op("VMULPS %s, %s, %s", w, y, y)
-		v.store(y, "dgate")
-	}, nil)
-
 	a.each("rope", "turns pairs (x, y) by angles with the given cosines and sines.", []string{"x", "y", "cos", "sin"}, nil, nil, nil, func(v *vector) {
 		x, y, c, w := v.load("x"), v.load("y"), v.load("cos"), v.load("sin")
 		o := v.new()

@@ -34,3 +34,14 @@ func TestEveryLevelAgreesWithPyTorch(t *testing.T) {
 		})
 	}
 }
+
+func TestEveryScalingOfRoPEIsTransformers(t *testing.T) {
+	for _, k := range available {
+		t.Run(k.level, func(t *testing.T) {
+			computetest.RoPEScaling(t, newBackend(k, 2), func(path string) (computetest.Vectors, error) {
+				f, err := safetensors.Open(path)
+				return vectors{f}, err
+			})
+		})
+	}
+}

@@ -6,7 +6,7 @@ import "lian/dtype"
 // a time, Loss[i] = logsumexp(logits_i) − logits_i[Targets_i] in nats, 0 where Targets[i] < 0 (ignored).
 //
 //	Hidden  [rows, hidden]   float32
-//	Weight  [vocab, hidden]  float32; float16, bfloat16 or quantised without gradients
+//	Weight  [vocab, hidden]  float32; float16, bfloat16 or quantised without DWeight
 //	Targets [rows]           int32; negative is ignored
 //	Loss    [rows]           float32
 //	Weights [rows]           float32, what each row's loss counts in the gradients; nil is 1
@@ -50,6 +50,7 @@ func (o *LinearCrossEntropy) Check() error {
 	c.is("Targets", o.Targets, dtype.I32, rows).is("Loss", o.Loss, dtype.F32, rows).optional("Best", o.Best, dtype.I32, rows).optional("Weights", o.Weights, dtype.F32, rows)
 	c.that(o.Weight != nil && len(o.Weight.Shape) == 2 && o.Weight.Columns() == o.Hidden.Columns(), "Weight %v does not fit Hidden %v", o.Weight, o.Hidden)
 	c.that(o.DHidden == nil || sameShape(o.Hidden, o.DHidden), "DHidden is %v, expected %v", o.DHidden, o.Hidden)
+	c.that(o.DWeight == nil || o.Weight.Type == dtype.F32, "a gradient of Weight %v; only F32 has one", o.Weight)
 	return c.that(o.DWeight == nil || sameShape(o.Weight, o.DWeight), "DWeight is %v, expected %v", o.DWeight, o.Weight).err
 }
 

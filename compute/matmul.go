@@ -6,7 +6,7 @@ import "lian/dtype"
 // (+ Residual[i,j]) (+ Bias[j]).
 //
 //	A    [m, k], or [k, m] with TransA   float32
-//	B    [k, n], or [n, k] with TransB   float32; with TransB and not TransA also float16, bfloat16 or quantised
+//	B    [k, n], or [n, k] with TransB   float32; without TransA also float16, bfloat16 or quantised (rows are whole blocks)
 //	Out, Residual [m, n]                 float32; Residual may alias Out
 //	Bias [n]                             float32
 //
@@ -32,7 +32,7 @@ import "lian/dtype"
 // over pairs of k; or, with AMX, over steps of 32 k: the even and the odd k of a step are two chains from 0, added to each
 // other and then to the sum. Denormal operands and results of a step count as 0. The gradient's products inherit it.
 //
-// Gradient: dA = Alpha · dOut·Bᵀ, dB = Alpha · Aᵀ·dOut, dResidual = dOut, dBias = Σ_i dOut.
+// The gradient is always float, through B's dequantised values: dA = Alpha · dOut·Bᵀ, dB = Alpha · Aᵀ·dOut, dResidual = dOut, dBias = Σ_i dOut.
 type MatMul struct {
 	A, B, Out      *Tensor
 	TransA, TransB bool
@@ -92,7 +92,8 @@ func (o *MatMul) Check() error {
 	c.that(k == kb, "A %v (transposed %v) and B %v (transposed %v) do not fit", o.A, o.TransA, o.B, o.TransB)
 	c.that(o.Out.Rows() == m && o.Out.Columns() == n && o.Out.Type == dtype.F32, "Out is %v, expected F32[%d %d]", o.Out, m, n)
 	c.that(o.A.Type == dtype.F32, "A is %v, expected F32", o.A)
-	c.that(o.B.Type == dtype.F32 || o.TransB && !o.TransA, "B is %v; only a transposed B may be other than F32", o.B)
+	c.that(o.B.Type == dtype.F32 || !o.TransA, "B is %v; with TransA it must be F32", o.B)
+	c.that(!o.Fast || o.TransB || !o.B.Type.Quantized(), "B is %v and not transposed; Fast multiplies rows of blocks along k", o.B)
 	c.that(o.Residual == nil || o.Residual.Elements() == m*n && o.Residual.Type == dtype.F32, "Residual is %v, expected F32[%d %d]", o.Residual, m, n)
 	return c.optional("Bias", o.Bias, dtype.F32, n).err
 }

@@ -29,6 +29,8 @@ type Maker interface {
 	Normal(scale float64, shape ...int) *Tensor
 	// Packed is a tensor of another type with normal values times scale.
 	Packed(t dtype.Type, scale float64, shape ...int) *Tensor
+	// PackedAtRandom is a tensor of a packed type with random codes and small scales.
+	PackedAtRandom(t dtype.Type, shape ...int) *Tensor
 	// Set fills a float32 tensor and returns it.
 	Set(t *Tensor, values []float32) *Tensor
 	// Floats is the content of a float32 tensor.

@@ -1,6 +1,7 @@
 package computetest
 
 import (
+	"encoding/binary"
 	"math"
 	"math/rand/v2"
 	"unsafe"
@@ -60,24 +61,41 @@ func (b *Build) Packed(kind dtype.Type, scale float64, shape ...int) *compute.Te
 	return t
 }
 
-// PackedAtRandom is a tensor of a K-quant type with random bytes and small float16 scales: every bit pattern of values and
-// sub-scales, which quantising would hardly make.
+// halfScales are where the blocks of a type have float16 numbers.
+var halfScales = map[dtype.Type][]int{
+	dtype.Q4_0: {0}, dtype.Q4_1: {0, 2}, dtype.Q5_0: {0}, dtype.Q5_1: {0, 2}, dtype.Q8_0: {0}, dtype.Q8_1: {0, 2}, dtype.IQ4_NL: {0},
+	dtype.Q2_K: {80, 82}, dtype.Q3_K: {108}, dtype.Q4_K: {0, 2}, dtype.Q5_K: {0, 2}, dtype.Q6_K: {208}, dtype.IQ4_XS: {0},
+	dtype.IQ2_XXS: {0}, dtype.IQ2_XS: {0}, dtype.IQ2_S: {0}, dtype.IQ3_XXS: {0}, dtype.IQ3_S: {0}, dtype.IQ1_S: {0},
+	dtype.TQ1_0: {52}, dtype.TQ2_0: {64}, dtype.Q1_0: {0}, dtype.Q2_0: {0}, dtype.F16: {0}, dtype.BF16: {0},
+}
+
+// PackedAtRandom is a tensor of a packed type with random bytes and small scales: every bit pattern of values and sub-scales,
+// which quantising would hardly make.
 func (b *Build) PackedAtRandom(kind dtype.Type, shape ...int) *compute.Tensor {
 	t := b.Zero(kind, shape...)
 	raw := make([]byte, t.Bytes())
 	for i := range raw {
 		raw[i] = byte(b.random.Uint32())
 	}
-	floats := map[dtype.Type][]int{ // scale and minimum
-		dtype.Q2_K: {80, 82}, dtype.Q3_K: {108}, dtype.Q4_K: {0, 2}, dtype.Q5_K: {0, 2}, dtype.Q6_K: {208}, dtype.IQ4_XS: {0}, dtype.IQ4_NL: {0},
-	}[kind]
 	for at := 0; at < len(raw); at += kind.BlockBytes() {
-		for _, f := range floats {
-			h := dtype.F32ToF16(float32(b.random.Float64()) * 1e-2)
+		h := dtype.F32ToF16(float32(b.random.Float64()) * 1e-2)
+		for _, f := range halfScales[kind] {
 			raw[at+f], raw[at+f+1] = byte(h), byte(h>>8)
+			h = dtype.F32ToF16(float32(b.random.Float64()) * 1e-2)
 		}
-		if kind == dtype.MXFP4 { // one byte, a power of two
+		switch kind {
+		case dtype.MXFP4: // one byte, a power of two
 			raw[at] = 118 + raw[at]%8
+		case dtype.NVFP4: // four bytes, 8-bit floats without a sign
+			for i := range 4 {
+				raw[at+i] = raw[at+i] & 31
+			}
+		case dtype.Q8_K: // float32
+			binary.LittleEndian.PutUint32(raw[at:], math.Float32bits(dtype.F16ToF32(h)))
+		case dtype.IQ1_M: // a float16 in four parts
+			for i := range 4 {
+				raw[at+49+2*i] = raw[at+49+2*i]&15 | byte(h>>(4*i))<<4
+			}
 		}
 	}
 	b.stream.Write(t, raw)

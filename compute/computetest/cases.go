@@ -77,7 +77,7 @@ func matmulCases() []Case {
 						o := &compute.MatMul{A: b.Normal(1, m, nk[1]), B: b.Packed(kind, 0.1, nk[0], nk[1]), Out: b.Zero(dtype.F32, m, nk[0]), TransB: true, Fast: fast, Bias: b.Normal(1, nk[0])}
 						o.B.Constant = constant
 						return o
-					}, Tolerance: 5e-6, gradient: rounds})
+					}, Tolerance: 5e-6, gradient: gradientOf(fast)})
 				}
 			}
 		}
@@ -104,7 +104,7 @@ func kQuantCases() []Case {
 					o := &compute.MatMul{A: b.Normal(1, m, 512), B: b.PackedAtRandom(kind, 37, 512), Out: b.Zero(dtype.F32, m, 37), TransB: true, Fast: mode > 0}
 					o.B.Constant = mode == 2
 					return o
-				}, Tolerance: 5e-6, gradient: rounds})
+				}, Tolerance: 5e-6, gradient: gradientOf(mode > 0)})
 			}
 		}
 	}

@@ -61,6 +61,12 @@ func rowsAlone(t *testing.T, backend compute.Backend) {
 	for _, kind := range []dtype.Type{dtype.Q8_0, dtype.Q4_0, dtype.Q4_1, dtype.Q5_0} {
 		makers = append(makers, matmul(kind.String(), 45, 160, packed(kind, 45, 160), none), matmul(kind.String()+"_fast", 45, 160, packed(kind, 45, 160), fast))
 	}
+	for _, kind := range []dtype.Type{dtype.BF16, dtype.Q8_0, dtype.Q6_K} { // as a gradient takes them
+		makers = append(makers, maker{"matmul_across_" + kind.String(), 70, func(b *Build, x *compute.Tensor) (compute.Op, *compute.Tensor) {
+			o := &compute.MatMul{A: x, B: b.PackedAtRandom(kind, 70, 512), Out: b.Zero(dtype.F32, x.Rows(), 512)}
+			return o, o.Out
+		}})
+	}
 	for _, m := range makers {
 		t.Run(m.name, func(t *testing.T) {
 			run := func(from, count int) []float32 {

@@ -24,9 +24,6 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 		}
 	}
 	hidden, dhidden, dweight := host.F32(o.Hidden), host.F32(o.DHidden), host.F32(o.DWeight)
-	if (dhidden != nil || dweight != nil) && o.Weight.Type != dtype.F32 {
-		return fmt.Errorf("gradients through a %v weight", o.Weight)
-	}
 	if dweight != nil && !o.AccumulateWeight {
 		b.spans(len(dweight), stretch, func(_ *scratch, from, to int) { clear(dweight[from:to]) })
 	}
@@ -42,8 +39,8 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 		packed = b.shared.need(slotI, (vocab+b.columns-1)/b.columns*b.columns*depth(n, asPairs))
 		b.packAll(packed, &weight, vocab, n, asPairs)
 	}
-	back := plain(operand{weight.data, n, false})
-	if dhidden != nil && rows > chunk && (!asPairs || b.packsPairs()) {
+	back := b.weight(o.Weight, n, vocab, false)
+	if dhidden != nil && rows > chunk && back.kind == dtype.F32 && (!asPairs || b.packsPairs()) {
 		packedBack = b.shared.need(slotJ, (n+b.columns-1)/b.columns*b.columns*depth(vocab, asPairs))
 		b.packAll(packedBack, &back, n, vocab, asPairs)
 	}

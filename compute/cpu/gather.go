@@ -28,7 +28,7 @@ func (b *backend) gather(o *compute.Gather) error {
 			entry := int(index[i])
 			if floats != nil {
 				copy(out[i*n:(i+1)*n], floats[entry*n:])
-			} else if err := dtype.Dequantize(kind, table[entry*size:(entry+1)*size], out[i*n:(i+1)*n]); err != nil {
+			} else if err := b.dequantize(kind, table[entry*size:(entry+1)*size], out[i*n:(i+1)*n]); err != nil {
 				failed.Store(&err)
 				return
 			}

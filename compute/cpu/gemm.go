@@ -40,7 +40,7 @@ func (b *backend) multiply(p *product) error {
 	if b.canAMX(p) {
 		return b.multiplyAMX(p)
 	}
-	if p.m <= b.rows || p.m <= 16 {
+	if (p.m <= b.rows || p.m <= 16) && !p.b.across {
 		return b.multiplyFlat(p)
 	}
 	count := (p.n + b.columns - 1) / b.columns
@@ -53,7 +53,13 @@ func (b *backend) multiply(p *product) error {
 		if packed == nil {
 			at = 0
 			packed = b.shared.need(slotB, np*size)
-			b.spans(np, 1, func(s *scratch, from, to int) {
+			b.spans(np, b.panelGroup(&p.b), func(s *scratch, from, to int) {
+				if p.b.across {
+					if err := b.packAcross(s, packed[from*size:], size, &p.b, first+from, to-from, p.n, p.k, p.pairs); err != nil {
+						failed.Store(&err)
+					}
+					return
+				}
 				for i := from; i < to; i++ {
 					if err := b.packB(s, packed[i*size:], &p.b, first+i, p.n, p.k, p.pairs); err != nil {
 						failed.Store(&err)

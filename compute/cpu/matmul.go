@@ -46,7 +46,7 @@ func (b *backend) matmul(o *compute.MatMul) error {
 // weight is the second operand of a product as a source of panels.
 func (b *backend) weight(t *compute.Tensor, n, k int, transposed bool) source {
 	if t.Type != dtype.F32 {
-		return source{kind: t.Type, bytes: host.Bytes(t)}
+		return source{kind: t.Type, bytes: host.Bytes(t), across: !transposed}
 	}
 	if transposed {
 		return plain(operand{host.F32(t), k, true})

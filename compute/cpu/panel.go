@@ -23,6 +23,8 @@ type source struct {
 	operand
 	kind  dtype.Type
 	bytes []byte // rows of k values of kind, unless kind is F32
+
+	across bool // packed rows lie along n: k rows of n values
 }
 
 // pack writes lanes [lane, lane+count) of x for k in [from, to) as groups of `width` values, one group for each k. Lanes past
@@ -154,15 +156,7 @@ func (c *kernels) packB(s *scratch, dst []float32, b *source, panel, n, k int, p
 		c.packAs(pairs, dst, b.operand, lane, count, c.columns, 0, k)
 		return nil
 	}
-	rows := s.need(slotC, count*k)
-	size := b.kind.Bytes(k)
-	for i := range count {
-		if err := dtype.Dequantize(b.kind, b.bytes[(lane+i)*size:(lane+i+1)*size], rows[i*k:(i+1)*k]); err != nil {
-			return err
-		}
-	}
-	c.packAs(pairs, dst, operand{rows, k, true}, 0, count, c.columns, 0, k)
-	return nil
+	return c.packRows(s, dst, b, lane, count, k, pairs)
 }
 
 // panels is the kept form of a constant weight: every panel, packed.

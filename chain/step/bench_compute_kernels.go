@@ -144,7 +144,7 @@ func attentionBenches() []kernelBench {
 						return nil, err
 					}
 					w.stream.Launch(f)
-					o := &compute.AttentionBackward{Attention: *f}
+					o := &compute.AttentionBackward{Forward: *f}
 					err = w.floats(map[**compute.Tensor][]int{&o.DOut: f.Q.Shape, &o.DQ: f.Q.Shape, &o.DK: f.K.Shape, &o.DV: f.K.Shape})
 					return []compute.Op{o}, err
 				},

@@ -154,6 +154,15 @@ func (v *vectors) attention(t *testing.T, backend compute.Backend, name string, 
 	if w, ok := s["window"].(float64); ok {
 		o.Window = int(w)
 	}
+	if c, ok := s["softcap"].(float64); ok {
+		o.Softcap = float32(c)
+	}
+	if v.has(name + "/in/slopes") {
+		o.Slopes = v.tensor(t, b, name+"/in/slopes")
+	}
+	if v.has(name + "/in/sink") {
+		o.Sinks = v.tensor(t, b, name+"/in/sink")
+	}
 	starts, lengths := []int32{0}, []int32{}
 	if v.has(name + "/in/seg") {
 		segments := v.ints(t, name+"/in/seg")
@@ -193,13 +202,32 @@ func (v *vectors) attention(t *testing.T, backend compute.Backend, name string, 
 		closeTo(t, s, part, got, byRows(want, shape))
 	}
 	compare(o.Out, "out/o")
+	if v.has(name + "/out/lse") {
+		got, err := b.Floats(o.LogSumExp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, shape := v.floats(t, name+"/out/lse") // [batch, heads, length]
+		closeTo(t, s, "out/lse", got, byRows(want, append(shape, 1)))
+	}
 	if o.Blocks != nil {
 		return
 	}
 	d, _ := v.rowsOf(t, b, name+"/gout/o")
-	back := &compute.AttentionBackward{Attention: *o, DOut: d, DQ: b.Zero(dtype.F32, q.Shape...), DK: b.Zero(dtype.F32, k.Shape...), DV: b.Zero(dtype.F32, k.Shape...)}
+	back := &compute.AttentionBackward{Forward: *o, DOut: d, DQ: b.Zero(dtype.F32, q.Shape...), DK: b.Zero(dtype.F32, k.Shape...), DV: b.Zero(dtype.F32, val.Shape...)}
+	if o.Sinks != nil {
+		back.DSinks = b.Zero(dtype.F32, o.Sinks.Shape...)
+	}
 	b.stream.Launch(back)
 	compare(back.DQ, "grad/q")
 	compare(back.DK, "grad/k")
 	compare(back.DV, "grad/v")
+	if o.Sinks != nil {
+		got, err := b.Floats(back.DSinks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, _ := v.floats(t, name+"/grad/sink")
+		closeTo(t, s, "grad/sink", got, want)
+	}
 }

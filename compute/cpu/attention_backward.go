@@ -1,156 +1,350 @@
 package cpu
 
 import (
+	"math"
+
 	"lian/compute"
 	"lian/compute/host"
 )
 
+// panelsOfBlock is the panels of queries whose probabilities for a tile of keys are there at one time.
+const panelsOfBlock = 4
+
+// attendingBack is what the gradient of an attention has besides.
+type attendingBack struct {
+	o     *compute.AttentionBackward
+	pairs []prepared // queries of each (sequence, kv head), if all workers read them
+	tiles []backTask
+	runs  [4]func(s *scratch, t int) // whole pairs, prepare, tiles of keys, blocks of queries
+}
+
+// backTask is a tile of keys, or a block of panels, of one (sequence, kv head).
+type backTask struct{ pair, from int }
+
+// prepared is the query side of one (sequence, kv head), linear in its length. Rows are padded to whole panels.
+type prepared struct {
+	sequence, group, rows int
+	queries, douts        []float32 // lanes: each panel [head, width] times the scores' factor, and [value, width]
+	q, d                  []float32 // rows of deepHead and deepValue
+	most, mean            []float32 // LogSumExp to base 2; Σ DOut · Out
+	dq                    []float32 // lanes: each panel [head, width], sums
+}
+
+func (k *attendingBack) init(a *attending) {
+	k.runs = [4]func(s *scratch, t int){
+		func(s *scratch, t int) {
+			p := a.preparation(s.need(slotD, a.preparedSize(t/a.kv)), t/a.kv, t%a.kv)
+			for i := range a.panels(p.rows) {
+				a.prepare(s, &p, i)
+			}
+			for tile := 0; tile < int(a.lengths[p.sequence]); tile += keyTile {
+				a.backTile(s, &p, tile, 0, a.panels(p.rows), true, true)
+			}
+			a.storeQueries(s, &p, 0, a.panels(p.rows))
+		},
+		func(s *scratch, t int) {
+			u := k.tiles[t]
+			p := &k.pairs[u.pair]
+			for i := range min(panelsOfBlock, a.panels(p.rows)-u.from) {
+				a.prepare(s, p, u.from+i)
+			}
+		},
+		func(s *scratch, t int) {
+			u := k.tiles[t]
+			p := &k.pairs[u.pair]
+			a.backTile(s, p, u.from, 0, a.panels(p.rows), true, false)
+		},
+		func(s *scratch, t int) {
+			u := k.tiles[len(k.tiles)-1-t] // the longest first
+			p := &k.pairs[u.pair]
+			to := min(u.from+panelsOfBlock, a.panels(p.rows))
+			width := 2 * a.b.lanes
+			task := attentionTask{p.sequence, p.group, u.from * width, min(to*width, p.rows)}
+			begin, end := a.seen(task)
+			for tile := begin / keyTile * keyTile; tile < end; tile += keyTile {
+				a.backTile(s, p, tile, u.from, to, false, true)
+			}
+			a.storeQueries(s, p, u.from, to)
+		},
+	}
+}
+
 var _ = provides((*backend).attentionBackward)
 
-// attentionBackward gives each worker whole (sequence, kv head) pairs, so that the sums over queries have one order. Within
-// one, tiles of queries ascend, and for each the tiles of keys it sees.
-//
-// Unlike the forward pass, a NaN in one row may reach every row of its sequence and kv head: 0·NaN is not left out.
+// attentionBackward goes over tiles of keys and blocks of queries: Sᵀ and dPᵀ as in the forward pass, then DV and DK of the tile
+// (chains over ascending rows) and DQ of the block (chains over ascending keys). With enough pairs of sequence and kv head a
+// worker does whole pairs; else tiles of keys are shared out, then blocks of queries, which costs 7 products instead of 5. The
+// chains are the same.
 func (b *backend) attentionBackward(o *compute.AttentionBackward) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	seqs, err := layout(&o.Attention)
+	a, err := b.attend(&o.Forward)
 	if err != nil {
 		return err
 	}
-	dq, dk, dv := host.F32(o.DQ), host.F32(o.DK), host.F32(o.DV)
-	for _, x := range [][]float32{dq, dk, dv} {
-		b.spans(len(x), stretch, func(_ *scratch, from, to int) { clear(x[from:to]) })
+	k := &a.back
+	k.o = o
+	a.clearGradients()
+	if a.sinks != nil {
+		a.sinkGradients()
 	}
-	kv := o.K.Shape[1]
-	b.each(len(seqs.lengths)*kv, func(s *scratch, task int) { b.attentionBackwardOf(s, o, &seqs, task/kv, task%kv) })
+	longest, total := 0.0, 0.0
+	for s, n := range a.lengths {
+		cost := float64(n) * float64(a.queries(s))
+		longest, total = max(longest, cost), total+cost*float64(a.kv)
+	}
+	pairs, share := len(a.lengths)*a.kv, total/float64(b.workers)
+	rounds := float64((pairs + b.workers - 1) / b.workers)
+	if 5*min(rounds*longest, share+longest) <= 7*share {
+		b.each(pairs, k.runs[0])
+		return nil
+	}
+	size := 0
+	for s := range a.lengths {
+		size += a.kv * a.preparedSize(s)
+	}
+	memory := b.shared.need(slotA, size)
+	k.pairs, k.tiles = k.pairs[:0], k.tiles[:0]
+	for s := range a.lengths {
+		for g := range a.kv {
+			n := a.preparedSize(s)
+			k.pairs = append(k.pairs, a.preparation(memory[:n:n], s, g))
+			memory = memory[n:]
+		}
+	}
+	blocks := func() {
+		k.tiles = k.tiles[:0]
+		for i := range k.pairs {
+			for p := 0; p < a.panels(k.pairs[i].rows); p += panelsOfBlock {
+				k.tiles = append(k.tiles, backTask{i, p})
+			}
+		}
+	}
+	blocks()
+	b.each(len(k.tiles), k.runs[1])
+	k.tiles = k.tiles[:0]
+	for i := range k.pairs {
+		for tile := 0; tile < int(a.lengths[k.pairs[i].sequence]); tile += keyTile {
+			k.tiles = append(k.tiles, backTask{i, tile})
+		}
+	}
+	b.each(len(k.tiles), k.runs[2])
+	blocks()
+	b.each(len(k.tiles), k.runs[3])
 	return nil
 }
 
-func (b *backend) attentionBackwardOf(s *scratch, o *compute.AttentionBackward, seqs *sequences, sequence, g int) {
-	heads, kv, head := o.Q.Shape[1], o.K.Shape[1], o.Q.Shape[2]
-	group, count := heads/kv, int(seqs.lengths[sequence])
-	if count == 0 {
-		return
-	}
-	panels := (head + b.columns - 1) / b.columns
-	asPairs := o.BF16 && b.gemmPairs != nil
-	wide := panels * b.columns // a row of the head, padded to whole panels
-
-	// Everything about the keys, packed once: keys and values as lanes (for scores), keys over k (for DQ), and the sums.
-	from := (int(seqs.starts[sequence])*kv + g) * head
-	k, v := host.F32(o.K)[from:], host.F32(o.V)[from:]
-	size := (keyTile + b.columns) * head
-	tiles := (count + keyTile - 1) / keyTile
-	keys, vals := s.need(slotA, tiles*size), s.need(slotB, tiles*size)
-	keysK := s.need(slotC, tiles*keyTile*wide)
-	sums := s.need(slotD, 2*tiles*keyTile*wide) // of DK, then of DV
-	clear(sums)
-	for j := range tiles {
-		n := min(keyTile, count-j*keyTile)
-		x, y := operand{k[j*keyTile*kv*head:], kv * head, true}, operand{v[j*keyTile*kv*head:], kv * head, true}
-		b.packKeysOf(asPairs, keys[j*size:], x, n, head)
-		b.packKeysOf(asPairs, vals[j*size:], y, n, head)
-		x.contiguous = false
-		b.packValuesOf(asPairs, keysK[j*keyTile*wide:], x, n, head)
-	}
-	queries := max(1, queryRows/group)
-	for r := int(seqs.starts[sequence]); r < int(seqs.starts[sequence+1]); r += queries {
-		t := attentionTask{sequence, g, r, min(r+queries, int(seqs.starts[sequence+1]))}
-		b.attentionBackwardTile(s, o, seqs, t, keys, vals, keysK, sums)
-	}
-	dk, dv := host.F32(o.DK)[from:], host.F32(o.DV)[from:]
-	for i := range count {
-		copy(dk[i*kv*head:i*kv*head+head], sums[i*wide:])
-		copy(dv[i*kv*head:i*kv*head+head], sums[(tiles*keyTile+i)*wide:])
-	}
-}
-
-func (b *backend) attentionBackwardTile(s *scratch, o *compute.AttentionBackward, seqs *sequences, t attentionTask, keys, vals, keysK, sums []float32) {
-	heads, head := o.Q.Shape[1], o.Q.Shape[2]
-	group := heads / o.K.Shape[1]
-	rows := (t.last - t.first) * group
-	panels := (head + b.columns - 1) / b.columns
-	asPairs := o.BF16 && b.gemmPairs != nil
-	wide := panels * b.columns
-	count := int(seqs.lengths[t.sequence])
-	size := (keyTile + b.columns) * head
-	sumsV := sums[len(sums)/2:]
-
-	dense := s.need(slotE, 3*rows*head)
-	q, d, out := dense[:rows*head], dense[rows*head:2*rows*head], dense[2*rows*head:]
-	copyHeads(q, host.F32(o.Q), t, heads, group, head)
-	copyHeads(d, host.F32(o.DOut), t, heads, group, head)
-	copyHeads(out, host.F32(o.Out), t, heads, group, head)
-	packed := s.need(slotF, 2*rows*(head+wide)+4*slack)
-	packedQ, packedD := packed[:rows*head+slack], packed[rows*head+slack:2*(rows*head+slack)]
-	b.packTiles(asPairs, packedQ, operand{q, head, true}, rows, head)
-	b.packTiles(asPairs, packedD, operand{d, head, true}, rows, head)
-	rest := packed[2*(rows*head+slack):]
-	overQ, overD := rest[:rows*wide], rest[rows*wide:]
-	b.packValuesOf(asPairs, overQ, operand{q, head, false}, rows, head)
-	b.packValuesOf(asPairs, overD, operand{d, head, false}, rows, head)
-
-	state := s.need(slotG, 2*rows)
-	lse, mean := state[:rows], state[rows:]
-	for r := range rows {
-		lse[r] = host.F32(o.LogSumExp)[(t.first+r/group)*heads+t.group*group+r%group]
-		mean[r] = b.dot(at(d, r*head), at(out, r*head), head)
-	}
-	work := s.need(slotH, 2*rows*keyTile)
-	p, dp := work[:rows*keyTile], work[rows*keyTile:]
-	sumQ := s.need(slotPartial, (rows+b.rows)*wide+max(rows, keyTile)*keyTile+b.rows*rows+slack)
-	packedA := sumQ[(rows+b.rows)*wide:]
-	sumQ = sumQ[:(rows+b.rows)*wide]
-	clear(sumQ)
-
-	begin, _ := seqs.sees(&o.Attention, t.sequence, t.first)
-	_, end := seqs.sees(&o.Attention, t.sequence, t.last-1)
-	for tile := begin / keyTile * keyTile; tile < end; tile += keyTile {
-		j := tile / keyTile
-		n := min(keyTile, count-tile)
-		b.multiplyTiles(asPairs, s, packedQ, keys[j*size:], p, rows, n, head, o.Scale)
-		b.multiplyTiles(asPairs, s, packedD, vals[j*size:], dp, rows, n, head, 1)
-		b.softmaxGrad(at(p, 0), at(dp, 0), rows, at(lse, 0), at(mean, 0), o.Scale)
-		clearUnseen(p, dp, &o.Attention, seqs, t, group, tile, n)
-		// DV += Pᵀ·DOut, DK += dSᵀ·Q: lanes are keys, k is the rows of this tile.
-		b.addProduct(asPairs, s, packedA, operand{p, keyTile, false}, overD, sumsV[j*keyTile*wide:], n, rows, panels)
-		b.addProduct(asPairs, s, packedA, operand{dp, keyTile, false}, overQ, sums[j*keyTile*wide:], n, rows, panels)
-		b.addProduct(asPairs, s, packedA, operand{dp, keyTile, true}, keysK[j*keyTile*wide:], sumQ, rows, n, panels)
-	}
-	dq := host.F32(o.DQ)
-	for r := range rows {
-		row := (t.first+r/group)*heads + t.group*group + r%group
-		copy(dq[row*head:(row+1)*head], sumQ[r*wide:])
-	}
-}
-
-// addProduct adds A·B to rows of whole panels: m rows of A over k, B packed.
-func (c *kernels) addProduct(asPairs bool, s *scratch, packedA []float32, a operand, packedB, sum []float32, m, k, panels int) {
-	wide := panels * c.columns
-	c.packTiles(asPairs, packedA, a, m, k)
-	deep := depth(k, asPairs)
-	for j := range panels {
-		for i := 0; i < m; i += c.rows {
-			s.tile = tile0(at(packedA, i*deep), at(packedB, j*deep*c.columns), at(sum, i*wide+j*c.columns), wide, deep)
-			s.tile.flags = flagAccumulate
-			c.gemmOf(asPairs)[min(c.rows, m-i)-1](&s.tile)
+// clearGradients zeroes the rows that no sequence has.
+func (a *attending) clearGradients() {
+	covered := 0
+	for s := range a.lengths {
+		if int(a.starts[s]) == covered && int(a.lengths[s]) == a.queries(s) {
+			covered = int(a.starts[s+1])
 		}
 	}
+	if covered == a.o.Q.Shape[0] && covered == a.o.K.Shape[0] {
+		return // every row is written
+	}
+	for _, t := range []*compute.Tensor{a.back.o.DQ, a.back.o.DK, a.back.o.DV} {
+		clear(host.F32(t))
+	}
 }
 
-// clearUnseen sets the probabilities and gradients of keys that a row does not see to 0.
-func clearUnseen(p, dp []float32, o *compute.Attention, seqs *sequences, t attentionTask, group, tile, count int) {
-	for i := range t.last - t.first {
-		first, last := seqs.seesOf(o, t, i, tile, count)
-		if first == 0 && last == keyTile {
-			continue
-		}
-		for r := i * group; r < (i+1)*group; r++ {
-			for _, x := range [][]float32{p, dp} {
-				clear(x[r*keyTile : r*keyTile+first])
-				clear(x[r*keyTile+last : (r+1)*keyTile])
+// sinkGradients sums −P(sink)·D over the rows of each head.
+func (a *attending) sinkGradients() {
+	out, dout, lse, d := host.F32(a.o.Out), host.F32(a.back.o.DOut), host.F32(a.o.LogSumExp), host.F32(a.back.o.DSinks)
+	a.b.each(a.heads, func(_ *scratch, h int) {
+		sum := 0.0
+		for s := range a.lengths {
+			for row := int(a.starts[s]); row < int(a.starts[s+1]); row++ {
+				i := row*a.heads + h
+				sum -= math.Exp(float64(a.sinks[h])-float64(lse[i])) * float64(a.b.dot(at(out, i*a.value), at(dout, i*a.value), a.value))
 			}
 		}
+		d[h] = float32(sum)
+	})
+}
+
+// panels is the number of panels of so many rows.
+func (a *attending) panels(rows int) int { return (rows + 2*a.b.lanes - 1) / (2 * a.b.lanes) }
+
+func (a *attending) preparedSize(s int) int {
+	return a.panels(a.queries(s)*a.group) * 2 * a.b.lanes * (3*a.deepHead + 2*a.deepValue + 2)
+}
+
+func (a *attending) preparation(memory []float32, s, g int) prepared {
+	p := prepared{sequence: s, group: g, rows: a.queries(s) * a.group}
+	width := a.panels(p.rows) * 2 * a.b.lanes
+	take := func(n int) []float32 {
+		x := memory[: n*width : n*width]
+		memory = memory[n*width:]
+		return x
+	}
+	p.queries, p.douts, p.q, p.d, p.dq = take(a.deepHead), take(a.deepValue), take(a.deepHead), take(a.deepValue), take(a.deepHead)
+	p.most, p.mean = take(1), take(1)
+	return p
+}
+
+// backPanel is what panel i of a pair sees; it always has two registers of lanes.
+func (a *attending) backPanel(s *scratch, p *prepared, i int) panel {
+	width := 2 * a.b.lanes
+	t := attentionTask{p.sequence, p.group, i * width, min((i+1)*width, p.rows)}
+	q := a.panelOf(s.need(slotE, panelsOfBlock*a.panelSize())[i%panelsOfBlock*a.panelSize():], t, t.first, 2)
+	q.queries = p.queries[i*width*a.deepHead:][:width*a.deepHead]
+	return q
+}
+
+// prepare packs panel i of a pair.
+func (a *attending) prepare(s *scratch, p *prepared, i int) {
+	width := 2 * a.b.lanes
+	q := a.backPanel(s, p, i)
+	first := i * width
+	a.loadQueries(s, &q)
+	dout := host.F32(a.back.o.DOut)
+	a.packRows(s, p.douts[first*a.deepValue:], dout, &q, a.value, a.deepValue, 1)
+	dense := func(dst, src []float32, n, deep int) []float32 {
+		x := dst[first*deep : (first+width)*deep]
+		a.denseRows(x, src, &q, n, deep, 1)
+		clear(x[q.rows*deep:])
+		return x
+	}
+	dense(p.q, host.F32(a.o.Q), a.head, a.deepHead)
+	dense(p.d, dout, a.value, a.deepValue)
+	clear(p.dq[first*a.deepHead : (first+width)*a.deepHead])
+	out, lse := host.F32(a.o.Out), host.F32(a.o.LogSumExp)
+	for r := range width {
+		p.most[first+r], p.mean[first+r] = notReachable, 0
+		if r >= q.rows {
+			continue
+		}
+		row := a.rowAt(&q, r)
+		p.mean[first+r] = a.b.dot(at(dout, row*a.value), at(out, row*a.value), a.value)
+		if l := lse[row]; !math.IsInf(float64(l), -1) { // −∞: the row saw no key
+			p.most[first+r] = float32(float64(l) * log2E)
+		}
+	}
+}
+
+// backTile adds what panels [first, last) of a pair have to do with one tile of keys: to DK and DV of the tile, which are
+// written, to DQ, or to both.
+func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toKeys, toQueries bool) {
+	b, width := a.b, 2*a.b.lanes
+	count := min(keyTile, int(a.lengths[p.sequence])-tile)
+	stride := panelsOfBlock * width
+	k, v := a.loadTile(s, attentionTask{p.sequence, p.group, 0, p.rows}, tile, count)
+	work := s.need(slotC, 2*keyTile*stride)
+	x, y := work[:keyTile*stride], work[keyTile*stride:]
+	var capped []float32
+	if a.o.Softcap > 0 {
+		capped = s.need(slotH, keyTile*stride)
+	}
+	var dk, dv []float32
+	if toKeys {
+		sums := s.need(slotF, keyTile*(a.deepHead+a.deepValue))
+		dk, dv = sums[:keyTile*a.deepHead], sums[keyTile*a.deepHead:]
+		clear(dk[:count*a.deepHead])
+		clear(dv[:count*a.deepValue])
+	}
+	var panels [panelsOfBlock]panel
+	for block := first; block < last; block += panelsOfBlock {
+		n := min(panelsOfBlock, last-block)
+		begin, end := count, 0
+		for i := range n {
+			panels[i] = a.backPanel(s, p, block+i)
+			from, to := panels[i].range_(tile)
+			if from < to {
+				begin, end = min(begin, from), max(end, to)
+			}
+		}
+		if begin >= end {
+			continue
+		}
+		for i := range n {
+			q := &panels[i]
+			from, to := q.range_(tile)
+			from, to = max(from, begin), min(to, end)
+			if from >= to {
+				from, to = end, end
+			}
+			column, row := i*width, (block+i)*width
+			if toKeys {
+				clearRows(x, y, column, stride, width, begin, from)
+				clearRows(x, y, column, stride, width, to, end)
+			}
+			if from >= to {
+				continue
+			}
+			var derivative []float32
+			if capped != nil {
+				derivative = capped[column:]
+			}
+			a.rawScores(s, q, k, x[column:], derivative, stride, tile, from, to)
+			s.strip = strip{a: at(v, from*a.deepValue), aStride: a.deepValue * 4, b: at(p.douts, row*a.deepValue), bStride: width * 4, c: at(y, from*stride+column), cStride: stride * 4, k: a.value}
+			b.product(&s.strip, false, 2, to-from)
+			for j := 0; j < width; j += b.lanes {
+				d := at(y, from*stride+column+j)
+				b.softmaxKeysGrad(at(x, from*stride+column+j), d, stride*4, to-from, at(p.most, row+j), at(p.mean, row+j), a.o.Scale)
+				if capped != nil {
+					b.mulRows(d, at(capped, from*stride+column+j), stride*4, to-from)
+				}
+			}
+			if toQueries {
+				s.strip = strip{a: at(k, from*a.deepHead), aStride: a.deepHead * 4, b: at(y, from*stride+column), bStride: stride * 4, c: at(p.dq, row*a.deepHead), cStride: width * 4, k: to - from, flags: flagAccumulate}
+				b.product(&s.strip, true, 2, a.head)
+			}
+		}
+		if toKeys {
+			a.addKeys(s, panels[:n], dv, x, p.d[block*width*a.deepValue:], a.deepValue, tile, begin, end)
+			a.addKeys(s, panels[:n], dk, y, p.q[block*width*a.deepHead:], a.deepHead, tile, begin, end)
+		}
+	}
+	if toKeys {
+		from := (int(a.starts[p.sequence])+tile)*a.kv + p.group
+		b.widen(at(host.F32(a.back.o.DK), from*a.head), a.kv*a.head, floatRows, bytesAt(dk, 0), a.deepHead*4, count, a.head, a.head, 1)
+		b.widen(at(host.F32(a.back.o.DV), from*a.value), a.kv*a.value, floatRows, bytesAt(dv, 0), a.deepValue*4, count, a.value, a.value, 1)
+	}
+}
+
+// clearRows zeroes width values of rows from … to−1 of both.
+func clearRows(x, y []float32, column, stride, width, from, to int) {
+	for i := from; i < to; i++ {
+		clear(x[i*stride+column : i*stride+column+width])
+		clear(y[i*stride+column : i*stride+column+width])
+	}
+}
+
+// addKeys adds Xᵀ·rows to the sums of the keys [begin, end) of a tile: strip by strip, over the panels that see some of its keys.
+func (a *attending) addKeys(s *scratch, panels []panel, sums, x, rows []float32, deep, tile, begin, end int) {
+	width, stride := 2*a.b.lanes, panelsOfBlock*2*a.b.lanes
+	most := len(a.b.stripRows[0])
+	for i := begin; i < end; i += most {
+		count := min(most, end-i)
+		first, last := 0, len(panels)
+		for first < last && (panels[first].maxLast <= tile+i || panels[first].minFirst >= tile+i+count) {
+			first++
+		}
+		for first < last && (panels[last-1].maxLast <= tile+i || panels[last-1].minFirst >= tile+i+count) {
+			last--
+		}
+		if first == last {
+			continue
+		}
+		for j := 0; j < deep; j += 2 * a.b.lanes {
+			vecs := 2
+			if deep-j <= a.b.lanes {
+				vecs = 1
+			}
+			s.strip = strip{a: at(x, i*stride+first*width), aStride: stride * 4, b: at(rows, first*width*deep+j), bStride: deep * 4, c: at(sums, i*deep+j), cStride: deep * 4, k: (last - first) * width, flags: flagAccumulate}
+			a.b.stripRows[vecs-1][count-1](&s.strip)
+		}
+	}
+}
+
+// storeQueries writes DQ of panels [first, last).
+func (a *attending) storeQueries(s *scratch, p *prepared, first, last int) {
+	width := 2 * a.b.lanes
+	for i := first; i < last; i++ {
+		q := a.backPanel(s, p, i)
+		a.unpackRows(s, host.F32(a.back.o.DQ), &q, p.dq[i*width*a.deepHead:], a.head, a.deepHead)
 	}
 }

@@ -29,7 +29,7 @@ func generic() *kernels {
 	k.normScale, k.normGrad, k.normGradAdd, k.mulAdd = genericNormScale, genericNormGrad, genericNormGradAdd, genericMulAdd
 	k.rope, k.ropePairs = genericRope, genericRopePairs
 	k.most, k.expSum, k.expScale = genericMost, genericExpSum, genericExpScale
-	k.softmaxRows, k.softmaxGrad, k.scaleRows = genericSoftmaxRows, genericSoftmaxGrad, genericScaleRows
+	k.attentionKernels.addGeneric()
 	k.round8 = genericRound8
 	k.addBlocks32()
 	k.superKernels = genericSuperKernels()

@@ -1,10 +1,6 @@
 package cpu
 
-import (
-	"math"
-
-	"lian/compute"
-)
+import "math"
 
 func genericAdd(out, a, b *float32, n int) {
 	x, y, z := slice(out, n), slice(a, n), slice(b, n)
@@ -114,33 +110,6 @@ func genericExpScale(dst, x *float32, n int, shift, by float32) {
 	o := slice(dst, n)
 	for i, v := range slice(x, n) {
 		o[i] = exp32(v-shift) * by
-	}
-}
-
-func genericSoftmaxRows(p *float32, rows int, most, sum, factor *float32) {
-	m, l, f := slice(most, rows), slice(sum, rows), slice(factor, rows)
-	for i := range rows {
-		row := at(slice(p, 1), i*compute.KeyTile)
-		now := max(m[i], genericMost(row, compute.KeyTile))
-		f[i] = exp32(m[i] - now)
-		m[i] = now
-		l[i] = float32(l[i]*f[i]) + genericExpSum(row, row, compute.KeyTile, now)
-	}
-}
-
-func genericSoftmaxGrad(p, dp *float32, rows int, lse, mean *float32, scale float32) {
-	x, y := slice(p, rows*compute.KeyTile), slice(dp, rows*compute.KeyTile)
-	l, d := slice(lse, rows), slice(mean, rows)
-	for i := range x {
-		row := i / compute.KeyTile
-		e := exp32(x[i] - l[row])
-		x[i], y[i] = e, float32(e*(y[i]-d[row]))*scale
-	}
-}
-
-func genericScaleRows(x *float32, rows int, factor *float32) {
-	for i, f := range slice(factor, rows) {
-		genericScale(at(slice(x, 1), i*4), 4, f)
 	}
 }
 

@@ -22,6 +22,7 @@ const flagAccumulate = 1
 type kernels struct {
 	amx *amxKernels // products of bfloat16 by a tile unit, or nil
 	activationKernels
+	attentionKernels
 
 	level         string
 	rows, columns int           // of the largest tile
@@ -51,19 +52,16 @@ type kernels struct {
 	scale       func(x *float32, n int, by float32)
 	dot         func(a, b *float32, n int) float32
 	dot3        func(a, b, c *float32, n int) float32
-	normScale   func(out, x, w *float32, n int, r float32)                        // out = x·r·w
-	normGrad    func(dx, d, w, x *float32, n int, r, c float32)                   // dx = r·d·w − c·x
-	normGradAdd func(dx, d, w, x *float32, n int, r, c float32)                   // dx += …
-	mulAdd      func(sum, a, b *float32, n int, s float32)                        // sum += a·s·b
-	rope        func(x, y, cos, sin *float32, n int)                              // halves x and y
-	ropePairs   func(x, cos, sin *float32, n int)                                 // n values; cos and sin repeated for each pair, sin's sign alternating
-	most        func(x *float32, n int) float32                                   // the largest; NaN is passed over
-	expSum      func(dst, x *float32, n int, shift float32) float32               // dst = exp(x − shift), and the sum
-	expScale    func(dst, x *float32, n int, shift, by float32)                   // dst = exp(x − shift)·by
-	softmaxRows func(p *float32, rows int, most, sum, factor *float32)            // rows of KeyTile scores into a running softmax
-	softmaxGrad func(p, dp *float32, rows int, lse, mean *float32, scale float32) // p = exp(p − lse), dp = p·(dp − mean)·scale
-	scaleRows   func(x *float32, rows int, factor *float32)                       // rows of `columns` values, each times its factor
-	adamw       func(p, g, m, v *float32, n int, c *adamwFactors)                 //
+	normScale   func(out, x, w *float32, n int, r float32)          // out = x·r·w
+	normGrad    func(dx, d, w, x *float32, n int, r, c float32)     // dx = r·d·w − c·x
+	normGradAdd func(dx, d, w, x *float32, n int, r, c float32)     // dx += …
+	mulAdd      func(sum, a, b *float32, n int, s float32)          // sum += a·s·b
+	rope        func(x, y, cos, sin *float32, n int)                // halves x and y
+	ropePairs   func(x, cos, sin *float32, n int)                   // n values; cos and sin repeated for each pair, sin's sign alternating
+	most        func(x *float32, n int) float32                     // the largest; NaN is passed over
+	expSum      func(dst, x *float32, n int, shift float32) float32 // dst = exp(x − shift), and the sum
+	expScale    func(dst, x *float32, n int, shift, by float32)     // dst = exp(x − shift)·by
+	adamw       func(p, g, m, v *float32, n int, c *adamwFactors)   //
 	sumSquares  func(x *float32, n int) float64
 
 	ceilingF32, ceilingBF16, ceilingInt8 ceilingLoop
@@ -85,4 +83,9 @@ func at(x []float32, i int) *float32 {
 		return p
 	}
 	return (*float32)(unsafe.Add(unsafe.Pointer(p), i*4))
+}
+
+// tile0 is a kernel call that begins chains at 0 and writes rows of `columns` values.
+func tile0(a, b, c *float32, columns, k int) tile {
+	return tile{a: a, b: b, c: c, stride: columns * 4, k: k, alpha: 1}
 }

@@ -2,17 +2,52 @@
 
 package cpu
 
-// softmaxRowsAVX2 takes the next 64 scores of each row into a running softmax: p becomes exp(p − most), sum and most go on, factor is what earlier sums shrink by.
+// hideKeysAVX2 sets scores of 8 lanes, rows of stride bytes for the keys from `key` on, to −∞ where the key is not in the lane's [first, last).
 //
 //go:noescape
-func softmaxRowsAVX2(p *float32, rows int, most *float32, sum *float32, factor *float32)
+func hideKeysAVX2(s *float32, stride int, keys int, key int, first *int32, last *int32)
 
-// softmaxGradRowsAVX2 is p = exp(p − lse), dp = p·(dp − mean)·scale for rows of 64.
+// softmaxKeysAVX2 turns scores of 8 lanes, rows of stride bytes for each key, into 2^(score − most): most is the largest, at least −1e38; sum is by key modulo 4, then a tree.
 //
 //go:noescape
-func softmaxGradRowsAVX2(p *float32, dp *float32, rows int, lse *float32, mean *float32, scale float32)
+func softmaxKeysAVX2(s *float32, stride int, keys int, most *float32, sum *float32)
 
-// scaleRowsAVX2 multiplies each row of a dense tile by its factor.
+// softmaxJoinAVX2 joins a tile (most, sum) to the tiles before it (allMost, allSum) for n lanes, a multiple of 8: old and new are what the results of both are multiplied by.
 //
 //go:noescape
-func scaleRowsAVX2(x *float32, rows int, factor *float32)
+func softmaxJoinAVX2(most *float32, sum *float32, allMost *float32, allSum *float32, old *float32, new *float32, n int)
+
+// softmaxKeysGradAVX2 is p = 2^(p − most), d = p·(d − mean)·scale for 8 lanes, rows of stride bytes for each key.
+//
+//go:noescape
+func softmaxKeysGradAVX2(p *float32, d *float32, stride int, keys int, most *float32, mean *float32, scale float32)
+
+// scaleLanesAVX2 multiplies rows of 8 values, stride bytes apart, by as many factors.
+//
+//go:noescape
+func scaleLanesAVX2(x *float32, stride int, rows int, factor *float32)
+
+// joinLanesAVX2 is x = x·old + y·new for rows of 8 values, stride bytes apart.
+//
+//go:noescape
+func joinLanesAVX2(x *float32, y *float32, stride int, rows int, old *float32, new *float32)
+
+// addSlopesAVX2 adds slope · distance to rows of 8 scores, stride bytes apart; each row is one farther.
+//
+//go:noescape
+func addSlopesAVX2(s *float32, stride int, keys int, distance *float32, slope *float32)
+
+// mulRowsAVX2 multiplies rows of 8 values, stride bytes apart, by others.
+//
+//go:noescape
+func mulRowsAVX2(x *float32, y *float32, stride int, rows int)
+
+// tanhScaleAVX2 is x = by · tanh x for n values, a multiple of 8.
+//
+//go:noescape
+func tanhScaleAVX2(x *float32, n int, by float32)
+
+// softcapSlopeAVX2 is t = 1 − (s·by)² for rows of 8 values, stride bytes apart.
+//
+//go:noescape
+func softcapSlopeAVX2(t *float32, s *float32, stride int, rows int, by float32)

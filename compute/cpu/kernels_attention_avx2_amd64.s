@@ -2,711 +2,910 @@
 
 #include "textflag.h"
 
-DATA exp0<>+0(SB)/8, $0x3950696739506967
-DATA exp0<>+8(SB)/8, $0x3950696739506967
-DATA exp0<>+16(SB)/8, $0x3950696739506967
-DATA exp0<>+24(SB)/8, $0x3950696739506967
-DATA exp0<>+32(SB)/8, $0x3950696739506967
-DATA exp0<>+40(SB)/8, $0x3950696739506967
-DATA exp0<>+48(SB)/8, $0x3950696739506967
-DATA exp0<>+56(SB)/8, $0x3950696739506967
-GLOBL exp0<>(SB), RODATA|NOPTR, $64
+DATA int1<>+0(SB)/8, $0x0000000100000001
+DATA int1<>+8(SB)/8, $0x0000000100000001
+DATA int1<>+16(SB)/8, $0x0000000100000001
+DATA int1<>+24(SB)/8, $0x0000000100000001
+DATA int1<>+32(SB)/8, $0x0000000100000001
+DATA int1<>+40(SB)/8, $0x0000000100000001
+DATA int1<>+48(SB)/8, $0x0000000100000001
+DATA int1<>+56(SB)/8, $0x0000000100000001
+GLOBL int1<>(SB), RODATA|NOPTR, $64
 
-DATA exp1<>+0(SB)/8, $0x3ab743ce3ab743ce
-DATA exp1<>+8(SB)/8, $0x3ab743ce3ab743ce
-DATA exp1<>+16(SB)/8, $0x3ab743ce3ab743ce
-DATA exp1<>+24(SB)/8, $0x3ab743ce3ab743ce
-DATA exp1<>+32(SB)/8, $0x3ab743ce3ab743ce
-DATA exp1<>+40(SB)/8, $0x3ab743ce3ab743ce
-DATA exp1<>+48(SB)/8, $0x3ab743ce3ab743ce
-DATA exp1<>+56(SB)/8, $0x3ab743ce3ab743ce
-GLOBL exp1<>(SB), RODATA|NOPTR, $64
+DATA minusInfinity<>+0(SB)/8, $0xff800000ff800000
+DATA minusInfinity<>+8(SB)/8, $0xff800000ff800000
+DATA minusInfinity<>+16(SB)/8, $0xff800000ff800000
+DATA minusInfinity<>+24(SB)/8, $0xff800000ff800000
+DATA minusInfinity<>+32(SB)/8, $0xff800000ff800000
+DATA minusInfinity<>+40(SB)/8, $0xff800000ff800000
+DATA minusInfinity<>+48(SB)/8, $0xff800000ff800000
+DATA minusInfinity<>+56(SB)/8, $0xff800000ff800000
+GLOBL minusInfinity<>(SB), RODATA|NOPTR, $64
 
-DATA exp2<>+0(SB)/8, $0x3c0889083c088908
-DATA exp2<>+8(SB)/8, $0x3c0889083c088908
-DATA exp2<>+16(SB)/8, $0x3c0889083c088908
-DATA exp2<>+24(SB)/8, $0x3c0889083c088908
-DATA exp2<>+32(SB)/8, $0x3c0889083c088908
-DATA exp2<>+40(SB)/8, $0x3c0889083c088908
-DATA exp2<>+48(SB)/8, $0x3c0889083c088908
-DATA exp2<>+56(SB)/8, $0x3c0889083c088908
-GLOBL exp2<>(SB), RODATA|NOPTR, $64
+DATA noneYet<>+0(SB)/8, $0xfe967699fe967699
+DATA noneYet<>+8(SB)/8, $0xfe967699fe967699
+DATA noneYet<>+16(SB)/8, $0xfe967699fe967699
+DATA noneYet<>+24(SB)/8, $0xfe967699fe967699
+DATA noneYet<>+32(SB)/8, $0xfe967699fe967699
+DATA noneYet<>+40(SB)/8, $0xfe967699fe967699
+DATA noneYet<>+48(SB)/8, $0xfe967699fe967699
+DATA noneYet<>+56(SB)/8, $0xfe967699fe967699
+GLOBL noneYet<>(SB), RODATA|NOPTR, $64
 
-DATA exp3<>+0(SB)/8, $0x3d2aa9c13d2aa9c1
-DATA exp3<>+8(SB)/8, $0x3d2aa9c13d2aa9c1
-DATA exp3<>+16(SB)/8, $0x3d2aa9c13d2aa9c1
-DATA exp3<>+24(SB)/8, $0x3d2aa9c13d2aa9c1
-DATA exp3<>+32(SB)/8, $0x3d2aa9c13d2aa9c1
-DATA exp3<>+40(SB)/8, $0x3d2aa9c13d2aa9c1
-DATA exp3<>+48(SB)/8, $0x3d2aa9c13d2aa9c1
-DATA exp3<>+56(SB)/8, $0x3d2aa9c13d2aa9c1
-GLOBL exp3<>(SB), RODATA|NOPTR, $64
+DATA power0<>+0(SB)/8, $0x3aae04733aae0473
+DATA power0<>+8(SB)/8, $0x3aae04733aae0473
+DATA power0<>+16(SB)/8, $0x3aae04733aae0473
+DATA power0<>+24(SB)/8, $0x3aae04733aae0473
+DATA power0<>+32(SB)/8, $0x3aae04733aae0473
+DATA power0<>+40(SB)/8, $0x3aae04733aae0473
+DATA power0<>+48(SB)/8, $0x3aae04733aae0473
+DATA power0<>+56(SB)/8, $0x3aae04733aae0473
+GLOBL power0<>(SB), RODATA|NOPTR, $64
 
-DATA exp4<>+0(SB)/8, $0x3e2aaaaa3e2aaaaa
-DATA exp4<>+8(SB)/8, $0x3e2aaaaa3e2aaaaa
-DATA exp4<>+16(SB)/8, $0x3e2aaaaa3e2aaaaa
-DATA exp4<>+24(SB)/8, $0x3e2aaaaa3e2aaaaa
-DATA exp4<>+32(SB)/8, $0x3e2aaaaa3e2aaaaa
-DATA exp4<>+40(SB)/8, $0x3e2aaaaa3e2aaaaa
-DATA exp4<>+48(SB)/8, $0x3e2aaaaa3e2aaaaa
-DATA exp4<>+56(SB)/8, $0x3e2aaaaa3e2aaaaa
-GLOBL exp4<>(SB), RODATA|NOPTR, $64
+DATA power1<>+0(SB)/8, $0x3c1e86293c1e8629
+DATA power1<>+8(SB)/8, $0x3c1e86293c1e8629
+DATA power1<>+16(SB)/8, $0x3c1e86293c1e8629
+DATA power1<>+24(SB)/8, $0x3c1e86293c1e8629
+DATA power1<>+32(SB)/8, $0x3c1e86293c1e8629
+DATA power1<>+40(SB)/8, $0x3c1e86293c1e8629
+DATA power1<>+48(SB)/8, $0x3c1e86293c1e8629
+DATA power1<>+56(SB)/8, $0x3c1e86293c1e8629
+GLOBL power1<>(SB), RODATA|NOPTR, $64
 
-DATA exp5<>+0(SB)/8, $0x3f0000003f000000
-DATA exp5<>+8(SB)/8, $0x3f0000003f000000
-DATA exp5<>+16(SB)/8, $0x3f0000003f000000
-DATA exp5<>+24(SB)/8, $0x3f0000003f000000
-DATA exp5<>+32(SB)/8, $0x3f0000003f000000
-DATA exp5<>+40(SB)/8, $0x3f0000003f000000
-DATA exp5<>+48(SB)/8, $0x3f0000003f000000
-DATA exp5<>+56(SB)/8, $0x3f0000003f000000
-GLOBL exp5<>(SB), RODATA|NOPTR, $64
+DATA power2<>+0(SB)/8, $0x3d635b723d635b72
+DATA power2<>+8(SB)/8, $0x3d635b723d635b72
+DATA power2<>+16(SB)/8, $0x3d635b723d635b72
+DATA power2<>+24(SB)/8, $0x3d635b723d635b72
+DATA power2<>+32(SB)/8, $0x3d635b723d635b72
+DATA power2<>+40(SB)/8, $0x3d635b723d635b72
+DATA power2<>+48(SB)/8, $0x3d635b723d635b72
+DATA power2<>+56(SB)/8, $0x3d635b723d635b72
+GLOBL power2<>(SB), RODATA|NOPTR, $64
 
-DATA exp6<>+0(SB)/8, $0x3f8000003f800000
-DATA exp6<>+8(SB)/8, $0x3f8000003f800000
-DATA exp6<>+16(SB)/8, $0x3f8000003f800000
-DATA exp6<>+24(SB)/8, $0x3f8000003f800000
-DATA exp6<>+32(SB)/8, $0x3f8000003f800000
-DATA exp6<>+40(SB)/8, $0x3f8000003f800000
-DATA exp6<>+48(SB)/8, $0x3f8000003f800000
-DATA exp6<>+56(SB)/8, $0x3f8000003f800000
-GLOBL exp6<>(SB), RODATA|NOPTR, $64
+DATA power3<>+0(SB)/8, $0x3e75fc8c3e75fc8c
+DATA power3<>+8(SB)/8, $0x3e75fc8c3e75fc8c
+DATA power3<>+16(SB)/8, $0x3e75fc8c3e75fc8c
+DATA power3<>+24(SB)/8, $0x3e75fc8c3e75fc8c
+DATA power3<>+32(SB)/8, $0x3e75fc8c3e75fc8c
+DATA power3<>+40(SB)/8, $0x3e75fc8c3e75fc8c
+DATA power3<>+48(SB)/8, $0x3e75fc8c3e75fc8c
+DATA power3<>+56(SB)/8, $0x3e75fc8c3e75fc8c
+GLOBL power3<>(SB), RODATA|NOPTR, $64
 
-DATA exp7<>+0(SB)/8, $0x3f8000003f800000
-DATA exp7<>+8(SB)/8, $0x3f8000003f800000
-DATA exp7<>+16(SB)/8, $0x3f8000003f800000
-DATA exp7<>+24(SB)/8, $0x3f8000003f800000
-DATA exp7<>+32(SB)/8, $0x3f8000003f800000
-DATA exp7<>+40(SB)/8, $0x3f8000003f800000
-DATA exp7<>+48(SB)/8, $0x3f8000003f800000
-DATA exp7<>+56(SB)/8, $0x3f8000003f800000
-GLOBL exp7<>(SB), RODATA|NOPTR, $64
+DATA power4<>+0(SB)/8, $0x3f3172143f317214
+DATA power4<>+8(SB)/8, $0x3f3172143f317214
+DATA power4<>+16(SB)/8, $0x3f3172143f317214
+DATA power4<>+24(SB)/8, $0x3f3172143f317214
+DATA power4<>+32(SB)/8, $0x3f3172143f317214
+DATA power4<>+40(SB)/8, $0x3f3172143f317214
+DATA power4<>+48(SB)/8, $0x3f3172143f317214
+DATA power4<>+56(SB)/8, $0x3f3172143f317214
+GLOBL power4<>(SB), RODATA|NOPTR, $64
 
-DATA expHighest<>+0(SB)/8, $0x42b0bd7142b0bd71
-DATA expHighest<>+8(SB)/8, $0x42b0bd7142b0bd71
-DATA expHighest<>+16(SB)/8, $0x42b0bd7142b0bd71
-DATA expHighest<>+24(SB)/8, $0x42b0bd7142b0bd71
-DATA expHighest<>+32(SB)/8, $0x42b0bd7142b0bd71
-DATA expHighest<>+40(SB)/8, $0x42b0bd7142b0bd71
-DATA expHighest<>+48(SB)/8, $0x42b0bd7142b0bd71
-DATA expHighest<>+56(SB)/8, $0x42b0bd7142b0bd71
-GLOBL expHighest<>(SB), RODATA|NOPTR, $64
+DATA power5<>+0(SB)/8, $0x3f8000003f800000
+DATA power5<>+8(SB)/8, $0x3f8000003f800000
+DATA power5<>+16(SB)/8, $0x3f8000003f800000
+DATA power5<>+24(SB)/8, $0x3f8000003f800000
+DATA power5<>+32(SB)/8, $0x3f8000003f800000
+DATA power5<>+40(SB)/8, $0x3f8000003f800000
+DATA power5<>+48(SB)/8, $0x3f8000003f800000
+DATA power5<>+56(SB)/8, $0x3f8000003f800000
+GLOBL power5<>(SB), RODATA|NOPTR, $64
 
-DATA expLn2High<>+0(SB)/8, $0x3f3180003f318000
-DATA expLn2High<>+8(SB)/8, $0x3f3180003f318000
-DATA expLn2High<>+16(SB)/8, $0x3f3180003f318000
-DATA expLn2High<>+24(SB)/8, $0x3f3180003f318000
-DATA expLn2High<>+32(SB)/8, $0x3f3180003f318000
-DATA expLn2High<>+40(SB)/8, $0x3f3180003f318000
-DATA expLn2High<>+48(SB)/8, $0x3f3180003f318000
-DATA expLn2High<>+56(SB)/8, $0x3f3180003f318000
-GLOBL expLn2High<>(SB), RODATA|NOPTR, $64
+DATA powerLowest<>+0(SB)/8, $0xc2fc0000c2fc0000
+DATA powerLowest<>+8(SB)/8, $0xc2fc0000c2fc0000
+DATA powerLowest<>+16(SB)/8, $0xc2fc0000c2fc0000
+DATA powerLowest<>+24(SB)/8, $0xc2fc0000c2fc0000
+DATA powerLowest<>+32(SB)/8, $0xc2fc0000c2fc0000
+DATA powerLowest<>+40(SB)/8, $0xc2fc0000c2fc0000
+DATA powerLowest<>+48(SB)/8, $0xc2fc0000c2fc0000
+DATA powerLowest<>+56(SB)/8, $0xc2fc0000c2fc0000
+GLOBL powerLowest<>(SB), RODATA|NOPTR, $64
 
-DATA expLn2Low<>+0(SB)/8, $0xb95e8083b95e8083
-DATA expLn2Low<>+8(SB)/8, $0xb95e8083b95e8083
-DATA expLn2Low<>+16(SB)/8, $0xb95e8083b95e8083
-DATA expLn2Low<>+24(SB)/8, $0xb95e8083b95e8083
-DATA expLn2Low<>+32(SB)/8, $0xb95e8083b95e8083
-DATA expLn2Low<>+40(SB)/8, $0xb95e8083b95e8083
-DATA expLn2Low<>+48(SB)/8, $0xb95e8083b95e8083
-DATA expLn2Low<>+56(SB)/8, $0xb95e8083b95e8083
-GLOBL expLn2Low<>(SB), RODATA|NOPTR, $64
+DATA powerMagic<>+0(SB)/8, $0x4b4000004b400000
+DATA powerMagic<>+8(SB)/8, $0x4b4000004b400000
+DATA powerMagic<>+16(SB)/8, $0x4b4000004b400000
+DATA powerMagic<>+24(SB)/8, $0x4b4000004b400000
+DATA powerMagic<>+32(SB)/8, $0x4b4000004b400000
+DATA powerMagic<>+40(SB)/8, $0x4b4000004b400000
+DATA powerMagic<>+48(SB)/8, $0x4b4000004b400000
+DATA powerMagic<>+56(SB)/8, $0x4b4000004b400000
+GLOBL powerMagic<>(SB), RODATA|NOPTR, $64
 
-DATA expLog2E<>+0(SB)/8, $0x3fb8aa3b3fb8aa3b
-DATA expLog2E<>+8(SB)/8, $0x3fb8aa3b3fb8aa3b
-DATA expLog2E<>+16(SB)/8, $0x3fb8aa3b3fb8aa3b
-DATA expLog2E<>+24(SB)/8, $0x3fb8aa3b3fb8aa3b
-DATA expLog2E<>+32(SB)/8, $0x3fb8aa3b3fb8aa3b
-DATA expLog2E<>+40(SB)/8, $0x3fb8aa3b3fb8aa3b
-DATA expLog2E<>+48(SB)/8, $0x3fb8aa3b3fb8aa3b
-DATA expLog2E<>+56(SB)/8, $0x3fb8aa3b3fb8aa3b
-GLOBL expLog2E<>(SB), RODATA|NOPTR, $64
+DATA tanhAbove0<>+0(SB)/8, $0xa59f25c0a59f25c0
+DATA tanhAbove0<>+8(SB)/8, $0xa59f25c0a59f25c0
+DATA tanhAbove0<>+16(SB)/8, $0xa59f25c0a59f25c0
+DATA tanhAbove0<>+24(SB)/8, $0xa59f25c0a59f25c0
+DATA tanhAbove0<>+32(SB)/8, $0xa59f25c0a59f25c0
+DATA tanhAbove0<>+40(SB)/8, $0xa59f25c0a59f25c0
+DATA tanhAbove0<>+48(SB)/8, $0xa59f25c0a59f25c0
+DATA tanhAbove0<>+56(SB)/8, $0xa59f25c0a59f25c0
+GLOBL tanhAbove0<>(SB), RODATA|NOPTR, $64
 
-DATA expLowest<>+0(SB)/8, $0xc2aea8f6c2aea8f6
-DATA expLowest<>+8(SB)/8, $0xc2aea8f6c2aea8f6
-DATA expLowest<>+16(SB)/8, $0xc2aea8f6c2aea8f6
-DATA expLowest<>+24(SB)/8, $0xc2aea8f6c2aea8f6
-DATA expLowest<>+32(SB)/8, $0xc2aea8f6c2aea8f6
-DATA expLowest<>+40(SB)/8, $0xc2aea8f6c2aea8f6
-DATA expLowest<>+48(SB)/8, $0xc2aea8f6c2aea8f6
-DATA expLowest<>+56(SB)/8, $0xc2aea8f6c2aea8f6
-GLOBL expLowest<>(SB), RODATA|NOPTR, $64
+DATA tanhAbove1<>+0(SB)/8, $0x2a61337e2a61337e
+DATA tanhAbove1<>+8(SB)/8, $0x2a61337e2a61337e
+DATA tanhAbove1<>+16(SB)/8, $0x2a61337e2a61337e
+DATA tanhAbove1<>+24(SB)/8, $0x2a61337e2a61337e
+DATA tanhAbove1<>+32(SB)/8, $0x2a61337e2a61337e
+DATA tanhAbove1<>+40(SB)/8, $0x2a61337e2a61337e
+DATA tanhAbove1<>+48(SB)/8, $0x2a61337e2a61337e
+DATA tanhAbove1<>+56(SB)/8, $0x2a61337e2a61337e
+GLOBL tanhAbove1<>(SB), RODATA|NOPTR, $64
 
-DATA expMagic<>+0(SB)/8, $0x4b4000004b400000
-DATA expMagic<>+8(SB)/8, $0x4b4000004b400000
-DATA expMagic<>+16(SB)/8, $0x4b4000004b400000
-DATA expMagic<>+24(SB)/8, $0x4b4000004b400000
-DATA expMagic<>+32(SB)/8, $0x4b4000004b400000
-DATA expMagic<>+40(SB)/8, $0x4b4000004b400000
-DATA expMagic<>+48(SB)/8, $0x4b4000004b400000
-DATA expMagic<>+56(SB)/8, $0x4b4000004b400000
-GLOBL expMagic<>(SB), RODATA|NOPTR, $64
+DATA tanhAbove2<>+0(SB)/8, $0xaebd37ffaebd37ff
+DATA tanhAbove2<>+8(SB)/8, $0xaebd37ffaebd37ff
+DATA tanhAbove2<>+16(SB)/8, $0xaebd37ffaebd37ff
+DATA tanhAbove2<>+24(SB)/8, $0xaebd37ffaebd37ff
+DATA tanhAbove2<>+32(SB)/8, $0xaebd37ffaebd37ff
+DATA tanhAbove2<>+40(SB)/8, $0xaebd37ffaebd37ff
+DATA tanhAbove2<>+48(SB)/8, $0xaebd37ffaebd37ff
+DATA tanhAbove2<>+56(SB)/8, $0xaebd37ffaebd37ff
+GLOBL tanhAbove2<>(SB), RODATA|NOPTR, $64
 
-// func softmaxRowsAVX2(p *float32, rows int, most *float32, sum *float32, factor *float32)
-TEXT ·softmaxRowsAVX2(SB), NOSPLIT, $0-40
-	MOVQ p+0(FP), DI
-	MOVQ rows+8(FP), CX
-	MOVQ most+16(FP), SI
-	MOVQ sum+24(FP), DX
-	MOVQ factor+32(FP), R8
+DATA tanhAbove3<>+0(SB)/8, $0x335c0041335c0041
+DATA tanhAbove3<>+8(SB)/8, $0x335c0041335c0041
+DATA tanhAbove3<>+16(SB)/8, $0x335c0041335c0041
+DATA tanhAbove3<>+24(SB)/8, $0x335c0041335c0041
+DATA tanhAbove3<>+32(SB)/8, $0x335c0041335c0041
+DATA tanhAbove3<>+40(SB)/8, $0x335c0041335c0041
+DATA tanhAbove3<>+48(SB)/8, $0x335c0041335c0041
+DATA tanhAbove3<>+56(SB)/8, $0x335c0041335c0041
+GLOBL tanhAbove3<>(SB), RODATA|NOPTR, $64
+
+DATA tanhAbove4<>+0(SB)/8, $0x3779434a3779434a
+DATA tanhAbove4<>+8(SB)/8, $0x3779434a3779434a
+DATA tanhAbove4<>+16(SB)/8, $0x3779434a3779434a
+DATA tanhAbove4<>+24(SB)/8, $0x3779434a3779434a
+DATA tanhAbove4<>+32(SB)/8, $0x3779434a3779434a
+DATA tanhAbove4<>+40(SB)/8, $0x3779434a3779434a
+DATA tanhAbove4<>+48(SB)/8, $0x3779434a3779434a
+DATA tanhAbove4<>+56(SB)/8, $0x3779434a3779434a
+GLOBL tanhAbove4<>(SB), RODATA|NOPTR, $64
+
+DATA tanhAbove5<>+0(SB)/8, $0x3a270ded3a270ded
+DATA tanhAbove5<>+8(SB)/8, $0x3a270ded3a270ded
+DATA tanhAbove5<>+16(SB)/8, $0x3a270ded3a270ded
+DATA tanhAbove5<>+24(SB)/8, $0x3a270ded3a270ded
+DATA tanhAbove5<>+32(SB)/8, $0x3a270ded3a270ded
+DATA tanhAbove5<>+40(SB)/8, $0x3a270ded3a270ded
+DATA tanhAbove5<>+48(SB)/8, $0x3a270ded3a270ded
+DATA tanhAbove5<>+56(SB)/8, $0x3a270ded3a270ded
+GLOBL tanhAbove5<>(SB), RODATA|NOPTR, $64
+
+DATA tanhAbove6<>+0(SB)/8, $0x3ba059dc3ba059dc
+DATA tanhAbove6<>+8(SB)/8, $0x3ba059dc3ba059dc
+DATA tanhAbove6<>+16(SB)/8, $0x3ba059dc3ba059dc
+DATA tanhAbove6<>+24(SB)/8, $0x3ba059dc3ba059dc
+DATA tanhAbove6<>+32(SB)/8, $0x3ba059dc3ba059dc
+DATA tanhAbove6<>+40(SB)/8, $0x3ba059dc3ba059dc
+DATA tanhAbove6<>+48(SB)/8, $0x3ba059dc3ba059dc
+DATA tanhAbove6<>+56(SB)/8, $0x3ba059dc3ba059dc
+GLOBL tanhAbove6<>(SB), RODATA|NOPTR, $64
+
+DATA tanhBelow0<>+0(SB)/8, $0x35a0d3d835a0d3d8
+DATA tanhBelow0<>+8(SB)/8, $0x35a0d3d835a0d3d8
+DATA tanhBelow0<>+16(SB)/8, $0x35a0d3d835a0d3d8
+DATA tanhBelow0<>+24(SB)/8, $0x35a0d3d835a0d3d8
+DATA tanhBelow0<>+32(SB)/8, $0x35a0d3d835a0d3d8
+DATA tanhBelow0<>+40(SB)/8, $0x35a0d3d835a0d3d8
+DATA tanhBelow0<>+48(SB)/8, $0x35a0d3d835a0d3d8
+DATA tanhBelow0<>+56(SB)/8, $0x35a0d3d835a0d3d8
+GLOBL tanhBelow0<>(SB), RODATA|NOPTR, $64
+
+DATA tanhBelow1<>+0(SB)/8, $0x38f895d638f895d6
+DATA tanhBelow1<>+8(SB)/8, $0x38f895d638f895d6
+DATA tanhBelow1<>+16(SB)/8, $0x38f895d638f895d6
+DATA tanhBelow1<>+24(SB)/8, $0x38f895d638f895d6
+DATA tanhBelow1<>+32(SB)/8, $0x38f895d638f895d6
+DATA tanhBelow1<>+40(SB)/8, $0x38f895d638f895d6
+DATA tanhBelow1<>+48(SB)/8, $0x38f895d638f895d6
+DATA tanhBelow1<>+56(SB)/8, $0x38f895d638f895d6
+GLOBL tanhBelow1<>(SB), RODATA|NOPTR, $64
+
+DATA tanhBelow2<>+0(SB)/8, $0x3b14aa053b14aa05
+DATA tanhBelow2<>+8(SB)/8, $0x3b14aa053b14aa05
+DATA tanhBelow2<>+16(SB)/8, $0x3b14aa053b14aa05
+DATA tanhBelow2<>+24(SB)/8, $0x3b14aa053b14aa05
+DATA tanhBelow2<>+32(SB)/8, $0x3b14aa053b14aa05
+DATA tanhBelow2<>+40(SB)/8, $0x3b14aa053b14aa05
+DATA tanhBelow2<>+48(SB)/8, $0x3b14aa053b14aa05
+DATA tanhBelow2<>+56(SB)/8, $0x3b14aa053b14aa05
+GLOBL tanhBelow2<>(SB), RODATA|NOPTR, $64
+
+DATA tanhBelow3<>+0(SB)/8, $0x3ba059dd3ba059dd
+DATA tanhBelow3<>+8(SB)/8, $0x3ba059dd3ba059dd
+DATA tanhBelow3<>+16(SB)/8, $0x3ba059dd3ba059dd
+DATA tanhBelow3<>+24(SB)/8, $0x3ba059dd3ba059dd
+DATA tanhBelow3<>+32(SB)/8, $0x3ba059dd3ba059dd
+DATA tanhBelow3<>+40(SB)/8, $0x3ba059dd3ba059dd
+DATA tanhBelow3<>+48(SB)/8, $0x3ba059dd3ba059dd
+DATA tanhBelow3<>+56(SB)/8, $0x3ba059dd3ba059dd
+GLOBL tanhBelow3<>(SB), RODATA|NOPTR, $64
+
+DATA tanhHighest<>+0(SB)/8, $0x40fcf84f40fcf84f
+DATA tanhHighest<>+8(SB)/8, $0x40fcf84f40fcf84f
+DATA tanhHighest<>+16(SB)/8, $0x40fcf84f40fcf84f
+DATA tanhHighest<>+24(SB)/8, $0x40fcf84f40fcf84f
+DATA tanhHighest<>+32(SB)/8, $0x40fcf84f40fcf84f
+DATA tanhHighest<>+40(SB)/8, $0x40fcf84f40fcf84f
+DATA tanhHighest<>+48(SB)/8, $0x40fcf84f40fcf84f
+DATA tanhHighest<>+56(SB)/8, $0x40fcf84f40fcf84f
+GLOBL tanhHighest<>(SB), RODATA|NOPTR, $64
+
+DATA tanhLowest<>+0(SB)/8, $0xc0fcf84fc0fcf84f
+DATA tanhLowest<>+8(SB)/8, $0xc0fcf84fc0fcf84f
+DATA tanhLowest<>+16(SB)/8, $0xc0fcf84fc0fcf84f
+DATA tanhLowest<>+24(SB)/8, $0xc0fcf84fc0fcf84f
+DATA tanhLowest<>+32(SB)/8, $0xc0fcf84fc0fcf84f
+DATA tanhLowest<>+40(SB)/8, $0xc0fcf84fc0fcf84f
+DATA tanhLowest<>+48(SB)/8, $0xc0fcf84fc0fcf84f
+DATA tanhLowest<>+56(SB)/8, $0xc0fcf84fc0fcf84f
+GLOBL tanhLowest<>(SB), RODATA|NOPTR, $64
+
+// func hideKeysAVX2(s *float32, stride int, keys int, key int, first *int32, last *int32)
+TEXT ·hideKeysAVX2(SB), NOSPLIT, $0-48
+	MOVQ s+0(FP), DI
+	MOVQ stride+8(FP), SI
+	MOVQ keys+16(FP), CX
+	MOVQ key+24(FP), DX
+	MOVQ first+32(FP), R8
+	MOVQ last+40(FP), R9
+	VMOVUPS (R8), Y0
+	VMOVUPS (R9), Y1
+	VMOVQ DX, X2
+	VPBROADCASTD X2, Y2
+	VMOVUPS int1<>(SB), Y3
+	VMOVUPS minusInfinity<>(SB), Y4
 	TESTQ CX, CX
 	JZ l2
 l1:
-	VBROADCASTSS (SI), Y0
-	VMOVAPS Y0, Y1
-	VMOVUPS 0(DI), Y2
-	VMAXPS Y1, Y2, Y1
-	VMOVUPS 32(DI), Y2
-	VMAXPS Y1, Y2, Y1
-	VMOVUPS 64(DI), Y2
-	VMAXPS Y1, Y2, Y1
-	VMOVUPS 96(DI), Y2
-	VMAXPS Y1, Y2, Y1
-	VMOVUPS 128(DI), Y2
-	VMAXPS Y1, Y2, Y1
-	VMOVUPS 160(DI), Y2
-	VMAXPS Y1, Y2, Y1
-	VMOVUPS 192(DI), Y2
-	VMAXPS Y1, Y2, Y1
-	VMOVUPS 224(DI), Y2
-	VMAXPS Y1, Y2, Y1
-	VPERM2F128 $0x01, Y1, Y1, Y4
-	VMAXPS Y4, Y1, Y1
-	VPERMILPS $0x4e, Y1, Y4
-	VMAXPS Y4, Y1, Y1
-	VPERMILPS $0xb1, Y1, Y4
-	VMAXPS Y4, Y1, Y1
-	VMOVSS X1, (SI)
-	VSUBPS Y1, Y0, Y0
-	VMOVUPS expLowest<>(SB), Y4
-	VMAXPS Y0, Y4, Y4
-	VMOVUPS expHighest<>(SB), Y5
-	VMINPS Y4, Y5, Y4
-	VMOVUPS expMagic<>(SB), Y5
-	VFMADD231PS expLog2E<>(SB), Y4, Y5
-	VSUBPS expMagic<>(SB), Y5, Y6
-	VFNMADD231PS expLn2High<>(SB), Y6, Y4
-	VFNMADD231PS expLn2Low<>(SB), Y6, Y4
-	VMOVUPS exp0<>(SB), Y6
-	VFMADD213PS exp1<>(SB), Y4, Y6
-	VFMADD213PS exp2<>(SB), Y4, Y6
-	VFMADD213PS exp3<>(SB), Y4, Y6
-	VFMADD213PS exp4<>(SB), Y4, Y6
-	VFMADD213PS exp5<>(SB), Y4, Y6
-	VFMADD213PS exp6<>(SB), Y4, Y6
-	VFMADD213PS exp7<>(SB), Y4, Y6
-	VPSLLD $23, Y5, Y5
-	VPADDD exp7<>(SB), Y5, Y5
-	VMULPS Y5, Y6, Y6
-	VCMPPS $5, expLowest<>(SB), Y0, Y4
-	VANDPS Y4, Y6, Y0
-	VMOVSS X0, (R8)
+	VPCMPGTD Y2, Y0, Y5
+	VPCMPGTD Y2, Y1, Y6
+	VMOVUPS (DI), Y14
+	VBLENDVPS Y6, Y14, Y4, Y6
+	VBLENDVPS Y5, Y4, Y6, Y6
+	VMOVUPS Y6, (DI)
+	VPADDD Y3, Y2, Y2
+	ADDQ SI, DI
+	DECQ CX
+	JNZ l1
+l2:
+	VZEROUPPER
+	RET
+
+// func softmaxKeysAVX2(s *float32, stride int, keys int, most *float32, sum *float32)
+TEXT ·softmaxKeysAVX2(SB), NOSPLIT, $0-40
+	MOVQ s+0(FP), DI
+	MOVQ stride+8(FP), SI
+	MOVQ keys+16(FP), CX
+	MOVQ most+24(FP), DX
+	MOVQ sum+32(FP), R8
+	LEAQ (SI)(SI*2), R11
+	MOVQ CX, R9
+	MOVQ DI, R10
+	VMOVUPS noneYet<>(SB), Y0
+	VMOVUPS noneYet<>(SB), Y1
+	VMOVUPS noneYet<>(SB), Y2
+	VMOVUPS noneYet<>(SB), Y3
+	SUBQ $4, CX
+	JLT l2
+l1:
+	VMOVUPS (DI), Y4
+	VMAXPS Y0, Y4, Y0
+	VMOVUPS (DI)(SI*1), Y5
+	VMAXPS Y1, Y5, Y1
+	VMOVUPS (DI)(SI*2), Y6
+	VMAXPS Y2, Y6, Y2
+	VMOVUPS (DI)(R11*1), Y7
+	VMAXPS Y3, Y7, Y3
+	LEAQ (DI)(SI*4), DI
+	SUBQ $4, CX
+	JGE l1
+l2:
+	ADDQ $4, CX
+	JZ l3
+	VMOVUPS (DI), Y4
+	VMAXPS Y0, Y4, Y0
+	ADDQ SI, DI
+	DECQ CX
+	JZ l3
+	VMOVUPS (DI), Y5
+	VMAXPS Y1, Y5, Y1
+	ADDQ SI, DI
+	DECQ CX
+	JZ l3
+	VMOVUPS (DI), Y6
+	VMAXPS Y2, Y6, Y2
+	ADDQ SI, DI
+	DECQ CX
+l3:
+	VMAXPS Y1, Y0, Y0
+	VMAXPS Y3, Y2, Y2
+	VMAXPS Y2, Y0, Y0
+	VMOVUPS Y0, (DX)
 	VXORPS Y3, Y3, Y3
-	VMOVUPS 0(DI), Y2
-	VSUBPS Y1, Y2, Y2
-	VMOVUPS expLowest<>(SB), Y6
-	VMAXPS Y2, Y6, Y6
-	VMOVUPS expHighest<>(SB), Y5
-	VMINPS Y6, Y5, Y6
-	VMOVUPS expMagic<>(SB), Y5
-	VFMADD231PS expLog2E<>(SB), Y6, Y5
-	VSUBPS expMagic<>(SB), Y5, Y4
-	VFNMADD231PS expLn2High<>(SB), Y4, Y6
-	VFNMADD231PS expLn2Low<>(SB), Y4, Y6
-	VMOVUPS exp0<>(SB), Y4
-	VFMADD213PS exp1<>(SB), Y6, Y4
-	VFMADD213PS exp2<>(SB), Y6, Y4
-	VFMADD213PS exp3<>(SB), Y6, Y4
-	VFMADD213PS exp4<>(SB), Y6, Y4
-	VFMADD213PS exp5<>(SB), Y6, Y4
-	VFMADD213PS exp6<>(SB), Y6, Y4
-	VFMADD213PS exp7<>(SB), Y6, Y4
-	VPSLLD $23, Y5, Y5
-	VPADDD exp7<>(SB), Y5, Y5
-	VMULPS Y5, Y4, Y4
-	VCMPPS $5, expLowest<>(SB), Y2, Y6
-	VANDPS Y6, Y4, Y2
-	VMOVUPS Y2, 0(DI)
+	VXORPS Y2, Y2, Y2
+	VXORPS Y1, Y1, Y1
+	VXORPS Y8, Y8, Y8
+	MOVQ R9, CX
+	MOVQ R10, DI
+	SUBQ $4, CX
+	JLT l5
+l4:
+	VMOVUPS (DI), Y4
+	VSUBPS Y0, Y4, Y4
+	VMOVUPS (DI)(SI*1), Y5
+	VSUBPS Y0, Y5, Y5
+	VMOVUPS powerLowest<>(SB), Y6
+	VMOVUPS powerLowest<>(SB), Y10
+	VMAXPS Y4, Y6, Y6
+	VMAXPS Y5, Y10, Y10
+	VADDPS powerMagic<>(SB), Y6, Y7
+	VADDPS powerMagic<>(SB), Y10, Y9
+	VSUBPS powerMagic<>(SB), Y7, Y11
+	VSUBPS powerMagic<>(SB), Y9, Y12
+	VSUBPS Y11, Y6, Y6
+	VSUBPS Y12, Y10, Y10
+	VCMPPS $5, powerLowest<>(SB), Y4, Y4
+	VCMPPS $5, powerLowest<>(SB), Y5, Y5
+	VPSLLD $23, Y7, Y7
+	VPSLLD $23, Y9, Y9
+	VPADDD power5<>(SB), Y7, Y7
+	VPADDD power5<>(SB), Y9, Y9
+	VANDPS Y4, Y7, Y7
+	VANDPS Y5, Y9, Y9
+	VMOVUPS power0<>(SB), Y4
+	VMOVUPS power0<>(SB), Y5
+	VFMADD213PS power1<>(SB), Y6, Y4
+	VFMADD213PS power1<>(SB), Y10, Y5
+	VFMADD213PS power2<>(SB), Y6, Y4
+	VFMADD213PS power2<>(SB), Y10, Y5
+	VFMADD213PS power3<>(SB), Y6, Y4
+	VFMADD213PS power3<>(SB), Y10, Y5
+	VFMADD213PS power4<>(SB), Y6, Y4
+	VFMADD213PS power4<>(SB), Y10, Y5
+	VFMADD213PS power5<>(SB), Y6, Y4
+	VFMADD213PS power5<>(SB), Y10, Y5
+	VMULPS Y7, Y4, Y4
+	VMULPS Y9, Y5, Y5
+	VMOVUPS Y4, (DI)
+	VADDPS Y4, Y3, Y3
+	VMOVUPS Y5, (DI)(SI*1)
+	VADDPS Y5, Y2, Y2
+	VMOVUPS (DI)(SI*2), Y4
+	VSUBPS Y0, Y4, Y4
+	VMOVUPS (DI)(R11*1), Y5
+	VSUBPS Y0, Y5, Y5
+	VMOVUPS powerLowest<>(SB), Y6
+	VMOVUPS powerLowest<>(SB), Y7
+	VMAXPS Y4, Y6, Y6
+	VMAXPS Y5, Y7, Y7
+	VADDPS powerMagic<>(SB), Y6, Y10
+	VADDPS powerMagic<>(SB), Y7, Y9
+	VSUBPS powerMagic<>(SB), Y10, Y12
+	VSUBPS powerMagic<>(SB), Y9, Y11
+	VSUBPS Y12, Y6, Y6
+	VSUBPS Y11, Y7, Y7
+	VCMPPS $5, powerLowest<>(SB), Y4, Y4
+	VCMPPS $5, powerLowest<>(SB), Y5, Y5
+	VPSLLD $23, Y10, Y10
+	VPSLLD $23, Y9, Y9
+	VPADDD power5<>(SB), Y10, Y10
+	VPADDD power5<>(SB), Y9, Y9
+	VANDPS Y4, Y10, Y10
+	VANDPS Y5, Y9, Y9
+	VMOVUPS power0<>(SB), Y4
+	VMOVUPS power0<>(SB), Y5
+	VFMADD213PS power1<>(SB), Y6, Y4
+	VFMADD213PS power1<>(SB), Y7, Y5
+	VFMADD213PS power2<>(SB), Y6, Y4
+	VFMADD213PS power2<>(SB), Y7, Y5
+	VFMADD213PS power3<>(SB), Y6, Y4
+	VFMADD213PS power3<>(SB), Y7, Y5
+	VFMADD213PS power4<>(SB), Y6, Y4
+	VFMADD213PS power4<>(SB), Y7, Y5
+	VFMADD213PS power5<>(SB), Y6, Y4
+	VFMADD213PS power5<>(SB), Y7, Y5
+	VMULPS Y10, Y4, Y4
+	VMULPS Y9, Y5, Y5
+	VMOVUPS Y4, (DI)(SI*2)
+	VADDPS Y4, Y1, Y1
+	VMOVUPS Y5, (DI)(R11*1)
+	VADDPS Y5, Y8, Y8
+	LEAQ (DI)(SI*4), DI
+	SUBQ $4, CX
+	JGE l4
+l5:
+	ADDQ $4, CX
+	JZ l6
+	VMOVUPS (DI), Y4
+	VSUBPS Y0, Y4, Y4
+	VMOVUPS powerLowest<>(SB), Y6
+	VMAXPS Y4, Y6, Y6
+	VADDPS powerMagic<>(SB), Y6, Y7
+	VSUBPS powerMagic<>(SB), Y7, Y9
+	VSUBPS Y9, Y6, Y6
+	VCMPPS $5, powerLowest<>(SB), Y4, Y4
+	VPSLLD $23, Y7, Y7
+	VPADDD power5<>(SB), Y7, Y7
+	VANDPS Y4, Y7, Y7
+	VMOVUPS power0<>(SB), Y4
+	VFMADD213PS power1<>(SB), Y6, Y4
+	VFMADD213PS power2<>(SB), Y6, Y4
+	VFMADD213PS power3<>(SB), Y6, Y4
+	VFMADD213PS power4<>(SB), Y6, Y4
+	VFMADD213PS power5<>(SB), Y6, Y4
+	VMULPS Y7, Y4, Y4
+	VMOVUPS Y4, (DI)
+	VADDPS Y4, Y3, Y3
+	ADDQ SI, DI
+	DECQ CX
+	JZ l6
+	VMOVUPS (DI), Y4
+	VSUBPS Y0, Y4, Y4
+	VMOVUPS powerLowest<>(SB), Y7
+	VMAXPS Y4, Y7, Y7
+	VADDPS powerMagic<>(SB), Y7, Y6
+	VSUBPS powerMagic<>(SB), Y6, Y9
+	VSUBPS Y9, Y7, Y7
+	VCMPPS $5, powerLowest<>(SB), Y4, Y4
+	VPSLLD $23, Y6, Y6
+	VPADDD power5<>(SB), Y6, Y6
+	VANDPS Y4, Y6, Y6
+	VMOVUPS power0<>(SB), Y4
+	VFMADD213PS power1<>(SB), Y7, Y4
+	VFMADD213PS power2<>(SB), Y7, Y4
+	VFMADD213PS power3<>(SB), Y7, Y4
+	VFMADD213PS power4<>(SB), Y7, Y4
+	VFMADD213PS power5<>(SB), Y7, Y4
+	VMULPS Y6, Y4, Y4
+	VMOVUPS Y4, (DI)
+	VADDPS Y4, Y2, Y2
+	ADDQ SI, DI
+	DECQ CX
+	JZ l6
+	VMOVUPS (DI), Y4
+	VSUBPS Y0, Y4, Y4
+	VMOVUPS powerLowest<>(SB), Y6
+	VMAXPS Y4, Y6, Y6
+	VADDPS powerMagic<>(SB), Y6, Y7
+	VSUBPS powerMagic<>(SB), Y7, Y9
+	VSUBPS Y9, Y6, Y6
+	VCMPPS $5, powerLowest<>(SB), Y4, Y4
+	VPSLLD $23, Y7, Y7
+	VPADDD power5<>(SB), Y7, Y7
+	VANDPS Y4, Y7, Y7
+	VMOVUPS power0<>(SB), Y4
+	VFMADD213PS power1<>(SB), Y6, Y4
+	VFMADD213PS power2<>(SB), Y6, Y4
+	VFMADD213PS power3<>(SB), Y6, Y4
+	VFMADD213PS power4<>(SB), Y6, Y4
+	VFMADD213PS power5<>(SB), Y6, Y4
+	VMULPS Y7, Y4, Y4
+	VMOVUPS Y4, (DI)
+	VADDPS Y4, Y1, Y1
+	ADDQ SI, DI
+	DECQ CX
+l6:
 	VADDPS Y2, Y3, Y3
-	VMOVUPS 32(DI), Y2
-	VSUBPS Y1, Y2, Y2
-	VMOVUPS expLowest<>(SB), Y4
-	VMAXPS Y2, Y4, Y4
-	VMOVUPS expHighest<>(SB), Y5
-	VMINPS Y4, Y5, Y4
-	VMOVUPS expMagic<>(SB), Y5
-	VFMADD231PS expLog2E<>(SB), Y4, Y5
-	VSUBPS expMagic<>(SB), Y5, Y6
-	VFNMADD231PS expLn2High<>(SB), Y6, Y4
-	VFNMADD231PS expLn2Low<>(SB), Y6, Y4
-	VMOVUPS exp0<>(SB), Y6
-	VFMADD213PS exp1<>(SB), Y4, Y6
-	VFMADD213PS exp2<>(SB), Y4, Y6
-	VFMADD213PS exp3<>(SB), Y4, Y6
-	VFMADD213PS exp4<>(SB), Y4, Y6
-	VFMADD213PS exp5<>(SB), Y4, Y6
-	VFMADD213PS exp6<>(SB), Y4, Y6
-	VFMADD213PS exp7<>(SB), Y4, Y6
+	VADDPS Y8, Y1, Y1
+	VADDPS Y1, Y3, Y3
+	VMOVUPS Y3, (R8)
+	VZEROUPPER
+	RET
+
+// func softmaxJoinAVX2(most *float32, sum *float32, allMost *float32, allSum *float32, old *float32, new *float32, n int)
+TEXT ·softmaxJoinAVX2(SB), NOSPLIT, $0-56
+	MOVQ most+0(FP), DI
+	MOVQ sum+8(FP), SI
+	MOVQ allMost+16(FP), DX
+	MOVQ allSum+24(FP), R8
+	MOVQ old+32(FP), R9
+	MOVQ new+40(FP), R10
+	MOVQ n+48(FP), CX
+	SHRQ $3, CX
+	TESTQ CX, CX
+	JZ l2
+l1:
+	VMOVUPS (DI), Y0
+	VMOVUPS (DX), Y1
+	VMAXPS Y0, Y1, Y2
+	VMOVUPS Y2, (DX)
+	VSUBPS Y2, Y0, Y0
+	VSUBPS Y2, Y1, Y1
+	VMOVUPS powerLowest<>(SB), Y4
+	VMOVUPS powerLowest<>(SB), Y6
+	VMAXPS Y0, Y4, Y4
+	VMAXPS Y1, Y6, Y6
+	VADDPS powerMagic<>(SB), Y4, Y3
+	VADDPS powerMagic<>(SB), Y6, Y5
+	VSUBPS powerMagic<>(SB), Y3, Y7
+	VSUBPS powerMagic<>(SB), Y5, Y8
+	VSUBPS Y7, Y4, Y4
+	VSUBPS Y8, Y6, Y6
+	VCMPPS $5, powerLowest<>(SB), Y0, Y0
+	VCMPPS $5, powerLowest<>(SB), Y1, Y1
+	VPSLLD $23, Y3, Y3
 	VPSLLD $23, Y5, Y5
-	VPADDD exp7<>(SB), Y5, Y5
-	VMULPS Y5, Y6, Y6
-	VCMPPS $5, expLowest<>(SB), Y2, Y4
-	VANDPS Y4, Y6, Y2
-	VMOVUPS Y2, 32(DI)
-	VADDPS Y2, Y3, Y3
-	VMOVUPS 64(DI), Y2
-	VSUBPS Y1, Y2, Y2
-	VMOVUPS expLowest<>(SB), Y6
-	VMAXPS Y2, Y6, Y6
-	VMOVUPS expHighest<>(SB), Y5
-	VMINPS Y6, Y5, Y6
-	VMOVUPS expMagic<>(SB), Y5
-	VFMADD231PS expLog2E<>(SB), Y6, Y5
-	VSUBPS expMagic<>(SB), Y5, Y4
-	VFNMADD231PS expLn2High<>(SB), Y4, Y6
-	VFNMADD231PS expLn2Low<>(SB), Y4, Y6
-	VMOVUPS exp0<>(SB), Y4
-	VFMADD213PS exp1<>(SB), Y6, Y4
-	VFMADD213PS exp2<>(SB), Y6, Y4
-	VFMADD213PS exp3<>(SB), Y6, Y4
-	VFMADD213PS exp4<>(SB), Y6, Y4
-	VFMADD213PS exp5<>(SB), Y6, Y4
-	VFMADD213PS exp6<>(SB), Y6, Y4
-	VFMADD213PS exp7<>(SB), Y6, Y4
-	VPSLLD $23, Y5, Y5
-	VPADDD exp7<>(SB), Y5, Y5
-	VMULPS Y5, Y4, Y4
-	VCMPPS $5, expLowest<>(SB), Y2, Y6
-	VANDPS Y6, Y4, Y2
-	VMOVUPS Y2, 64(DI)
-	VADDPS Y2, Y3, Y3
-	VMOVUPS 96(DI), Y2
-	VSUBPS Y1, Y2, Y2
-	VMOVUPS expLowest<>(SB), Y4
-	VMAXPS Y2, Y4, Y4
-	VMOVUPS expHighest<>(SB), Y5
-	VMINPS Y4, Y5, Y4
-	VMOVUPS expMagic<>(SB), Y5
-	VFMADD231PS expLog2E<>(SB), Y4, Y5
-	VSUBPS expMagic<>(SB), Y5, Y6
-	VFNMADD231PS expLn2High<>(SB), Y6, Y4
-	VFNMADD231PS expLn2Low<>(SB), Y6, Y4
-	VMOVUPS exp0<>(SB), Y6
-	VFMADD213PS exp1<>(SB), Y4, Y6
-	VFMADD213PS exp2<>(SB), Y4, Y6
-	VFMADD213PS exp3<>(SB), Y4, Y6
-	VFMADD213PS exp4<>(SB), Y4, Y6
-	VFMADD213PS exp5<>(SB), Y4, Y6
-	VFMADD213PS exp6<>(SB), Y4, Y6
-	VFMADD213PS exp7<>(SB), Y4, Y6
-	VPSLLD $23, Y5, Y5
-	VPADDD exp7<>(SB), Y5, Y5
-	VMULPS Y5, Y6, Y6
-	VCMPPS $5, expLowest<>(SB), Y2, Y4
-	VANDPS Y4, Y6, Y2
-	VMOVUPS Y2, 96(DI)
-	VADDPS Y2, Y3, Y3
-	VMOVUPS 128(DI), Y2
-	VSUBPS Y1, Y2, Y2
-	VMOVUPS expLowest<>(SB), Y6
-	VMAXPS Y2, Y6, Y6
-	VMOVUPS expHighest<>(SB), Y5
-	VMINPS Y6, Y5, Y6
-	VMOVUPS expMagic<>(SB), Y5
-	VFMADD231PS expLog2E<>(SB), Y6, Y5
-	VSUBPS expMagic<>(SB), Y5, Y4
-	VFNMADD231PS expLn2High<>(SB), Y4, Y6
-	VFNMADD231PS expLn2Low<>(SB), Y4, Y6
-	VMOVUPS exp0<>(SB), Y4
-	VFMADD213PS exp1<>(SB), Y6, Y4
-	VFMADD213PS exp2<>(SB), Y6, Y4
-	VFMADD213PS exp3<>(SB), Y6, Y4
-	VFMADD213PS exp4<>(SB), Y6, Y4
-	VFMADD213PS exp5<>(SB), Y6, Y4
-	VFMADD213PS exp6<>(SB), Y6, Y4
-	VFMADD213PS exp7<>(SB), Y6, Y4
-	VPSLLD $23, Y5, Y5
-	VPADDD exp7<>(SB), Y5, Y5
-	VMULPS Y5, Y4, Y4
-	VCMPPS $5, expLowest<>(SB), Y2, Y6
-	VANDPS Y6, Y4, Y2
-	VMOVUPS Y2, 128(DI)
-	VADDPS Y2, Y3, Y3
-	VMOVUPS 160(DI), Y2
-	VSUBPS Y1, Y2, Y2
-	VMOVUPS expLowest<>(SB), Y4
-	VMAXPS Y2, Y4, Y4
-	VMOVUPS expHighest<>(SB), Y5
-	VMINPS Y4, Y5, Y4
-	VMOVUPS expMagic<>(SB), Y5
-	VFMADD231PS expLog2E<>(SB), Y4, Y5
-	VSUBPS expMagic<>(SB), Y5, Y6
-	VFNMADD231PS expLn2High<>(SB), Y6, Y4
-	VFNMADD231PS expLn2Low<>(SB), Y6, Y4
-	VMOVUPS exp0<>(SB), Y6
-	VFMADD213PS exp1<>(SB), Y4, Y6
-	VFMADD213PS exp2<>(SB), Y4, Y6
-	VFMADD213PS exp3<>(SB), Y4, Y6
-	VFMADD213PS exp4<>(SB), Y4, Y6
-	VFMADD213PS exp5<>(SB), Y4, Y6
-	VFMADD213PS exp6<>(SB), Y4, Y6
-	VFMADD213PS exp7<>(SB), Y4, Y6
-	VPSLLD $23, Y5, Y5
-	VPADDD exp7<>(SB), Y5, Y5
-	VMULPS Y5, Y6, Y6
-	VCMPPS $5, expLowest<>(SB), Y2, Y4
-	VANDPS Y4, Y6, Y2
-	VMOVUPS Y2, 160(DI)
-	VADDPS Y2, Y3, Y3
-	VMOVUPS 192(DI), Y2
-	VSUBPS Y1, Y2, Y2
-	VMOVUPS expLowest<>(SB), Y6
-	VMAXPS Y2, Y6, Y6
-	VMOVUPS expHighest<>(SB), Y5
-	VMINPS Y6, Y5, Y6
-	VMOVUPS expMagic<>(SB), Y5
-	VFMADD231PS expLog2E<>(SB), Y6, Y5
-	VSUBPS expMagic<>(SB), Y5, Y4
-	VFNMADD231PS expLn2High<>(SB), Y4, Y6
-	VFNMADD231PS expLn2Low<>(SB), Y4, Y6
-	VMOVUPS exp0<>(SB), Y4
-	VFMADD213PS exp1<>(SB), Y6, Y4
-	VFMADD213PS exp2<>(SB), Y6, Y4
-	VFMADD213PS exp3<>(SB), Y6, Y4
-	VFMADD213PS exp4<>(SB), Y6, Y4
-	VFMADD213PS exp5<>(SB), Y6, Y4
-	VFMADD213PS exp6<>(SB), Y6, Y4
-	VFMADD213PS exp7<>(SB), Y6, Y4
-	VPSLLD $23, Y5, Y5
-	VPADDD exp7<>(SB), Y5, Y5
-	VMULPS Y5, Y4, Y4
-	VCMPPS $5, expLowest<>(SB), Y2, Y6
-	VANDPS Y6, Y4, Y2
-	VMOVUPS Y2, 192(DI)
-	VADDPS Y2, Y3, Y3
-	VMOVUPS 224(DI), Y2
-	VSUBPS Y1, Y2, Y2
-	VMOVUPS expLowest<>(SB), Y4
-	VMAXPS Y2, Y4, Y4
-	VMOVUPS expHighest<>(SB), Y5
-	VMINPS Y4, Y5, Y4
-	VMOVUPS expMagic<>(SB), Y5
-	VFMADD231PS expLog2E<>(SB), Y4, Y5
-	VSUBPS expMagic<>(SB), Y5, Y6
-	VFNMADD231PS expLn2High<>(SB), Y6, Y4
-	VFNMADD231PS expLn2Low<>(SB), Y6, Y4
-	VMOVUPS exp0<>(SB), Y6
-	VFMADD213PS exp1<>(SB), Y4, Y6
-	VFMADD213PS exp2<>(SB), Y4, Y6
-	VFMADD213PS exp3<>(SB), Y4, Y6
-	VFMADD213PS exp4<>(SB), Y4, Y6
-	VFMADD213PS exp5<>(SB), Y4, Y6
-	VFMADD213PS exp6<>(SB), Y4, Y6
-	VFMADD213PS exp7<>(SB), Y4, Y6
-	VPSLLD $23, Y5, Y5
-	VPADDD exp7<>(SB), Y5, Y5
-	VMULPS Y5, Y6, Y6
-	VCMPPS $5, expLowest<>(SB), Y2, Y4
-	VANDPS Y4, Y6, Y2
-	VMOVUPS Y2, 224(DI)
-	VADDPS Y2, Y3, Y3
-	VEXTRACTF128 $1, Y3, X6
-	VADDPS X6, X3, X3
-	VPERMILPS $0x4e, X3, X6
-	VADDPS X6, X3, X3
-	VPERMILPS $0xb1, X3, X6
-	VADDPS X6, X3, X3
-	VMOVSS (DX), X2
-	VFMADD231SS X0, X2, X3
-	VMOVSS X3, (DX)
-	ADDQ $256, DI
-	ADDQ $4, SI
-	ADDQ $4, DX
-	ADDQ $4, R8
+	VPADDD power5<>(SB), Y3, Y3
+	VPADDD power5<>(SB), Y5, Y5
+	VANDPS Y0, Y3, Y3
+	VANDPS Y1, Y5, Y5
+	VMOVUPS power0<>(SB), Y0
+	VMOVUPS power0<>(SB), Y1
+	VFMADD213PS power1<>(SB), Y4, Y0
+	VFMADD213PS power1<>(SB), Y6, Y1
+	VFMADD213PS power2<>(SB), Y4, Y0
+	VFMADD213PS power2<>(SB), Y6, Y1
+	VFMADD213PS power3<>(SB), Y4, Y0
+	VFMADD213PS power3<>(SB), Y6, Y1
+	VFMADD213PS power4<>(SB), Y4, Y0
+	VFMADD213PS power4<>(SB), Y6, Y1
+	VFMADD213PS power5<>(SB), Y4, Y0
+	VFMADD213PS power5<>(SB), Y6, Y1
+	VMULPS Y3, Y0, Y0
+	VMULPS Y5, Y1, Y1
+	VMOVUPS Y0, (R10)
+	VMOVUPS Y1, (R9)
+	VMULPS (SI), Y0, Y0
+	VFMADD231PS (R8), Y1, Y0
+	VMOVUPS Y0, (R8)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	ADDQ $32, R8
+	ADDQ $32, R9
+	ADDQ $32, R10
 	DECQ CX
 	JNZ l1
 l2:
 	VZEROUPPER
 	RET
 
-// func softmaxGradRowsAVX2(p *float32, dp *float32, rows int, lse *float32, mean *float32, scale float32)
-TEXT ·softmaxGradRowsAVX2(SB), NOSPLIT, $0-44
+// func softmaxKeysGradAVX2(p *float32, d *float32, stride int, keys int, most *float32, mean *float32, scale float32)
+TEXT ·softmaxKeysGradAVX2(SB), NOSPLIT, $0-52
 	MOVQ p+0(FP), DI
-	MOVQ dp+8(FP), R8
+	MOVQ d+8(FP), DX
+	MOVQ stride+16(FP), SI
+	MOVQ keys+24(FP), CX
+	MOVQ most+32(FP), R8
+	MOVQ mean+40(FP), R9
+	VBROADCASTSS scale+48(FP), Y2
+	VMOVUPS (R8), Y0
+	VMOVUPS (R9), Y1
+	LEAQ (SI)(SI*2), R11
+	SUBQ $4, CX
+	JLT l2
+l1:
+	VMOVUPS (DI), Y3
+	VSUBPS Y0, Y3, Y3
+	VMOVUPS (DI)(SI*1), Y5
+	VSUBPS Y0, Y5, Y5
+	VMOVUPS powerLowest<>(SB), Y8
+	VMOVUPS powerLowest<>(SB), Y10
+	VMAXPS Y3, Y8, Y8
+	VMAXPS Y5, Y10, Y10
+	VADDPS powerMagic<>(SB), Y8, Y7
+	VADDPS powerMagic<>(SB), Y10, Y9
+	VSUBPS powerMagic<>(SB), Y7, Y11
+	VSUBPS powerMagic<>(SB), Y9, Y12
+	VSUBPS Y11, Y8, Y8
+	VSUBPS Y12, Y10, Y10
+	VCMPPS $5, powerLowest<>(SB), Y3, Y3
+	VCMPPS $5, powerLowest<>(SB), Y5, Y5
+	VPSLLD $23, Y7, Y7
+	VPSLLD $23, Y9, Y9
+	VPADDD power5<>(SB), Y7, Y7
+	VPADDD power5<>(SB), Y9, Y9
+	VANDPS Y3, Y7, Y7
+	VANDPS Y5, Y9, Y9
+	VMOVUPS power0<>(SB), Y3
+	VMOVUPS power0<>(SB), Y5
+	VFMADD213PS power1<>(SB), Y8, Y3
+	VFMADD213PS power1<>(SB), Y10, Y5
+	VFMADD213PS power2<>(SB), Y8, Y3
+	VFMADD213PS power2<>(SB), Y10, Y5
+	VFMADD213PS power3<>(SB), Y8, Y3
+	VFMADD213PS power3<>(SB), Y10, Y5
+	VFMADD213PS power4<>(SB), Y8, Y3
+	VFMADD213PS power4<>(SB), Y10, Y5
+	VFMADD213PS power5<>(SB), Y8, Y3
+	VFMADD213PS power5<>(SB), Y10, Y5
+	VMULPS Y7, Y3, Y3
+	VMULPS Y9, Y5, Y5
+	VMOVUPS Y3, (DI)
+	VMOVUPS (DX), Y4
+	VSUBPS Y1, Y4, Y4
+	VMULPS Y4, Y3, Y3
+	VMULPS Y2, Y3, Y3
+	VMOVUPS Y3, (DX)
+	VMOVUPS Y5, (DI)(SI*1)
+	VMOVUPS (DX)(SI*1), Y6
+	VSUBPS Y1, Y6, Y6
+	VMULPS Y6, Y5, Y5
+	VMULPS Y2, Y5, Y5
+	VMOVUPS Y5, (DX)(SI*1)
+	VMOVUPS (DI)(SI*2), Y3
+	VSUBPS Y0, Y3, Y3
+	VMOVUPS (DI)(R11*1), Y5
+	VSUBPS Y0, Y5, Y5
+	VMOVUPS powerLowest<>(SB), Y8
+	VMOVUPS powerLowest<>(SB), Y7
+	VMAXPS Y3, Y8, Y8
+	VMAXPS Y5, Y7, Y7
+	VADDPS powerMagic<>(SB), Y8, Y10
+	VADDPS powerMagic<>(SB), Y7, Y9
+	VSUBPS powerMagic<>(SB), Y10, Y12
+	VSUBPS powerMagic<>(SB), Y9, Y11
+	VSUBPS Y12, Y8, Y8
+	VSUBPS Y11, Y7, Y7
+	VCMPPS $5, powerLowest<>(SB), Y3, Y3
+	VCMPPS $5, powerLowest<>(SB), Y5, Y5
+	VPSLLD $23, Y10, Y10
+	VPSLLD $23, Y9, Y9
+	VPADDD power5<>(SB), Y10, Y10
+	VPADDD power5<>(SB), Y9, Y9
+	VANDPS Y3, Y10, Y10
+	VANDPS Y5, Y9, Y9
+	VMOVUPS power0<>(SB), Y3
+	VMOVUPS power0<>(SB), Y5
+	VFMADD213PS power1<>(SB), Y8, Y3
+	VFMADD213PS power1<>(SB), Y7, Y5
+	VFMADD213PS power2<>(SB), Y8, Y3
+	VFMADD213PS power2<>(SB), Y7, Y5
+	VFMADD213PS power3<>(SB), Y8, Y3
+	VFMADD213PS power3<>(SB), Y7, Y5
+	VFMADD213PS power4<>(SB), Y8, Y3
+	VFMADD213PS power4<>(SB), Y7, Y5
+	VFMADD213PS power5<>(SB), Y8, Y3
+	VFMADD213PS power5<>(SB), Y7, Y5
+	VMULPS Y10, Y3, Y3
+	VMULPS Y9, Y5, Y5
+	VMOVUPS Y3, (DI)(SI*2)
+	VMOVUPS (DX)(SI*2), Y4
+	VSUBPS Y1, Y4, Y4
+	VMULPS Y4, Y3, Y3
+	VMULPS Y2, Y3, Y3
+	VMOVUPS Y3, (DX)(SI*2)
+	VMOVUPS Y5, (DI)(R11*1)
+	VMOVUPS (DX)(R11*1), Y6
+	VSUBPS Y1, Y6, Y6
+	VMULPS Y6, Y5, Y5
+	VMULPS Y2, Y5, Y5
+	VMOVUPS Y5, (DX)(R11*1)
+	LEAQ (DI)(SI*4), DI
+	LEAQ (DX)(SI*4), DX
+	SUBQ $4, CX
+	JGE l1
+l2:
+	ADDQ $4, CX
+	JZ l3
+	VMOVUPS (DI), Y3
+	VSUBPS Y0, Y3, Y3
+	VMOVUPS powerLowest<>(SB), Y8
+	VMAXPS Y3, Y8, Y8
+	VADDPS powerMagic<>(SB), Y8, Y7
+	VSUBPS powerMagic<>(SB), Y7, Y9
+	VSUBPS Y9, Y8, Y8
+	VCMPPS $5, powerLowest<>(SB), Y3, Y3
+	VPSLLD $23, Y7, Y7
+	VPADDD power5<>(SB), Y7, Y7
+	VANDPS Y3, Y7, Y7
+	VMOVUPS power0<>(SB), Y3
+	VFMADD213PS power1<>(SB), Y8, Y3
+	VFMADD213PS power2<>(SB), Y8, Y3
+	VFMADD213PS power3<>(SB), Y8, Y3
+	VFMADD213PS power4<>(SB), Y8, Y3
+	VFMADD213PS power5<>(SB), Y8, Y3
+	VMULPS Y7, Y3, Y3
+	VMOVUPS Y3, (DI)
+	VMOVUPS (DX), Y4
+	VSUBPS Y1, Y4, Y4
+	VMULPS Y4, Y3, Y3
+	VMULPS Y2, Y3, Y3
+	VMOVUPS Y3, (DX)
+	ADDQ SI, DI
+	ADDQ SI, DX
+	DECQ CX
+	JZ l3
+	VMOVUPS (DI), Y3
+	VSUBPS Y0, Y3, Y3
+	VMOVUPS powerLowest<>(SB), Y7
+	VMAXPS Y3, Y7, Y7
+	VADDPS powerMagic<>(SB), Y7, Y8
+	VSUBPS powerMagic<>(SB), Y8, Y9
+	VSUBPS Y9, Y7, Y7
+	VCMPPS $5, powerLowest<>(SB), Y3, Y3
+	VPSLLD $23, Y8, Y8
+	VPADDD power5<>(SB), Y8, Y8
+	VANDPS Y3, Y8, Y8
+	VMOVUPS power0<>(SB), Y3
+	VFMADD213PS power1<>(SB), Y7, Y3
+	VFMADD213PS power2<>(SB), Y7, Y3
+	VFMADD213PS power3<>(SB), Y7, Y3
+	VFMADD213PS power4<>(SB), Y7, Y3
+	VFMADD213PS power5<>(SB), Y7, Y3
+	VMULPS Y8, Y3, Y3
+	VMOVUPS Y3, (DI)
+	VMOVUPS (DX), Y4
+	VSUBPS Y1, Y4, Y4
+	VMULPS Y4, Y3, Y3
+	VMULPS Y2, Y3, Y3
+	VMOVUPS Y3, (DX)
+	ADDQ SI, DI
+	ADDQ SI, DX
+	DECQ CX
+	JZ l3
+	VMOVUPS (DI), Y3
+	VSUBPS Y0, Y3, Y3
+	VMOVUPS powerLowest<>(SB), Y8
+	VMAXPS Y3, Y8, Y8
+	VADDPS powerMagic<>(SB), Y8, Y7
+	VSUBPS powerMagic<>(SB), Y7, Y9
+	VSUBPS Y9, Y8, Y8
+	VCMPPS $5, powerLowest<>(SB), Y3, Y3
+	VPSLLD $23, Y7, Y7
+	VPADDD power5<>(SB), Y7, Y7
+	VANDPS Y3, Y7, Y7
+	VMOVUPS power0<>(SB), Y3
+	VFMADD213PS power1<>(SB), Y8, Y3
+	VFMADD213PS power2<>(SB), Y8, Y3
+	VFMADD213PS power3<>(SB), Y8, Y3
+	VFMADD213PS power4<>(SB), Y8, Y3
+	VFMADD213PS power5<>(SB), Y8, Y3
+	VMULPS Y7, Y3, Y3
+	VMOVUPS Y3, (DI)
+	VMOVUPS (DX), Y4
+	VSUBPS Y1, Y4, Y4
+	VMULPS Y4, Y3, Y3
+	VMULPS Y2, Y3, Y3
+	VMOVUPS Y3, (DX)
+	ADDQ SI, DI
+	ADDQ SI, DX
+	DECQ CX
+l3:
+	VZEROUPPER
+	RET
+
+// func scaleLanesAVX2(x *float32, stride int, rows int, factor *float32)
+TEXT ·scaleLanesAVX2(SB), NOSPLIT, $0-32
+	MOVQ x+0(FP), DI
+	MOVQ stride+8(FP), SI
 	MOVQ rows+16(FP), CX
-	MOVQ lse+24(FP), SI
-	MOVQ mean+32(FP), DX
-	VBROADCASTSS scale+40(FP), Y0
+	MOVQ factor+24(FP), DX
+	VMOVUPS (DX), Y0
 	TESTQ CX, CX
 	JZ l2
 l1:
-	VBROADCASTSS (SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMOVUPS 0(DI), Y3
-	VSUBPS Y1, Y3, Y3
-	VMOVUPS expLowest<>(SB), Y5
-	VMAXPS Y3, Y5, Y5
-	VMOVUPS expHighest<>(SB), Y6
-	VMINPS Y5, Y6, Y5
-	VMOVUPS expMagic<>(SB), Y6
-	VFMADD231PS expLog2E<>(SB), Y5, Y6
-	VSUBPS expMagic<>(SB), Y6, Y7
-	VFNMADD231PS expLn2High<>(SB), Y7, Y5
-	VFNMADD231PS expLn2Low<>(SB), Y7, Y5
-	VMOVUPS exp0<>(SB), Y7
-	VFMADD213PS exp1<>(SB), Y5, Y7
-	VFMADD213PS exp2<>(SB), Y5, Y7
-	VFMADD213PS exp3<>(SB), Y5, Y7
-	VFMADD213PS exp4<>(SB), Y5, Y7
-	VFMADD213PS exp5<>(SB), Y5, Y7
-	VFMADD213PS exp6<>(SB), Y5, Y7
-	VFMADD213PS exp7<>(SB), Y5, Y7
-	VPSLLD $23, Y6, Y6
-	VPADDD exp7<>(SB), Y6, Y6
-	VMULPS Y6, Y7, Y7
-	VCMPPS $5, expLowest<>(SB), Y3, Y5
-	VANDPS Y5, Y7, Y3
-	VMOVUPS Y3, 0(DI)
-	VMOVUPS 0(R8), Y4
-	VSUBPS Y2, Y4, Y4
-	VMULPS Y4, Y3, Y3
-	VMULPS Y0, Y3, Y3
-	VMOVUPS Y3, 0(R8)
-	VMOVUPS 32(DI), Y3
-	VSUBPS Y1, Y3, Y3
-	VMOVUPS expLowest<>(SB), Y7
-	VMAXPS Y3, Y7, Y7
-	VMOVUPS expHighest<>(SB), Y6
-	VMINPS Y7, Y6, Y7
-	VMOVUPS expMagic<>(SB), Y6
-	VFMADD231PS expLog2E<>(SB), Y7, Y6
-	VSUBPS expMagic<>(SB), Y6, Y5
-	VFNMADD231PS expLn2High<>(SB), Y5, Y7
-	VFNMADD231PS expLn2Low<>(SB), Y5, Y7
-	VMOVUPS exp0<>(SB), Y5
-	VFMADD213PS exp1<>(SB), Y7, Y5
-	VFMADD213PS exp2<>(SB), Y7, Y5
-	VFMADD213PS exp3<>(SB), Y7, Y5
-	VFMADD213PS exp4<>(SB), Y7, Y5
-	VFMADD213PS exp5<>(SB), Y7, Y5
-	VFMADD213PS exp6<>(SB), Y7, Y5
-	VFMADD213PS exp7<>(SB), Y7, Y5
-	VPSLLD $23, Y6, Y6
-	VPADDD exp7<>(SB), Y6, Y6
-	VMULPS Y6, Y5, Y5
-	VCMPPS $5, expLowest<>(SB), Y3, Y7
-	VANDPS Y7, Y5, Y3
-	VMOVUPS Y3, 32(DI)
-	VMOVUPS 32(R8), Y4
-	VSUBPS Y2, Y4, Y4
-	VMULPS Y4, Y3, Y3
-	VMULPS Y0, Y3, Y3
-	VMOVUPS Y3, 32(R8)
-	VMOVUPS 64(DI), Y3
-	VSUBPS Y1, Y3, Y3
-	VMOVUPS expLowest<>(SB), Y5
-	VMAXPS Y3, Y5, Y5
-	VMOVUPS expHighest<>(SB), Y6
-	VMINPS Y5, Y6, Y5
-	VMOVUPS expMagic<>(SB), Y6
-	VFMADD231PS expLog2E<>(SB), Y5, Y6
-	VSUBPS expMagic<>(SB), Y6, Y7
-	VFNMADD231PS expLn2High<>(SB), Y7, Y5
-	VFNMADD231PS expLn2Low<>(SB), Y7, Y5
-	VMOVUPS exp0<>(SB), Y7
-	VFMADD213PS exp1<>(SB), Y5, Y7
-	VFMADD213PS exp2<>(SB), Y5, Y7
-	VFMADD213PS exp3<>(SB), Y5, Y7
-	VFMADD213PS exp4<>(SB), Y5, Y7
-	VFMADD213PS exp5<>(SB), Y5, Y7
-	VFMADD213PS exp6<>(SB), Y5, Y7
-	VFMADD213PS exp7<>(SB), Y5, Y7
-	VPSLLD $23, Y6, Y6
-	VPADDD exp7<>(SB), Y6, Y6
-	VMULPS Y6, Y7, Y7
-	VCMPPS $5, expLowest<>(SB), Y3, Y5
-	VANDPS Y5, Y7, Y3
-	VMOVUPS Y3, 64(DI)
-	VMOVUPS 64(R8), Y4
-	VSUBPS Y2, Y4, Y4
-	VMULPS Y4, Y3, Y3
-	VMULPS Y0, Y3, Y3
-	VMOVUPS Y3, 64(R8)
-	VMOVUPS 96(DI), Y3
-	VSUBPS Y1, Y3, Y3
-	VMOVUPS expLowest<>(SB), Y7
-	VMAXPS Y3, Y7, Y7
-	VMOVUPS expHighest<>(SB), Y6
-	VMINPS Y7, Y6, Y7
-	VMOVUPS expMagic<>(SB), Y6
-	VFMADD231PS expLog2E<>(SB), Y7, Y6
-	VSUBPS expMagic<>(SB), Y6, Y5
-	VFNMADD231PS expLn2High<>(SB), Y5, Y7
-	VFNMADD231PS expLn2Low<>(SB), Y5, Y7
-	VMOVUPS exp0<>(SB), Y5
-	VFMADD213PS exp1<>(SB), Y7, Y5
-	VFMADD213PS exp2<>(SB), Y7, Y5
-	VFMADD213PS exp3<>(SB), Y7, Y5
-	VFMADD213PS exp4<>(SB), Y7, Y5
-	VFMADD213PS exp5<>(SB), Y7, Y5
-	VFMADD213PS exp6<>(SB), Y7, Y5
-	VFMADD213PS exp7<>(SB), Y7, Y5
-	VPSLLD $23, Y6, Y6
-	VPADDD exp7<>(SB), Y6, Y6
-	VMULPS Y6, Y5, Y5
-	VCMPPS $5, expLowest<>(SB), Y3, Y7
-	VANDPS Y7, Y5, Y3
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS 96(R8), Y4
-	VSUBPS Y2, Y4, Y4
-	VMULPS Y4, Y3, Y3
-	VMULPS Y0, Y3, Y3
-	VMOVUPS Y3, 96(R8)
-	VMOVUPS 128(DI), Y3
-	VSUBPS Y1, Y3, Y3
-	VMOVUPS expLowest<>(SB), Y5
-	VMAXPS Y3, Y5, Y5
-	VMOVUPS expHighest<>(SB), Y6
-	VMINPS Y5, Y6, Y5
-	VMOVUPS expMagic<>(SB), Y6
-	VFMADD231PS expLog2E<>(SB), Y5, Y6
-	VSUBPS expMagic<>(SB), Y6, Y7
-	VFNMADD231PS expLn2High<>(SB), Y7, Y5
-	VFNMADD231PS expLn2Low<>(SB), Y7, Y5
-	VMOVUPS exp0<>(SB), Y7
-	VFMADD213PS exp1<>(SB), Y5, Y7
-	VFMADD213PS exp2<>(SB), Y5, Y7
-	VFMADD213PS exp3<>(SB), Y5, Y7
-	VFMADD213PS exp4<>(SB), Y5, Y7
-	VFMADD213PS exp5<>(SB), Y5, Y7
-	VFMADD213PS exp6<>(SB), Y5, Y7
-	VFMADD213PS exp7<>(SB), Y5, Y7
-	VPSLLD $23, Y6, Y6
-	VPADDD exp7<>(SB), Y6, Y6
-	VMULPS Y6, Y7, Y7
-	VCMPPS $5, expLowest<>(SB), Y3, Y5
-	VANDPS Y5, Y7, Y3
-	VMOVUPS Y3, 128(DI)
-	VMOVUPS 128(R8), Y4
-	VSUBPS Y2, Y4, Y4
-	VMULPS Y4, Y3, Y3
-	VMULPS Y0, Y3, Y3
-	VMOVUPS Y3, 128(R8)
-	VMOVUPS 160(DI), Y3
-	VSUBPS Y1, Y3, Y3
-	VMOVUPS expLowest<>(SB), Y7
-	VMAXPS Y3, Y7, Y7
-	VMOVUPS expHighest<>(SB), Y6
-	VMINPS Y7, Y6, Y7
-	VMOVUPS expMagic<>(SB), Y6
-	VFMADD231PS expLog2E<>(SB), Y7, Y6
-	VSUBPS expMagic<>(SB), Y6, Y5
-	VFNMADD231PS expLn2High<>(SB), Y5, Y7
-	VFNMADD231PS expLn2Low<>(SB), Y5, Y7
-	VMOVUPS exp0<>(SB), Y5
-	VFMADD213PS exp1<>(SB), Y7, Y5
-	VFMADD213PS exp2<>(SB), Y7, Y5
-	VFMADD213PS exp3<>(SB), Y7, Y5
-	VFMADD213PS exp4<>(SB), Y7, Y5
-	VFMADD213PS exp5<>(SB), Y7, Y5
-	VFMADD213PS exp6<>(SB), Y7, Y5
-	VFMADD213PS exp7<>(SB), Y7, Y5
-	VPSLLD $23, Y6, Y6
-	VPADDD exp7<>(SB), Y6, Y6
-	VMULPS Y6, Y5, Y5
-	VCMPPS $5, expLowest<>(SB), Y3, Y7
-	VANDPS Y7, Y5, Y3
-	VMOVUPS Y3, 160(DI)
-	VMOVUPS 160(R8), Y4
-	VSUBPS Y2, Y4, Y4
-	VMULPS Y4, Y3, Y3
-	VMULPS Y0, Y3, Y3
-	VMOVUPS Y3, 160(R8)
-	VMOVUPS 192(DI), Y3
-	VSUBPS Y1, Y3, Y3
-	VMOVUPS expLowest<>(SB), Y5
-	VMAXPS Y3, Y5, Y5
-	VMOVUPS expHighest<>(SB), Y6
-	VMINPS Y5, Y6, Y5
-	VMOVUPS expMagic<>(SB), Y6
-	VFMADD231PS expLog2E<>(SB), Y5, Y6
-	VSUBPS expMagic<>(SB), Y6, Y7
-	VFNMADD231PS expLn2High<>(SB), Y7, Y5
-	VFNMADD231PS expLn2Low<>(SB), Y7, Y5
-	VMOVUPS exp0<>(SB), Y7
-	VFMADD213PS exp1<>(SB), Y5, Y7
-	VFMADD213PS exp2<>(SB), Y5, Y7
-	VFMADD213PS exp3<>(SB), Y5, Y7
-	VFMADD213PS exp4<>(SB), Y5, Y7
-	VFMADD213PS exp5<>(SB), Y5, Y7
-	VFMADD213PS exp6<>(SB), Y5, Y7
-	VFMADD213PS exp7<>(SB), Y5, Y7
-	VPSLLD $23, Y6, Y6
-	VPADDD exp7<>(SB), Y6, Y6
-	VMULPS Y6, Y7, Y7
-	VCMPPS $5, expLowest<>(SB), Y3, Y5
-	VANDPS Y5, Y7, Y3
-	VMOVUPS Y3, 192(DI)
-	VMOVUPS 192(R8), Y4
-	VSUBPS Y2, Y4, Y4
-	VMULPS Y4, Y3, Y3
-	VMULPS Y0, Y3, Y3
-	VMOVUPS Y3, 192(R8)
-	VMOVUPS 224(DI), Y3
-	VSUBPS Y1, Y3, Y3
-	VMOVUPS expLowest<>(SB), Y7
-	VMAXPS Y3, Y7, Y7
-	VMOVUPS expHighest<>(SB), Y6
-	VMINPS Y7, Y6, Y7
-	VMOVUPS expMagic<>(SB), Y6
-	VFMADD231PS expLog2E<>(SB), Y7, Y6
-	VSUBPS expMagic<>(SB), Y6, Y5
-	VFNMADD231PS expLn2High<>(SB), Y5, Y7
-	VFNMADD231PS expLn2Low<>(SB), Y5, Y7
-	VMOVUPS exp0<>(SB), Y5
-	VFMADD213PS exp1<>(SB), Y7, Y5
-	VFMADD213PS exp2<>(SB), Y7, Y5
-	VFMADD213PS exp3<>(SB), Y7, Y5
-	VFMADD213PS exp4<>(SB), Y7, Y5
-	VFMADD213PS exp5<>(SB), Y7, Y5
-	VFMADD213PS exp6<>(SB), Y7, Y5
-	VFMADD213PS exp7<>(SB), Y7, Y5
-	VPSLLD $23, Y6, Y6
-	VPADDD exp7<>(SB), Y6, Y6
-	VMULPS Y6, Y5, Y5
-	VCMPPS $5, expLowest<>(SB), Y3, Y7
-	VANDPS Y7, Y5, Y3
-	VMOVUPS Y3, 224(DI)
-	VMOVUPS 224(R8), Y4
-	VSUBPS Y2, Y4, Y4
-	VMULPS Y4, Y3, Y3
-	VMULPS Y0, Y3, Y3
-	VMOVUPS Y3, 224(R8)
-	ADDQ $256, DI
-	ADDQ $256, R8
-	ADDQ $4, SI
-	ADDQ $4, DX
+	VMULPS (DI), Y0, Y1
+	VMOVUPS Y1, (DI)
+	ADDQ SI, DI
 	DECQ CX
 	JNZ l1
 l2:
 	VZEROUPPER
 	RET
 
-// func scaleRowsAVX2(x *float32, rows int, factor *float32)
-TEXT ·scaleRowsAVX2(SB), NOSPLIT, $0-24
+// func joinLanesAVX2(x *float32, y *float32, stride int, rows int, old *float32, new *float32)
+TEXT ·joinLanesAVX2(SB), NOSPLIT, $0-48
 	MOVQ x+0(FP), DI
-	MOVQ rows+8(FP), CX
-	MOVQ factor+16(FP), SI
+	MOVQ y+8(FP), DX
+	MOVQ stride+16(FP), SI
+	MOVQ rows+24(FP), CX
+	MOVQ old+32(FP), R8
+	MOVQ new+40(FP), R9
+	VMOVUPS (R8), Y0
+	VMOVUPS (R9), Y1
 	TESTQ CX, CX
 	JZ l2
 l1:
-	VBROADCASTSS (SI), Y0
-	VMULPS 0(DI), Y0, Y1
-	VMOVUPS Y1, 0(DI)
-	VMULPS 32(DI), Y0, Y1
-	VMOVUPS Y1, 32(DI)
-	ADDQ $64, DI
-	ADDQ $4, SI
+	VMULPS (DX), Y1, Y2
+	VFMADD231PS (DI), Y0, Y2
+	VMOVUPS Y2, (DI)
+	ADDQ SI, DI
+	ADDQ SI, DX
+	DECQ CX
+	JNZ l1
+l2:
+	VZEROUPPER
+	RET
+
+// func addSlopesAVX2(s *float32, stride int, keys int, distance *float32, slope *float32)
+TEXT ·addSlopesAVX2(SB), NOSPLIT, $0-40
+	MOVQ s+0(FP), DI
+	MOVQ stride+8(FP), SI
+	MOVQ keys+16(FP), CX
+	MOVQ distance+24(FP), DX
+	MOVQ slope+32(FP), R8
+	VMOVUPS (DX), Y0
+	VMOVUPS (R8), Y1
+	VMOVUPS power5<>(SB), Y2
+	TESTQ CX, CX
+	JZ l2
+l1:
+	VMOVUPS (DI), Y3
+	VFMADD231PS Y0, Y1, Y3
+	VMOVUPS Y3, (DI)
+	VADDPS Y2, Y0, Y0
+	ADDQ SI, DI
+	DECQ CX
+	JNZ l1
+l2:
+	VZEROUPPER
+	RET
+
+// func mulRowsAVX2(x *float32, y *float32, stride int, rows int)
+TEXT ·mulRowsAVX2(SB), NOSPLIT, $0-32
+	MOVQ x+0(FP), DI
+	MOVQ y+8(FP), SI
+	MOVQ rows+24(FP), CX
+	MOVQ stride+16(FP), DX
+	TESTQ CX, CX
+	JZ l2
+l1:
+	VMOVUPS (DI), Y0
+	VMULPS (SI), Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ DX, DI
+	ADDQ DX, SI
+	DECQ CX
+	JNZ l1
+l2:
+	VZEROUPPER
+	RET
+
+// func tanhScaleAVX2(x *float32, n int, by float32)
+TEXT ·tanhScaleAVX2(SB), NOSPLIT, $0-20
+	MOVQ x+0(FP), DI
+	MOVQ n+8(FP), CX
+	VBROADCASTSS by+16(FP), Y0
+	SHRQ $3, CX
+	TESTQ CX, CX
+	JZ l2
+l1:
+	VMOVUPS tanhHighest<>(SB), Y1
+	VMINPS (DI), Y1, Y1
+	VMOVUPS tanhLowest<>(SB), Y2
+	VMAXPS Y1, Y2, Y1
+	VMULPS Y1, Y1, Y2
+	VMOVUPS tanhAbove0<>(SB), Y3
+	VFMADD213PS tanhAbove1<>(SB), Y2, Y3
+	VFMADD213PS tanhAbove2<>(SB), Y2, Y3
+	VFMADD213PS tanhAbove3<>(SB), Y2, Y3
+	VFMADD213PS tanhAbove4<>(SB), Y2, Y3
+	VFMADD213PS tanhAbove5<>(SB), Y2, Y3
+	VFMADD213PS tanhAbove6<>(SB), Y2, Y3
+	VMOVUPS tanhBelow0<>(SB), Y4
+	VFMADD213PS tanhBelow1<>(SB), Y2, Y4
+	VFMADD213PS tanhBelow2<>(SB), Y2, Y4
+	VFMADD213PS tanhBelow3<>(SB), Y2, Y4
+	VMULPS Y1, Y3, Y3
+	VDIVPS Y4, Y3, Y3
+	VMULPS Y0, Y3, Y3
+	VMOVUPS Y3, (DI)
+	ADDQ $32, DI
+	DECQ CX
+	JNZ l1
+l2:
+	VZEROUPPER
+	RET
+
+// func softcapSlopeAVX2(t *float32, s *float32, stride int, rows int, by float32)
+TEXT ·softcapSlopeAVX2(SB), NOSPLIT, $0-36
+	MOVQ t+0(FP), DI
+	MOVQ s+8(FP), SI
+	MOVQ rows+24(FP), CX
+	MOVQ stride+16(FP), DX
+	VBROADCASTSS by+32(FP), Y0
+	TESTQ CX, CX
+	JZ l2
+l1:
+	VMULPS (SI), Y0, Y1
+	VMOVUPS power5<>(SB), Y2
+	VFNMADD231PS Y1, Y1, Y2
+	VMOVUPS Y2, (DI)
+	ADDQ DX, DI
+	ADDQ DX, SI
 	DECQ CX
 	JNZ l1
 l2:

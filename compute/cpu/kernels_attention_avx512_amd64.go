@@ -2,17 +2,52 @@
 
 package cpu
 
-// softmaxRowsAVX512 takes the next 64 scores of each row into a running softmax: p becomes exp(p − most), sum and most go on, factor is what earlier sums shrink by.
+// hideKeysAVX512 sets scores of 16 lanes, rows of stride bytes for the keys from `key` on, to −∞ where the key is not in the lane's [first, last).
 //
 //go:noescape
-func softmaxRowsAVX512(p *float32, rows int, most *float32, sum *float32, factor *float32)
+func hideKeysAVX512(s *float32, stride int, keys int, key int, first *int32, last *int32)
 
-// softmaxGradRowsAVX512 is p = exp(p − lse), dp = p·(dp − mean)·scale for rows of 64.
+// softmaxKeysAVX512 turns scores of 16 lanes, rows of stride bytes for each key, into 2^(score − most): most is the largest, at least −1e38; sum is by key modulo 4, then a tree.
 //
 //go:noescape
-func softmaxGradRowsAVX512(p *float32, dp *float32, rows int, lse *float32, mean *float32, scale float32)
+func softmaxKeysAVX512(s *float32, stride int, keys int, most *float32, sum *float32)
 
-// scaleRowsAVX512 multiplies each row of a dense tile by its factor.
+// softmaxJoinAVX512 joins a tile (most, sum) to the tiles before it (allMost, allSum) for n lanes, a multiple of 16: old and new are what the results of both are multiplied by.
 //
 //go:noescape
-func scaleRowsAVX512(x *float32, rows int, factor *float32)
+func softmaxJoinAVX512(most *float32, sum *float32, allMost *float32, allSum *float32, old *float32, new *float32, n int)
+
+// softmaxKeysGradAVX512 is p = 2^(p − most), d = p·(d − mean)·scale for 16 lanes, rows of stride bytes for each key.
+//
+//go:noescape
+func softmaxKeysGradAVX512(p *float32, d *float32, stride int, keys int, most *float32, mean *float32, scale float32)
+
+// scaleLanesAVX512 multiplies rows of 16 values, stride bytes apart, by as many factors.
+//
+//go:noescape
+func scaleLanesAVX512(x *float32, stride int, rows int, factor *float32)
+
+// joinLanesAVX512 is x = x·old + y·new for rows of 16 values, stride bytes apart.
+//
+//go:noescape
+func joinLanesAVX512(x *float32, y *float32, stride int, rows int, old *float32, new *float32)
+
+// addSlopesAVX512 adds slope · distance to rows of 16 scores, stride bytes apart; each row is one farther.
+//
+//go:noescape
+func addSlopesAVX512(s *float32, stride int, keys int, distance *float32, slope *float32)
+
+// mulRowsAVX512 multiplies rows of 16 values, stride bytes apart, by others.
+//
+//go:noescape
+func mulRowsAVX512(x *float32, y *float32, stride int, rows int)
+
+// tanhScaleAVX512 is x = by · tanh x for n values, a multiple of 16.
+//
+//go:noescape
+func tanhScaleAVX512(x *float32, n int, by float32)
+
+// softcapSlopeAVX512 is t = 1 − (s·by)² for rows of 16 values, stride bytes apart.
+//
+//go:noescape
+func softcapSlopeAVX512(t *float32, s *float32, stride int, rows int, by float32)

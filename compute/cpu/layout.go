@@ -10,11 +10,12 @@ import (
 // sequences is the ragged layout of an attention, read and checked once.
 type sequences struct {
 	starts, lengths, blocks []int32
+	prefix                  []int32 // nil without
 	blocksOfSequence, size  int
 }
 
 func layout(o *compute.Attention) (sequences, error) {
-	q := sequences{host.I32(o.QueryStart), host.I32(o.KeyLength), host.I32(o.Blocks), 0, o.BlockSize}
+	q := sequences{host.I32(o.QueryStart), host.I32(o.KeyLength), host.I32(o.Blocks), host.I32(o.Prefix), 0, o.BlockSize}
 	if o.Blocks != nil {
 		q.blocksOfSequence = o.Blocks.Shape[1]
 	}
@@ -50,25 +51,4 @@ func (q *sequences) slot(s, p int) int {
 		return int(q.starts[s]) + p
 	}
 	return int(q.blocks[s*q.blocksOfSequence+p/q.size])*q.size + p%q.size
-}
-
-// sees is the range of key positions that a query row of sequence s sees.
-func (q *sequences) sees(o *compute.Attention, s, row int) (first, last int) {
-	keys := int(q.lengths[s])
-	position := keys - int(q.starts[s+1]) + row
-	first, last = 0, keys
-	if o.Causal {
-		last = min(max(position+1, 0), keys)
-	}
-	if o.Window > 0 {
-		first = min(max(position+1-o.Window, 0), last)
-	}
-	return first, last
-}
-
-// seesOf is the range of keys within a tile, from key position `tile` on, that query i of a task sees.
-func (q *sequences) seesOf(o *compute.Attention, t attentionTask, i, tile, count int) (first, last int) {
-	first, last = q.sees(o, t.sequence, t.first+i)
-	first = min(max(first-tile, 0), count)
-	return first, max(first, min(last-tile, count))
 }

@@ -32,7 +32,7 @@ func levelAVX2() *kernels {
 	k.normScale, k.normGrad, k.normGradAdd, k.mulAdd = normScaleAVX2, normGradAVX2, normGradAddAVX2, mulAddAVX2
 	k.rope, k.ropePairs = ropeAVX2, ropePairsAVX2
 	k.most, k.expSum, k.expScale = mostAVX2, expSumAVX2, expScaleAVX2
-	k.softmaxRows, k.softmaxGrad, k.scaleRows = softmaxRowsAVX2, softmaxGradRowsAVX2, scaleRowsAVX2
+	k.attentionKernels.addAVX2()
 	k.adamw, k.sumSquares = adamwAVX2, sumSquaresAVX2
 	k.ceilingF32, k.ceilingInt8 = ceilingLoop{peakFMAAVX2, 12 * 8 * 2}, ceilingLoop{peakInt8AVX2, 8 * 32 * 2}
 	k.readMemory, k.copyMemory = readMemoryAVX2, copyMemoryAVX2
@@ -63,7 +63,7 @@ func levelAVX512() *kernels {
 	k.normScale, k.normGrad, k.normGradAdd, k.mulAdd = normScaleAVX512, normGradAVX512, normGradAddAVX512, mulAddAVX512
 	k.rope, k.ropePairs = ropeAVX512, ropePairsAVX512
 	k.most, k.expSum, k.expScale = mostAVX512, expSumAVX512, expScaleAVX512
-	k.softmaxRows, k.softmaxGrad, k.scaleRows = softmaxRowsAVX512, softmaxGradRowsAVX512, scaleRowsAVX512
+	k.attentionKernels.addAVX512()
 	k.adamw, k.sumSquares = adamwAVX512, sumSquaresAVX512
 	k.ceilingF32, k.ceilingInt8 = ceilingLoop{peakFMAAVX512, 28 * 16 * 2}, ceilingLoop{peakInt8AVX2, 8 * 32 * 2}
 	k.readMemory, k.copyMemory = readMemoryAVX512, copyMemoryAVX512

@@ -7,6 +7,7 @@ type scratch struct {
 	tile   tile
 	quant  quantTile
 	super  superTile
+	strip  strip
 	floats [slots][]float32
 
 	amx     amxTile

@@ -130,7 +130,7 @@ func newStep(b compute.Backend, bf16 bool) *step {
 		s.linearBack(l.n2, l.wu, dup, dn, l.dwu, true)
 		s.add(&compute.RMSNormBackward{X: l.mid, Weight: l.wn2, DOut: dn, DX: dx, DWeight: l.dwn2, Epsilon: 1e-5, AccumulateX: true}, 0)
 		s.linearBack(l.o, l.wo, dx, do, l.dwo, false)
-		s.add(&compute.AttentionBackward{Attention: compute.Attention{Q: l.q.View(n, s.heads, s.head), K: l.k.View(n, s.kv, s.head), V: l.v.View(n, s.kv, s.head), Out: l.o.View(n, s.heads, s.head),
+		s.add(&compute.AttentionBackward{Forward: compute.Attention{Q: l.q.View(n, s.heads, s.head), K: l.k.View(n, s.kv, s.head), V: l.v.View(n, s.kv, s.head), Out: l.o.View(n, s.heads, s.head),
 			LogSumExp: l.ls, QueryStart: start, KeyLength: length, Scale: 0.125, Causal: true, BF16: s.bf16},
 			DOut: do.View(n, s.heads, s.head), DQ: dq.View(n, s.heads, s.head), DK: dk.View(n, s.kv, s.head), DV: dv.View(n, s.kv, s.head)}, 10*pairs*float64(q))
 		s.add(&compute.RoPE{X: dq.View(n, s.heads, s.head), Positions: position, Frequencies: frequencies, Inverse: true}, 0)

@@ -1,0 +1,258 @@
+package cpu
+
+import "lian/compute/host"
+
+// panel is up to two registers of rows of one task, a lane each, and the state of their running softmax.
+type panel struct {
+	sequence, group int
+	first, rows     int // row numbers first … first+rows−1
+	width           int // lanes: one register or two
+	vecs            int
+
+	queries            []float32 // [head, width], times the factor of the scores
+	out                []float32 // [value, width]
+	most, sum          []float32 // of the tile at hand
+	allMost, allSum    []float32 // of all tiles so far
+	old, new           []float32 // factors of what is so far and of the tile
+	firsts, lasts      []int32   // keys that each lane sees
+	minFirst, maxFirst int
+	minLast, maxLast   int
+}
+
+// panelSize is the memory of a panel.
+func (a *attending) panelSize() int { return 2 * a.b.lanes * (a.deepHead + a.deepValue + 8) }
+
+// panel lays a panel out in memory and finds what its rows see.
+func (a *attending) panel(memory []float32, t attentionTask, first int) panel {
+	vecs := 1
+	if t.last-first > a.b.lanes {
+		vecs = 2
+	}
+	return a.panelOf(memory, t, first, vecs)
+}
+
+// panelOf is panel with a number of registers.
+func (a *attending) panelOf(memory []float32, t attentionTask, first, vecs int) panel {
+	p := panel{sequence: t.sequence, group: t.group, first: first, rows: min(t.last-first, 2*a.b.lanes), vecs: vecs}
+	p.width = p.vecs * a.b.lanes
+	take := func(n int) []float32 {
+		x := memory[: n*p.width : n*p.width]
+		memory = memory[n*p.width:]
+		return x
+	}
+	p.queries, p.out = take(a.deepHead), take(a.deepValue)
+	p.most, p.sum, p.allMost, p.allSum, p.old, p.new = take(1), take(1), take(1), take(1), take(1), take(1)
+	p.firsts, p.lasts = intsOf(take(1)), intsOf(take(1))
+	for i := range p.width {
+		if i >= p.rows || i > 0 && (p.first+i)%a.group != 0 { // a lane without a row, or another head of the query before
+			p.firsts[i], p.lasts[i] = p.firsts[i-1], p.lasts[i-1]
+			continue
+		}
+		f, l := a.sees(p.sequence, p.first+i)
+		p.firsts[i], p.lasts[i] = int32(f), int32(l)
+	}
+	p.minFirst, p.maxFirst = int(p.firsts[0]), int(p.firsts[p.rows-1]) // both ascend
+	p.minLast, p.maxLast = int(p.lasts[0]), int(p.lasts[p.rows-1])
+	return p
+}
+
+func (p *panel) at(x []float32) *float32 { return at(x, 0) }
+
+// begin clears the running softmax.
+func (p *panel) begin() {
+	fill(p.allMost, noneYet)
+	clear(p.allSum)
+	clear(p.out)
+}
+
+func fill(x []float32, v float32) {
+	for i := range x {
+		x[i] = v
+	}
+}
+
+func finite(x float32) bool { return x-x == 0 }
+
+// range_ is the keys of a tile that some lane sees, from a multiple of 4.
+func (p *panel) range_(tile int) (from, to int) {
+	return max(p.minFirst-tile, 0) &^ 3, min(p.maxLast-tile, keyTile)
+}
+
+// masked says whether some lane does not see all of the keys from … to of a tile.
+func (p *panel) masked(tile, from, to int) bool { return p.maxFirst > tile+from || p.minLast < tile+to }
+
+// loadQueries packs the rows of a panel as lanes.
+func (a *attending) loadQueries(s *scratch, p *panel) {
+	a.packRows(s, p.queries, host.F32(a.o.Q), p, a.head, a.deepHead, a.factor)
+}
+
+// packRows writes rows of a tensor [rows, heads, n] as lanes [n, width], times a factor.
+func (a *attending) packRows(s *scratch, dst, src []float32, p *panel, n, deep int, by float32) {
+	dense := s.need(slotG, p.width*deep)
+	a.denseRows(dense, src, p, n, deep, by)
+	clear(dense[p.rows*deep : p.width*deep])
+	for i := 0; i < p.width; i += 8 {
+		a.b.transpose8(at(dst, i), p.width*4, at(dense, i*deep), deep*4, deep/8)
+	}
+}
+
+// denseRows copies the rows of a panel from a tensor [rows, heads, n] to rows of deep values.
+func (a *attending) denseRows(dst, src []float32, p *panel, n, deep int, by float32) {
+	for r := 0; r < p.rows; {
+		// Rows that lie evenly: the heads of one query, or with one head to a kv head all.
+		count := min(a.group-(p.first+r)%a.group, p.rows-r)
+		stride := n
+		if a.group == 1 {
+			count, stride = p.rows, a.heads*n
+		}
+		a.b.widen(at(dst, r*deep), deep, floatRows, bytesAt(src, a.rowAt(p, r)*n), stride*4, count, n, deep, by)
+		r += count
+	}
+}
+
+// rowAt is the number of a panel's row in a tensor [rows · heads, …].
+func (a *attending) rowAt(p *panel, r int) int {
+	query := int(a.starts[p.sequence]) + (p.first+r)/a.group
+	return query*a.heads + p.group*a.group + (p.first+r)%a.group
+}
+
+// unpackRows writes lanes [deep, width] as rows of a tensor [rows, heads, n].
+func (a *attending) unpackRows(s *scratch, dst []float32, p *panel, src []float32, n, deep int) {
+	if a.group == 1 && n%8 == 0 && p.rows == p.width {
+		for x := 0; x < n; x += 8 {
+			a.b.transpose8(at(dst, a.rowAt(p, 0)*n+x), a.heads*n*4, at(src, x*p.width), p.width*4, p.width/8)
+		}
+		return
+	}
+	dense := s.need(slotG, p.width*deep)
+	for x := 0; x < n; x += 8 {
+		a.b.transpose8(at(dense, x), deep*4, at(src, x*p.width), p.width*4, p.width/8)
+	}
+	for r := range p.rows {
+		to := a.rowAt(p, r) * n
+		copy(dst[to:to+n], dense[r*deep:])
+	}
+}
+
+// product runs strips over m rows: C (+)= A·B for A with k along memory, or with the rows along memory.
+func (c *kernels) product(t *strip, byColumns bool, vecs, m int) {
+	kernels, step := c.stripRows[vecs-1], t.aStride
+	if byColumns {
+		kernels, step = c.stripColumns[vecs-1], 4
+	}
+	most := len(kernels)
+	count := (m + most - 1) / most
+	for i, done := 0, 0; i < count; i++ {
+		rows := (m - done + count - i - 1) / (count - i)
+		kernels[rows-1](t)
+		t.a, t.c = bytesFrom(t.a, rows*step), bytesFrom(t.c, rows*t.cStride)
+		done += rows
+	}
+}
+
+// scores makes the probabilities of the keys [from, to) of a tile, up to each lane's largest score and sum.
+func (a *attending) scores(s *scratch, p *panel, k []float32, tile, from, to int) {
+	x := s.need(slotC, keyTile*p.width)
+	a.rawScores(s, p, k, x, nil, p.width, tile, from, to)
+	for j := 0; j < p.width; j += a.b.lanes {
+		a.b.softmaxKeys(at(x, from*p.width+j), p.width*4, to-from, at(p.most, j), at(p.sum, j))
+	}
+}
+
+// rawScores writes rows of scores to base 2, `stride` values apart, −∞ where a lane does not see the key; with a softcap also its
+// derivative, if that is wanted.
+func (a *attending) rawScores(s *scratch, p *panel, k, x, derivative []float32, stride, tile, from, to int) {
+	s.strip = strip{a: at(k, from*a.deepHead), aStride: a.deepHead * 4, b: at(p.queries, 0), bStride: p.width * 4, c: at(x, from*stride), cStride: stride * 4, k: a.head}
+	a.b.product(&s.strip, false, p.vecs, to-from)
+	if a.o.Softcap > 0 {
+		a.softcap(p, x, derivative, stride, from, to)
+	}
+	if a.slopes != nil {
+		a.addSlopes(s, p, x, stride, tile, from, to)
+	}
+	if !p.masked(tile, from, to) {
+		return
+	}
+	hide := func(first, last int) {
+		first, last = max(first-tile, from), min(last-tile, to)
+		for j := 0; j < p.width && first < last; j += a.b.lanes {
+			a.b.hideKeys(at(x, first*stride+j), stride*4, last-first, tile+first, &p.firsts[j], &p.lasts[j])
+		}
+	}
+	hide(p.minFirst&^3, p.maxFirst)
+	hide(p.minLast, p.maxLast)
+}
+
+// values adds the values of the keys [from, to) of a tile to rows of `out`: joined with what is there, or alone.
+func (a *attending) values(s *scratch, p *panel, v []float32, tile, from, to int, out []float32, joined bool) {
+	x := s.need(slotC, keyTile*p.width)
+	if p.masked(tile, from, to) && !a.finiteRows(v, from, to) {
+		a.seenValues(s, p, v, x, tile, from, to, out, joined)
+		return
+	}
+	a.addValues(s, p, v, x, from, to, out, joined)
+}
+
+func (a *attending) addValues(s *scratch, p *panel, v, x []float32, from, to int, out []float32, joined bool) {
+	s.strip = strip{a: at(v, from*a.deepValue), aStride: a.deepValue * 4, b: at(x, from*p.width), bStride: p.width * 4, c: at(out, 0), cStride: p.width * 4, k: to - from}
+	if joined {
+		s.strip.old, s.strip.new = at(p.old, 0), at(p.new, 0)
+	}
+	a.b.product(&s.strip, true, p.vecs, a.value)
+}
+
+func (a *attending) finiteRows(v []float32, from, to int) bool {
+	for i := from; i < to; i++ {
+		if row := at(v, i*a.deepValue); !finite(a.b.dot(row, row, a.value)) {
+			return false
+		}
+	}
+	return true
+}
+
+// seenValues is addValues for a tile that holds NaN or ∞, which must not reach the lanes that do not see it: lane by lane, with
+// 0 for the values that the lane does not see. The chains are the same.
+func (a *attending) seenValues(s *scratch, p *panel, v, x []float32, tile, from, to int, out []float32, joined bool) {
+	n := a.value * p.width
+	work := s.need(slotH, 3*n+keyTile*a.deepValue)
+	before, after, result, seen := work[:n], work[n:2*n], work[2*n:3*n], work[3*n:]
+	copy(before, out[:n])
+	for lane := range p.rows {
+		clear(seen)
+		first, last := max(int(p.firsts[lane])-tile, from), min(int(p.lasts[lane])-tile, to)
+		if first < last {
+			copy(seen[first*a.deepValue:last*a.deepValue], v[first*a.deepValue:])
+		}
+		copy(after, before)
+		a.addValues(s, p, seen, x, from, to, after, joined)
+		for i := lane; i < n; i += p.width {
+			result[i] = after[i]
+		}
+	}
+	copy(out[:n], result)
+}
+
+// softcap turns scores / Softcap into Softcap · tanh, to base 2.
+func (a *attending) softcap(p *panel, x, derivative []float32, stride, from, to int) {
+	by := float32(float64(a.o.Softcap) * log2E)
+	for i := from; i < to; i++ {
+		a.b.tanhScale(at(x, i*stride), p.width, by)
+	}
+	for j := 0; j < p.width && derivative != nil; j += a.b.lanes {
+		a.b.softcapSlope(at(derivative, from*stride+j), at(x, from*stride+j), stride*4, to-from, 1/by)
+	}
+}
+
+// addSlopes adds −slope · (query position − key position).
+func (a *attending) addSlopes(s *scratch, p *panel, x []float32, stride, tile, from, to int) {
+	both := s.need(slotI, 2*p.width)
+	distance, slope := both[:p.width], both[p.width:]
+	before := int(a.lengths[p.sequence]) - a.queries(p.sequence)
+	for i := range p.width {
+		distance[i] = float32(tile + from - before - (p.first+i)/a.group)
+		slope[i] = a.slopes[p.group*a.group+(p.first+i)%a.group] * log2E
+	}
+	for j := 0; j < p.width; j += a.b.lanes {
+		a.b.addSlopes(at(x, from*stride+j), stride*4, to-from, at(distance, j), at(slope, j))
+	}
+}

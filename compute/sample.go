@@ -19,6 +19,9 @@ type Sample struct {
 	// GradientTolerance is the largest relative difference of a directional derivative from its finite difference; 0 means 2e-3,
 	// negative that the operation is not smooth at its operands (sorting, rounding) and is left out.
 	GradientTolerance float64
+
+	// Finite says that the operation promises nothing for NaN, infinite and other special values.
+	Finite bool
 }
 
 // Maker makes operands on a backend: equal ones for equal calls.

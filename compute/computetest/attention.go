@@ -168,7 +168,7 @@ func attentionCases() []Case {
 			o := r.build(b, false)
 			o.BF16 = true
 			return o
-		}, Tolerance: 2e-2, gradient: rounds})
+		}, Tolerance: 2e-2, gradient: rounds, finite: true})
 		if r.block > 0 || r.kind != dtype.Invalid {
 			continue
 		}
@@ -180,13 +180,13 @@ func attentionCases() []Case {
 			f := r.build(b, true)
 			b.stream.Launch(f)
 			return backward(b, f)
-		}, Tolerance: 1e-5, gradient: rounds})
+		}, Tolerance: 1e-5, gradient: rounds, finite: true})
 		cases = append(cases, Case{Floor: floor, Name: fmt.Sprintf("attention_backward_bf16/%s", r.name), Make: func(b *Build) compute.Op {
 			f := r.build(b, true)
 			b.stream.Launch(f) // exact: only the gradient's own rounding is compared
 			f.BF16 = true
 			return backward(b, f)
-		}, Tolerance: 3e-2, gradient: rounds})
+		}, Tolerance: 3e-2, gradient: rounds, finite: true})
 	}
 	return cases
 }

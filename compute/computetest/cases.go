@@ -14,7 +14,7 @@ func Cases() []Case {
 		cases = append(cases, f()...)
 	}
 	for _, s := range compute.Samples() {
-		cases = append(cases, Case{Name: s.Name, Make: func(b *Build) compute.Op { return s.Make(b) }, Tolerance: s.Tolerance, Floor: s.Floor, gradient: s.GradientTolerance})
+		cases = append(cases, Case{Name: s.Name, Make: func(b *Build) compute.Op { return s.Make(b) }, Tolerance: s.Tolerance, Floor: s.Floor, gradient: s.GradientTolerance, finite: s.Finite})
 	}
 	return cases
 }

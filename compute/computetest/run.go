@@ -28,6 +28,7 @@ type Case struct {
 	Floor     float64 // magnitude that differences are relative to, at least; for results that cancel
 
 	gradient float64 // see compute.Sample.GradientTolerance
+	finite   bool    // see compute.Sample.Finite
 }
 
 func (c *Case) check(t *testing.T, backend compute.Backend, others []compute.Backend) {

@@ -167,13 +167,13 @@ var _ = kernelsOf("generic", func(k *kernels) {
 			for i, v := range slice(gate, n) {
 				y, slope := curve(kind, float64(min(v, limit)))
 				w := u[i]
-				du[i], dg[i] = e[i]*float32(y), e[i]*(max(min(w, limit), -limit)+offset)*float32(slope)
 				if v > limit {
-					dg[i] = 0
+					slope = 0
 				}
 				if w > limit || w < -limit {
-					du[i] = 0
+					y = 0
 				}
+				du[i], dg[i] = e[i]*float32(y), e[i]*(max(min(w, limit), -limit)+offset)*float32(slope)
 			}
 		}
 	}

@@ -45,3 +45,12 @@ func TestEveryScalingOfRoPEIsTransformers(t *testing.T) {
 		})
 	}
 }
+
+func TestEveryLevelTreatsSpecialValuesAsTheReferenceDoes(t *testing.T) {
+	for _, k := range available {
+		t.Run(k.level, func(t *testing.T) {
+			t.Parallel()
+			computetest.Specials(t, newBackend(k, 2))
+		})
+	}
+}

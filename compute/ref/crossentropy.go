@@ -70,7 +70,7 @@ func linearCrossEntropy(o *compute.LinearCrossEntropy) error {
 				}
 			}
 			d *= float64(o.Scale)
-			if weights != nil {
+			if weights != nil && target >= 0 {
 				d *= float64(weights[i])
 			}
 			for j := range n {

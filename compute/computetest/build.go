@@ -66,12 +66,15 @@ var halfScales = map[dtype.Type][]int{
 	dtype.Q4_0: {0}, dtype.Q4_1: {0, 2}, dtype.Q5_0: {0}, dtype.Q5_1: {0, 2}, dtype.Q8_0: {0}, dtype.Q8_1: {0, 2}, dtype.IQ4_NL: {0},
 	dtype.Q2_K: {80, 82}, dtype.Q3_K: {108}, dtype.Q4_K: {0, 2}, dtype.Q5_K: {0, 2}, dtype.Q6_K: {208}, dtype.IQ4_XS: {0},
 	dtype.IQ2_XXS: {0}, dtype.IQ2_XS: {0}, dtype.IQ2_S: {0}, dtype.IQ3_XXS: {0}, dtype.IQ3_S: {0}, dtype.IQ1_S: {0},
-	dtype.TQ1_0: {52}, dtype.TQ2_0: {64}, dtype.Q1_0: {0}, dtype.Q2_0: {0}, dtype.F16: {0}, dtype.BF16: {0},
+	dtype.TQ1_0: {52}, dtype.TQ2_0: {64}, dtype.Q1_0: {0}, dtype.Q2_0: {0},
 }
 
 // PackedAtRandom is a tensor of a packed type with random bytes and small scales: every bit pattern of values and sub-scales,
 // which quantising would hardly make.
 func (b *Build) PackedAtRandom(kind dtype.Type, shape ...int) *compute.Tensor {
+	if kind.Float() {
+		return b.Packed(kind, 0.1, shape...)
+	}
 	t := b.Zero(kind, shape...)
 	raw := make([]byte, t.Bytes())
 	for i := range raw {

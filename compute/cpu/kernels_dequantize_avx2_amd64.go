@@ -2,6 +2,26 @@
 
 package cpu
 
+import "lian/dtype"
+
+var _ = kernelsOf("avx2", func(k *kernels) {
+	k.dequantizers[dtype.F16] = dequantizeF16AVX2
+	k.dequantizers[dtype.BF16] = dequantizeBF16AVX2
+	k.dequantizers[dtype.Q4_0] = dequantizeQ4_0AVX2
+	k.dequantizers[dtype.Q4_1] = dequantizeQ4_1AVX2
+	k.dequantizers[dtype.IQ4_NL] = dequantizeIQ4_NLAVX2
+	k.dequantizers[dtype.Q5_0] = dequantizeQ5_0AVX2
+	k.dequantizers[dtype.Q5_1] = dequantizeQ5_1AVX2
+	k.dequantizers[dtype.Q8_0] = dequantizeQ8_0AVX2
+	k.dequantizers[dtype.MXFP4] = dequantizeMXFP4AVX2
+	k.dequantizers[dtype.Q2_K] = dequantizeQ2_KAVX2
+	k.dequantizers[dtype.Q3_K] = dequantizeQ3_KAVX2
+	k.dequantizers[dtype.Q4_K] = dequantizeQ4_KAVX2
+	k.dequantizers[dtype.Q5_K] = dequantizeQ5_KAVX2
+	k.dequantizers[dtype.Q6_K] = dequantizeQ6_KAVX2
+	k.dequantizers[dtype.IQ4_XS] = dequantizeIQ4_XSAVX2
+})
+
 // dequantizeF16AVX2 widens groups of 16 values.
 //
 //go:noescape

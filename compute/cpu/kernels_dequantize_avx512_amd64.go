@@ -2,6 +2,26 @@
 
 package cpu
 
+import "lian/dtype"
+
+var _ = kernelsOf("avx512", func(k *kernels) {
+	k.dequantizers[dtype.F16] = dequantizeF16AVX512
+	k.dequantizers[dtype.BF16] = dequantizeBF16AVX512
+	k.dequantizers[dtype.Q4_0] = dequantizeQ4_0AVX512
+	k.dequantizers[dtype.Q4_1] = dequantizeQ4_1AVX512
+	k.dequantizers[dtype.IQ4_NL] = dequantizeIQ4_NLAVX512
+	k.dequantizers[dtype.Q5_0] = dequantizeQ5_0AVX512
+	k.dequantizers[dtype.Q5_1] = dequantizeQ5_1AVX512
+	k.dequantizers[dtype.Q8_0] = dequantizeQ8_0AVX512
+	k.dequantizers[dtype.MXFP4] = dequantizeMXFP4AVX512
+	k.dequantizers[dtype.Q2_K] = dequantizeQ2_KAVX512
+	k.dequantizers[dtype.Q3_K] = dequantizeQ3_KAVX512
+	k.dequantizers[dtype.Q4_K] = dequantizeQ4_KAVX512
+	k.dequantizers[dtype.Q5_K] = dequantizeQ5_KAVX512
+	k.dequantizers[dtype.Q6_K] = dequantizeQ6_KAVX512
+	k.dequantizers[dtype.IQ4_XS] = dequantizeIQ4_XSAVX512
+})
+
 // dequantizeF16AVX512 widens groups of 16 values.
 //
 //go:noescape

@@ -21,7 +21,6 @@ func native() []*kernels {
 
 func levelAVX2() *kernels {
 	k := generic()
-	k.addDequantizeAVX2()
 	k.level, k.rows, k.columns = "avx2", 6, 16
 	k.gemm = []func(*tile){gemm1x16AVX2, gemm2x16AVX2, gemm3x16AVX2, gemm4x16AVX2, gemm5x16AVX2, gemm6x16AVX2}
 	k.gemmHalf = []func(*tile){gemmHalf1x16AVX2, gemmHalf2x16AVX2, gemmHalf3x16AVX2, gemmHalf4x16AVX2, gemmHalf5x16AVX2, gemmHalf6x16AVX2}
@@ -51,7 +50,6 @@ func (k *kernels) addBF16() {
 
 func levelAVX512() *kernels {
 	k := generic()
-	k.addDequantizeAVX512()
 	k.level, k.rows, k.columns = "avx512", 12, 32
 	k.gemm = []func(*tile){gemm1x32AVX512, gemm2x32AVX512, gemm3x32AVX512, gemm4x32AVX512, gemm5x32AVX512, gemm6x32AVX512,
 		gemm7x32AVX512, gemm8x32AVX512, gemm9x32AVX512, gemm10x32AVX512, gemm11x32AVX512, gemm12x32AVX512}

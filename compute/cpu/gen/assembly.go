@@ -140,8 +140,10 @@ func (a *assembly) provide(field, function string) {
 
 func (a *assembly) declarations() string {
 	out := "// " + header + "\n\npackage cpu\n"
-	if strings.Contains(a.puts.String(), "compute.") {
-		out += "\nimport \"lian/compute\"\n"
+	for _, name := range []string{"compute", "dtype"} {
+		if strings.Contains(a.puts.String(), name+".") {
+			out += "\nimport \"lian/" + name + "\"\n"
+		}
 	}
 	if a.puts.Len() > 0 {
 		out += fmt.Sprintf("\nvar _ = kernelsOf(%q, func(k *kernels) {\n%s})\n", a.file, a.puts.String())

@@ -37,6 +37,7 @@ func (d *dequantizer) bitwise(op, x, y, to string) {
 
 // blocks writes a function whose body is run for each block: values of output, bytes of input.
 func (d *dequantizer) blocks(name, about string, values, bytes int, setup, body func()) {
+	d.provide("dequantizers[dtype."+name+"]", "dequantize"+name)
 	d.function("dequantize"+name, about, []argument{{"dst", "*float32"}, {"src", "*byte"}, {"blocks", "int"}})
 	d.vector = d.assembly.vector()
 	for i, r := range []string{"DI", "SI", "CX"} {

@@ -97,15 +97,19 @@ func (o *ActivationBackward) Check() error {
 var _ = sampled(func() []Sample {
 	var list []Sample
 	for kind := SiLU; kind < ActivationKinds; kind++ {
+		add := func(n int, scale float64) { // far out both sides are remainders of what cancels: Floor
+			list = append(list, Sample{Name: sampleName("activation", kind, n, scale), Make: func(m Maker) Op {
+				return &Activation{X: m.Normal(scale, n), Out: m.Zero(dtype.F32, n), Kind: kind}
+			}, Floor: 1e-6 * scale, GradientTolerance: kind.cornered(scale)}, Sample{Name: sampleName("activation_backward", kind, n, scale), Make: func(m Maker) Op {
+				return &ActivationBackward{X: m.Normal(scale, n), DOut: m.Normal(1, n), DX: m.Zero(dtype.F32, n), Kind: kind}
+			}, Floor: 1e-6})
+		}
 		for _, n := range OddSizes() {
-			// Far out both sides are remainders of what cancels: Floor.
-			for _, scale := range []float64{1e-3, 2, 40} {
-				list = append(list, Sample{Name: sampleName("activation", kind, n, scale), Make: func(m Maker) Op {
-					return &Activation{X: m.Normal(scale, n), Out: m.Zero(dtype.F32, n), Kind: kind}
-				}, Floor: 1e-6 * scale, GradientTolerance: kind.cornered(scale)}, Sample{Name: sampleName("activation_backward", kind, n, scale), Make: func(m Maker) Op {
-					return &ActivationBackward{X: m.Normal(scale, n), DOut: m.Normal(1, n), DX: m.Zero(dtype.F32, n), Kind: kind}
-				}, Floor: 1e-6})
-			}
+			add(n, 2)
+		}
+		for _, n := range []int{1, 2, 300} {
+			add(n, 1e-3)
+			add(n, 40)
 		}
 	}
 	return list

@@ -10,7 +10,7 @@ import (
 // Cases are all operations on odd shapes.
 func Cases() []Case {
 	var cases []Case
-	for _, f := range []func() []Case{matmulCases, kQuantCases, elementCases, normCases, indexCases, ropeCases, attentionCases, lossCases, optimizerCases} {
+	for _, f := range []func() []Case{matmulCases, kQuantCases, elementCases, indexCases, ropeCases, attentionCases, lossCases, optimizerCases} {
 		cases = append(cases, f()...)
 	}
 	for _, s := range compute.Samples() {
@@ -129,31 +129,6 @@ func elementCases() []Case {
 			cases = append(cases, Case{Name: fmt.Sprintf("sum_rows/%v/%v", s, acc), Make: func(b *Build) compute.Op {
 				return &compute.SumRows{X: b.Normal(1, s[0], s[1]), Out: b.Normal(1, s[1]), Accumulate: acc}
 			}})
-		}
-	}
-	return cases
-}
-
-func normCases() []Case {
-	var cases []Case
-	for _, s := range [][2]int{{0, 8}, {1, 2}, {1, 7}, {3, 64}, {5, 65}, {129, 33}, {300, 256}, {2, 1025}} {
-		rows, n := s[0], s[1]
-		cases = append(cases, Case{Name: fmt.Sprintf("rmsnorm/%v", s), Make: func(b *Build) compute.Op {
-			return &compute.RMSNorm{X: b.Normal(2, rows, n), Weight: b.Normal(1, n), Out: b.Zero(dtype.F32, rows, n), Epsilon: 1e-5}
-		}})
-		for want := 1; want <= 3; want++ {
-			for _, acc := range []bool{false, true} {
-				cases = append(cases, Case{Name: fmt.Sprintf("rmsnorm_backward/%v/%d/%v", s, want, acc), Make: func(b *Build) compute.Op {
-					o := &compute.RMSNormBackward{X: b.Normal(2, rows, n), Weight: b.Normal(1, n), DOut: b.Normal(1, rows, n), Epsilon: 1e-5, AccumulateX: acc, AccumulateWeight: acc}
-					if want&1 != 0 {
-						o.DX = b.Normal(1, rows, n)
-					}
-					if want&2 != 0 {
-						o.DWeight = b.Normal(1, n)
-					}
-					return o
-				}, Tolerance: 5e-6})
-			}
 		}
 	}
 	return cases

@@ -176,11 +176,32 @@ func Golden(t *testing.T, backend compute.Backend, open func(path string) (Vecto
 	})
 	t.Run("rmsnorm", func(t *testing.T) {
 		v := openVectors(t, open, "rmsnorm")
-		v.each(without("plus_one"), func(t *testing.T, name string, s map[string]any) {
+		v.each(without(), func(t *testing.T, name string, s map[string]any) {
 			b := NewBuild(backend, 1)
 			x, w := v.tensor(t, b, name+"/in/x"), v.tensor(t, b, name+"/in/w")
 			o := &compute.RMSNorm{X: x, Weight: w, Out: b.Zero(dtype.F32, x.Shape...), Epsilon: float32(s["eps"].(float64))}
+			if s["plus_one"] == true {
+				o.Offset = 1
+			}
 			v.pass(t, b, name, s, []compute.Op{o}, o.Out, "y", map[string]*compute.Tensor{"x": x, "w": w})
+		})
+	})
+	t.Run("layernorm", func(t *testing.T) {
+		v := openVectors(t, open, "layernorm")
+		v.each(without(), func(t *testing.T, name string, s map[string]any) {
+			b := NewBuild(backend, 1)
+			x := v.tensor(t, b, name+"/in/x")
+			inputs := map[string]*compute.Tensor{"x": x}
+			o := &compute.LayerNorm{X: x, Out: b.Zero(dtype.F32, x.Shape...), Epsilon: float32(s["eps"].(float64))}
+			if v.has(name + "/in/w") {
+				o.Weight = v.tensor(t, b, name+"/in/w")
+				inputs["w"] = o.Weight
+			}
+			if v.has(name + "/in/b") {
+				o.Bias = v.tensor(t, b, name+"/in/b")
+				inputs["b"] = o.Bias
+			}
+			v.pass(t, b, name, s, []compute.Op{o}, o.Out, "y", inputs)
 		})
 	})
 	t.Run("activation", func(t *testing.T) {

@@ -24,6 +24,14 @@ func aliasing(t *testing.T, backend compute.Backend) {
 			o := &compute.RMSNorm{X: x, Weight: b.Normal(1, n), Out: out(x), Epsilon: 1e-5}
 			return o, o.Out
 		},
+		"rmsnorm/sum": func(b *Build, x, y *compute.Tensor, out func(*compute.Tensor) *compute.Tensor) (compute.Op, *compute.Tensor) {
+			o := &compute.RMSNorm{X: x, Residual: y, Sum: out(y), Weight: b.Normal(1, n), Out: b.Zero(dtype.F32, rows, n), Epsilon: 1e-5}
+			return o, o.Sum
+		},
+		"layernorm": func(b *Build, x, y *compute.Tensor, out func(*compute.Tensor) *compute.Tensor) (compute.Op, *compute.Tensor) {
+			o := &compute.LayerNorm{X: x, Weight: b.Normal(1, n), Out: out(x), Epsilon: 1e-5}
+			return o, o.Out
+		},
 		"swiglu/gate": func(b *Build, x, y *compute.Tensor, out func(*compute.Tensor) *compute.Tensor) (compute.Op, *compute.Tensor) {
 			o := &compute.Gated{Gate: x, Up: y, Out: out(x), Kind: compute.SiLU}
 			return o, o.Out
@@ -95,6 +103,22 @@ func nan(t *testing.T, backend compute.Backend) {
 			o := &compute.RMSNorm{X: poison(b, b.Normal(1, rows, 50), 3, 49), Weight: b.Normal(1, 50), Out: b.Zero(dtype.F32, rows, 50), Epsilon: 1e-5}
 			only(t, b, o, o.Out, func(row, column int) bool { return row == 3 })
 		})
+		t.Run("layernorm", func(t *testing.T) {
+			b := NewBuild(backend, 1)
+			o := &compute.LayerNorm{X: poison(b, b.Normal(1, rows, 50), 3, 49), Out: b.Zero(dtype.F32, rows, 50), Epsilon: 1e-5}
+			only(t, b, o, o.Out, func(row, column int) bool { return row == 3 })
+		})
+		for kind := compute.SiLU; kind < compute.ActivationKinds; kind++ {
+			t.Run("activation/"+kind.String(), func(t *testing.T) {
+				b := NewBuild(backend, 1)
+				o := &compute.Activation{X: poison(b, b.Normal(1, rows, 51), 3, 50), Out: b.Zero(dtype.F32, rows, 51), Kind: kind}
+				only(t, b, o, o.Out, func(row, column int) bool { return row == 3 && column == 50 })
+				if kind <= compute.Sigmoid {
+					g := &compute.Gated{Gate: o.X, Up: o.X, Out: o.Out, Kind: kind}
+					only(t, b, g, g.Out, func(row, column int) bool { return row == 3 && column == 50 })
+				}
+			})
+		}
 		t.Run("swiglu", func(t *testing.T) {
 			b := NewBuild(backend, 1)
 			o := &compute.Gated{Gate: poison(b, b.Normal(1, rows, 50), 3, 49), Up: poison(b, b.Normal(1, rows, 50), 1, 0), Out: b.Zero(dtype.F32, rows, 50), Kind: compute.SiLU}

@@ -48,6 +48,14 @@ func rowsAlone(t *testing.T, backend compute.Backend) {
 			o := &compute.RMSNorm{X: x, Weight: b.Normal(1, 100), Out: b.Zero(dtype.F32, x.Shape...), Epsilon: 1e-6}
 			return o, o.Out
 		}},
+		{"rmsnorm_residual", 100, func(b *Build, x *compute.Tensor) (compute.Op, *compute.Tensor) {
+			o := &compute.RMSNorm{X: x, Weight: b.Normal(1, 100), Out: b.Zero(dtype.F32, x.Shape...), Residual: x, Sum: b.Zero(dtype.F32, x.Shape...), Epsilon: 1e-6, Offset: 1}
+			return o, o.Out
+		}},
+		{"layernorm", 101, func(b *Build, x *compute.Tensor) (compute.Op, *compute.Tensor) {
+			o := &compute.LayerNorm{X: x, Weight: b.Normal(1, 101), Out: b.Zero(dtype.F32, x.Shape...), Epsilon: 1e-6}
+			return o, o.Out
+		}},
 		{"swiglu", 33, func(b *Build, x *compute.Tensor) (compute.Op, *compute.Tensor) {
 			o := &compute.Gated{Gate: x, Up: x, Out: b.Zero(dtype.F32, x.Shape...), Kind: compute.SiLU}
 			return o, o.Out

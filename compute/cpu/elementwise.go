@@ -7,6 +7,13 @@ import (
 	"lian/compute/host"
 )
 
+// elementKernels are the kernels of operations that are neither products nor attention.
+type elementKernels struct {
+	activationKernels
+	normKernels
+	layerKernels
+}
+
 // stretch is how many values of an element-wise operation one kernel call takes: 16 KiB of each operand.
 const stretch = 4096
 

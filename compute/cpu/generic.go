@@ -25,8 +25,7 @@ func generic() *kernels {
 	}
 	k.copyA, k.copyB = genericCopy4, genericCopy4
 	k.transposeLanes, k.transposeWhole = 8, genericTransposeRows8
-	k.add, k.scale, k.dot, k.dot3 = genericAdd, genericScale, genericDot, genericDot3
-	k.normScale, k.normGrad, k.normGradAdd, k.mulAdd = genericNormScale, genericNormGrad, genericNormGradAdd, genericMulAdd
+	k.add, k.scale, k.dot = genericAdd, genericScale, genericDot
 	k.rope, k.ropePairs = genericRope, genericRopePairs
 	k.most, k.expSum, k.expScale = genericMost, genericExpSum, genericExpScale
 	k.attentionKernels.addGeneric()

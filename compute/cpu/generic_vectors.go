@@ -28,43 +28,6 @@ func genericDot(a, b *float32, n int) float32 {
 	return tree(&lanes)
 }
 
-func genericDot3(a, b, c *float32, n int) float32 {
-	x, y, z := slice(a, n), slice(b, n), slice(c, n)
-	var lanes [8]float32
-	for i, v := range x {
-		lanes[i&7] += float32(float32(v*y[i]) * z[i])
-	}
-	return tree(&lanes)
-}
-
-func genericNormScale(out, x, w *float32, n int, r float32) {
-	o, u := slice(out, n), slice(w, n)
-	for i, v := range slice(x, n) {
-		o[i] = v * r * u[i]
-	}
-}
-
-func genericNormGrad(dx, d, w, x *float32, n int, r, c float32) {
-	o, g, u, v := slice(dx, n), slice(d, n), slice(w, n), slice(x, n)
-	for i := range o {
-		o[i] = float32(g[i]*u[i]*r) - float32(c*v[i])
-	}
-}
-
-func genericNormGradAdd(dx, d, w, x *float32, n int, r, c float32) {
-	o, g, u, v := slice(dx, n), slice(d, n), slice(w, n), slice(x, n)
-	for i := range o {
-		o[i] += float32(g[i]*u[i]*r) - float32(c*v[i])
-	}
-}
-
-func genericMulAdd(sum, a, b *float32, n int, s float32) {
-	o, x, y := slice(sum, n), slice(a, n), slice(b, n)
-	for i := range o {
-		o[i] += float32(x[i] * s * y[i])
-	}
-}
-
 func exp32(x float32) float32 { return float32(math.Exp(float64(x))) }
 
 func genericRope(x, y, cos, sin *float32, n int) {

@@ -21,7 +21,7 @@ const flagAccumulate = 1
 // kernels is what differs between levels. All vector functions take any n ≥ 0.
 type kernels struct {
 	amx *amxKernels // products of bfloat16 by a tile unit, or nil
-	activationKernels
+	elementKernels
 	attentionKernels
 
 	level         string
@@ -48,21 +48,16 @@ type kernels struct {
 	transposeLanes int                                       // rows that transposeWhole turns
 	transposeWhole func(dst, src *byte, rowBytes, bytes int) // bytes a multiple of 4, at least 16; see transposeRows
 
-	add         func(out, a, b *float32, n int)
-	scale       func(x *float32, n int, by float32)
-	dot         func(a, b *float32, n int) float32
-	dot3        func(a, b, c *float32, n int) float32
-	normScale   func(out, x, w *float32, n int, r float32)          // out = x·r·w
-	normGrad    func(dx, d, w, x *float32, n int, r, c float32)     // dx = r·d·w − c·x
-	normGradAdd func(dx, d, w, x *float32, n int, r, c float32)     // dx += …
-	mulAdd      func(sum, a, b *float32, n int, s float32)          // sum += a·s·b
-	rope        func(x, y, cos, sin *float32, n int)                // halves x and y
-	ropePairs   func(x, cos, sin *float32, n int)                   // n values; cos and sin repeated for each pair, sin's sign alternating
-	most        func(x *float32, n int) float32                     // the largest; NaN is passed over
-	expSum      func(dst, x *float32, n int, shift float32) float32 // dst = exp(x − shift), and the sum
-	expScale    func(dst, x *float32, n int, shift, by float32)     // dst = exp(x − shift)·by
-	adamw       func(p, g, m, v *float32, n int, c *adamwFactors)   //
-	sumSquares  func(x *float32, n int) float64
+	add        func(out, a, b *float32, n int)
+	scale      func(x *float32, n int, by float32)
+	dot        func(a, b *float32, n int) float32
+	rope       func(x, y, cos, sin *float32, n int)                // halves x and y
+	ropePairs  func(x, cos, sin *float32, n int)                   // n values; cos and sin repeated for each pair, sin's sign alternating
+	most       func(x *float32, n int) float32                     // the largest; NaN is passed over
+	expSum     func(dst, x *float32, n int, shift float32) float32 // dst = exp(x − shift), and the sum
+	expScale   func(dst, x *float32, n int, shift, by float32)     // dst = exp(x − shift)·by
+	adamw      func(p, g, m, v *float32, n int, c *adamwFactors)   //
+	sumSquares func(x *float32, n int) float64
 
 	ceilingF32, ceilingBF16, ceilingInt8 ceilingLoop
 	readMemory                           func(p *float32, n int) int // n bytes, a multiple of 1024

@@ -17,31 +17,6 @@ func scaleAVX2(x *float32, n int, by float32)
 //go:noescape
 func dotAVX2(a *float32, b *float32, n int) (ret float32)
 
-// dot3AVX2 is Σ a·b·c: one chain for each lane, then a tree.
-//
-//go:noescape
-func dot3AVX2(a *float32, b *float32, c *float32, n int) (ret float32)
-
-// normScaleAVX2 is out = x·r·w.
-//
-//go:noescape
-func normScaleAVX2(out *float32, x *float32, w *float32, n int, r float32)
-
-// normGradAVX2 is dx = d·w·r − c·x.
-//
-//go:noescape
-func normGradAVX2(dx *float32, d *float32, w *float32, x *float32, n int, r float32, c float32)
-
-// normGradAddAVX2 is dx += d·w·r − c·x.
-//
-//go:noescape
-func normGradAddAVX2(dx *float32, d *float32, w *float32, x *float32, n int, r float32, c float32)
-
-// mulAddAVX2 is sum += a·s·b.
-//
-//go:noescape
-func mulAddAVX2(sum *float32, a *float32, b *float32, n int, s float32)
-
 // ropeAVX2 turns pairs (x, y) by angles with the given cosines and sines.
 //
 //go:noescape

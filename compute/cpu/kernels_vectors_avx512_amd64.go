@@ -17,31 +17,6 @@ func scaleAVX512(x *float32, n int, by float32)
 //go:noescape
 func dotAVX512(a *float32, b *float32, n int) (ret float32)
 
-// dot3AVX512 is Σ a·b·c: one chain for each lane, then a tree.
-//
-//go:noescape
-func dot3AVX512(a *float32, b *float32, c *float32, n int) (ret float32)
-
-// normScaleAVX512 is out = x·r·w.
-//
-//go:noescape
-func normScaleAVX512(out *float32, x *float32, w *float32, n int, r float32)
-
-// normGradAVX512 is dx = d·w·r − c·x.
-//
-//go:noescape
-func normGradAVX512(dx *float32, d *float32, w *float32, x *float32, n int, r float32, c float32)
-
-// normGradAddAVX512 is dx += d·w·r − c·x.
-//
-//go:noescape
-func normGradAddAVX512(dx *float32, d *float32, w *float32, x *float32, n int, r float32, c float32)
-
-// mulAddAVX512 is sum += a·s·b.
-//
-//go:noescape
-func mulAddAVX512(sum *float32, a *float32, b *float32, n int, s float32)
-
 // ropeAVX512 turns pairs (x, y) by angles with the given cosines and sines.
 //
 //go:noescape

@@ -27,8 +27,7 @@ func levelAVX2() *kernels {
 	k.gemmBrain = []func(*tile){gemmBrain1x16AVX2, gemmBrain2x16AVX2, gemmBrain3x16AVX2, gemmBrain4x16AVX2, gemmBrain5x16AVX2, gemmBrain6x16AVX2}
 	k.transpose8, k.transpose4, k.copyA, k.copyB = transpose8AVX2, transpose4AVX2, copyRows6AVX2, copyRows16AVX2
 	k.transposeLanes, k.transposeWhole = 8, transposeRows8AVX2
-	k.add, k.scale, k.dot, k.dot3 = addAVX2, scaleAVX2, dotAVX2, dot3AVX2
-	k.normScale, k.normGrad, k.normGradAdd, k.mulAdd = normScaleAVX2, normGradAVX2, normGradAddAVX2, mulAddAVX2
+	k.add, k.scale, k.dot = addAVX2, scaleAVX2, dotAVX2
 	k.rope, k.ropePairs = ropeAVX2, ropePairsAVX2
 	k.most, k.expSum, k.expScale = mostAVX2, expSumAVX2, expScaleAVX2
 	k.attentionKernels.addAVX2()
@@ -57,8 +56,7 @@ func levelAVX512() *kernels {
 	k.gemmBrain = []func(*tile){gemmBrain1x32AVX512, gemmBrain2x32AVX512, gemmBrain3x32AVX512, gemmBrain4x32AVX512, gemmBrain5x32AVX512, gemmBrain6x32AVX512, gemmBrain7x32AVX512, gemmBrain8x32AVX512, gemmBrain9x32AVX512, gemmBrain10x32AVX512, gemmBrain11x32AVX512, gemmBrain12x32AVX512}
 	k.transpose8, k.transpose4, k.copyA, k.copyB = transpose8AVX512, transpose4AVX512, copyRows12AVX512, copyRows32AVX512
 	k.transposeLanes, k.transposeWhole = 16, transposeRows16AVX512
-	k.add, k.scale, k.dot, k.dot3 = addAVX512, scaleAVX512, dotAVX512, dot3AVX512
-	k.normScale, k.normGrad, k.normGradAdd, k.mulAdd = normScaleAVX512, normGradAVX512, normGradAddAVX512, mulAddAVX512
+	k.add, k.scale, k.dot = addAVX512, scaleAVX512, dotAVX512
 	k.rope, k.ropePairs = ropeAVX512, ropePairsAVX512
 	k.most, k.expSum, k.expScale = mostAVX512, expSumAVX512, expScaleAVX512
 	k.attentionKernels.addAVX512()

@@ -7,8 +7,18 @@ import (
 	"lian/compute/host"
 )
 
-func (b *backend) inverseRMS(x *float32, n int, epsilon float32) float32 {
-	return float32(1 / math.Sqrt(float64(b.dot(x, x, n))/float64(n)+float64(epsilon)))
+// normKernels are the kernels of norms. Sums are one chain for each lane, then a tree.
+type normKernels struct {
+	addSquares func(out, a, b *float32, n int) float32                      // out = a + b, Σ out²
+	normScale  func(out, x, w *float32, n int, r, offset float32)           // out = x·r·(w + offset)
+	normDot    func(d, w, x *float32, n int, offset float32) float32        // Σ d·(w + offset)·x
+	normGrad   func(dx, d, w, x *float32, n int, r, c, offset float32)      // dx = r·d·(w + offset) − c·x
+	normGradTo func(dx, old, d, w, x *float32, n int, r, c, offset float32) // dx = old + …
+	mulAdd     func(sum, a, b *float32, n int, s float32)                   // sum += a·s·b
+}
+
+func inverseRMS(squares float32, n int, epsilon float32) float32 {
+	return float32(1 / math.Sqrt(float64(squares)/float64(n)+float64(epsilon)))
 }
 
 var _ = provides((*backend).rmsnorm)
@@ -17,10 +27,17 @@ func (b *backend) rmsnorm(o *compute.RMSNorm) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	x, w, out, n := host.F32(o.X), host.F32(o.Weight), host.F32(o.Out), o.X.Columns()
+	residual, sum := host.F32(o.Residual), host.F32(o.Sum)
 	b.spans(o.X.Rows(), 4, func(_ *scratch, from, to int) {
 		for i := from; i < to; i++ {
-			r := b.inverseRMS(at(x, i*n), n, o.Epsilon)
-			b.normScale(at(out, i*n), at(x, i*n), at(w, 0), n, r)
+			xi, squares := at(x, i*n), float32(0)
+			if residual != nil {
+				squares = b.addSquares(at(sum, i*n), xi, at(residual, i*n), n)
+				xi = at(sum, i*n)
+			} else {
+				squares = b.dot(xi, xi, n)
+			}
+			b.normScale(at(out, i*n), xi, at(w, 0), n, inverseRMS(squares, n, o.Epsilon), o.Offset)
 		}
 	})
 	return nil
@@ -35,36 +52,127 @@ func (b *backend) rmsnormBackward(o *compute.RMSNormBackward) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	x, w, d, n, rows := host.F32(o.X), host.F32(o.Weight), host.F32(o.DOut), o.X.Columns(), o.X.Rows()
-	dx, dw := host.F32(o.DX), host.F32(o.DWeight)
+	dw, to := host.F32(o.DWeight), rowGradient{host.F32(o.DX), host.F32(o.DResidual), host.F32(o.DSum), o.AccumulateX, o.AccumulateResidual, n}
 	groups := (rows + normGroup - 1) / normGroup
 	sums := b.shared.need(slotA, groups*n)
-	b.each(groups, func(_ *scratch, g int) {
+	b.each(groups, func(s *scratch, g int) {
 		sum := sums[g*n : (g+1)*n]
 		clear(sum)
 		for i := g * normGroup; i < min(rows, (g+1)*normGroup); i++ {
 			xi, di, wi := at(x, i*n), at(d, i*n), at(w, 0)
-			r := b.inverseRMS(xi, n, o.Epsilon)
+			r := inverseRMS(b.dot(xi, xi, n), n, o.Epsilon)
 			if dw != nil {
 				b.mulAdd(at(sum, 0), di, xi, n, r)
 			}
-			if dx != nil {
-				c := r * r * r * b.dot3(di, wi, xi, n) / float32(n)
-				if o.AccumulateX {
-					b.normGradAdd(at(dx, i*n), di, wi, xi, n, r, c)
-				} else {
-					b.normGrad(at(dx, i*n), di, wi, xi, n, r, c)
-				}
+			if !to.wanted() {
+				continue
 			}
+			c := r * r * r * b.normDot(di, wi, xi, n, o.Offset) / float32(n)
+			dst, old := to.row(s, i)
+			if old != nil {
+				b.normGradTo(dst, old, di, wi, xi, n, r, c, o.Offset)
+			} else {
+				b.normGrad(dst, di, wi, xi, n, r, c, o.Offset)
+			}
+			to.finish(b, dst, i)
 		}
 	})
-	if dw == nil {
-		return nil
-	}
-	if !o.AccumulateWeight {
-		clear(dw)
-	}
-	for g := range groups {
-		b.add(at(dw, 0), at(dw, 0), at(sums, g*n), n)
-	}
+	b.sumGroups(dw, sums, groups, n, o.AccumulateWeight)
 	return nil
 }
+
+// rowGradient is where a norm's backward pass puts a row's gradient: into DX and DResidual, DSum added.
+type rowGradient struct {
+	dx, dresidual, dsum             []float32
+	accumulateX, accumulateResidual bool
+	n                               int
+}
+
+func (g *rowGradient) wanted() bool { return g.dx != nil || g.dresidual != nil }
+
+// row is where row i is computed and what is added to it, if anything.
+func (g *rowGradient) row(s *scratch, i int) (dst, old *float32) {
+	if g.dsum != nil {
+		old = at(g.dsum, i*g.n)
+	}
+	switch {
+	case g.dx != nil && !g.accumulateX:
+		return at(g.dx, i*g.n), old
+	case g.dx != nil && old == nil && g.dresidual == nil:
+		return at(g.dx, i*g.n), at(g.dx, i*g.n)
+	case g.dresidual != nil && !g.accumulateResidual:
+		return at(g.dresidual, i*g.n), old
+	}
+	return at(s.need(slotB, g.n), 0), old
+}
+
+// finish carries row i from where it was computed to where it is missing.
+func (g *rowGradient) finish(b *backend, from *float32, i int) {
+	for _, t := range [2]struct {
+		x          []float32
+		accumulate bool
+	}{{g.dx, g.accumulateX}, {g.dresidual, g.accumulateResidual}} {
+		if t.x == nil {
+			continue
+		}
+		switch to := at(t.x, i*g.n); {
+		case to == from:
+		case t.accumulate:
+			b.add(to, to, from, g.n)
+		default:
+			copy(slice(to, g.n), slice(from, g.n))
+		}
+	}
+}
+
+// sumGroups adds the sums of groups of rows, in order.
+func (b *backend) sumGroups(dst, sums []float32, groups, n int, accumulate bool) {
+	if dst == nil {
+		return
+	}
+	if !accumulate {
+		clear(dst)
+	}
+	for g := range groups {
+		b.add(at(dst, 0), at(dst, 0), at(sums, g*n), n)
+	}
+}
+
+var _ = kernelsOf("generic", func(k *kernels) {
+	k.addSquares = func(out, a, b *float32, n int) float32 {
+		genericAdd(out, a, b, n)
+		return genericDot(out, out, n)
+	}
+	k.normScale = func(out, x, w *float32, n int, r, offset float32) {
+		o, u := slice(out, n), slice(w, n)
+		for i, v := range slice(x, n) {
+			o[i] = v * r * (u[i] + offset)
+		}
+	}
+	k.normDot = func(d, w, x *float32, n int, offset float32) float32 {
+		y, u, v := slice(d, n), slice(w, n), slice(x, n)
+		var lanes [8]float32
+		for i := range y {
+			lanes[i&7] += float32(float32(y[i]*(u[i]+offset)) * v[i])
+		}
+		return tree(&lanes)
+	}
+	k.normGrad = func(dx, d, w, x *float32, n int, r, c, offset float32) {
+		o, g, u, v := slice(dx, n), slice(d, n), slice(w, n), slice(x, n)
+		for i := range o {
+			o[i] = float32(g[i]*(u[i]+offset)*r) - float32(c*v[i])
+		}
+	}
+	k.normGradTo = func(dx, old, d, w, x *float32, n int, r, c, offset float32) {
+		o, p, g, u, v := slice(dx, n), slice(old, n), slice(d, n), slice(w, n), slice(x, n)
+		for i := range o {
+			o[i] = p[i] + (float32(g[i]*(u[i]+offset)*r) - float32(c*v[i]))
+		}
+	}
+	k.mulAdd = func(sum, a, b *float32, n int, s float32) {
+		o, x, y := slice(sum, n), slice(a, n), slice(b, n)
+		for i := range o {
+			o[i] += float32(x[i] * s * y[i])
+		}
+	}
+})

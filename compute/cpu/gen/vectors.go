@@ -39,42 +39,6 @@ func (a *assembly) vectors() {
 		x, y := v.load("a"), v.load("b")
 		v.op("VFMADD231PS %s, %s, %s", y, x, z)
 	}, answer)
-	a.each("dot3", "is Σ a·b·c: one chain for each lane, then a tree.", []string{"a", "b", "c"}, nil, result, func(v *vector) { z = v.zero() }, func(v *vector) {
-		x, y, w := v.load("a"), v.load("b"), v.load("c")
-		v.op("VMULPS %s, %s, %s", y, x, x)
-		v.op("VFMADD231PS %s, %s, %s", w, x, z)
-	}, answer)
-
-	a.each("normScale", "is out = x·r·w.", []string{"out", "x", "w"}, floats("r"), nil, func(v *vector) { s = v.scalar("r") }, func(v *vector) {
-		x, w := v.load("x"), v.load("w")
-		v.op("VMULPS %s, %s, %s", s, x, x)
-		v.op("VMULPS %s, %s, %s", w, x, x)
-		v.store(x, "out")
-	}, nil)
-	for _, add := range []bool{false, true} {
-		name, about := "normGrad", "is dx = d·w·r − c·x."
-		if add {
-			name, about = "normGradAdd", "is dx += d·w·r − c·x."
-		}
-		a.each(name, about, []string{"dx", "d", "w", "x"}, floats("r", "c"), nil, func(v *vector) { s, t = v.scalar("r"), v.scalar("c") }, func(v *vector) {
-			d, w, x := v.load("d"), v.load("w"), v.load("x")
-			v.op("VMULPS %s, %s, %s", w, d, d)
-			v.op("VMULPS %s, %s, %s", s, d, d)
-			v.op("VFNMADD231PS %s, %s, %s", t, x, d)
-			if add {
-				old := v.load("dx")
-				v.op("VADDPS %s, %s, %s", old, d, d)
-			}
-			v.store(d, "dx")
-		}, nil)
-	}
-	a.each("mulAdd", "is sum += a·s·b.", []string{"sum", "a", "b"}, floats("s"), nil, func(v *vector) { s = v.scalar("s") }, func(v *vector) {
-		x, y, o := v.load("a"), v.load("b"), v.load("sum")
-		v.op("VMULPS %s, %s, %s", s, x, x)
-		v.op("VFMADD231PS %s, %s, %s", y, x, o)
-		v.store(o, "sum")
-	}, nil)
-
 	a.each("rope", "turns pairs (x, y) by angles with the given cosines and sines.", []string{"x", "y", "cos", "sin"}, nil, nil, nil, func(v *vector) {
 		x, y, c, w := v.load("x"), v.load("y"), v.load("cos"), v.load("sin")
 		o := v.new()

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,11 +42,33 @@ func doctorCommand() *cobra.Command {
 			return out.Result(all)
 		}
 		var t ui.Table
-		for _, f := range all {
+		for _, f := range together(all) {
 			t.Rows = append(t.Rows, []string{out.T("doctor." + f.Name), f.Value, f.Note})
 		}
 		return out.Result(t)
 	})
+}
+
+// together makes one line of kernels that say the same of several operations: people look for what differs.
+func together(all []finding) []finding {
+	var list []finding
+	at := map[string]int{} // note → line
+	for _, f := range all {
+		if i, ok := at[f.Note]; ok && f.Name == "kernel" {
+			list[i].Value += ", " + strings.TrimPrefix(f.Value, "matmul ")
+			continue
+		}
+		if f.Name == "kernel" {
+			at[f.Note] = len(list)
+		}
+		list = append(list, f)
+	}
+	for i, f := range list {
+		if f.Name == "kernel" { // what is long stands last
+			list[i].Value, list[i].Note = f.Note, f.Value
+		}
+	}
+	return list
 }
 
 func examineProgram(_ context.Context, out *ui.Out) []finding {
@@ -65,7 +86,7 @@ func examineProgram(_ context.Context, out *ui.Out) []finding {
 func examineProcessor(context.Context, *ui.Out) []finding {
 	return []finding{
 		{Name: "cpus", Value: fmt.Sprintf("%s, %d (GOMAXPROCS %d)", machine.Processor(), runtime.NumCPU(), runtime.GOMAXPROCS(0))},
-		{Name: "features", Value: or(strings.Join(features(), " "), "—")},
+		{Name: "features", Note: or(strings.Join(features(), " "), "—")},
 	}
 }
 
@@ -77,7 +98,7 @@ func examineKernels(_ context.Context, out *ui.Out) []finding {
 	}
 	found := []finding{level}
 	for _, k := range cpu.Kernels() {
-		found = append(found, finding{Name: "kernel", Value: k.Name, Note: k.Level + ": " + k.About})
+		found = append(found, finding{Name: "kernel", Value: k.Operation, Note: k.Level + ": " + k.Kernel})
 	}
 	return found
 }
@@ -112,45 +133,11 @@ func examineMemory(ctx context.Context, out *ui.Out) []finding {
 			memory.Note = out.T("doctor.little_memory")
 		}
 	}
-	return []finding{memory, {Name: "bandwidth", Value: fmt.Sprintf("%.1f GB/s", readBandwidth(ctx)/1e9)}}
-}
-
-// readBandwidth reads more memory than caches hold with all processors for a
-// quarter of a second, and returns bytes per second.
-func readBandwidth(ctx context.Context) float64 {
-	workers := runtime.GOMAXPROCS(0)
-	const words = 16 << 20 // 128 MiB in all
-	data := make([]uint64, words)
-	for i := range data { // touch each page
-		data[i] = uint64(i)
+	bandwidth := "—"
+	if cpu.LevelError() == nil {
+		bandwidth = fmt.Sprintf("%.1f GB/s", cpu.CeilingMeter(cpu.New(0), cpu.CeilingRead)(ctx, 250*time.Millisecond))
 	}
-	part := words / workers
-	var group sync.WaitGroup
-	read := make([]int64, workers)
-	sums := make([]uint64, workers)
-	start := time.Now()
-	end := start.Add(250 * time.Millisecond)
-	for w := range workers {
-		group.Go(func() {
-			mine := data[w*part : (w+1)*part]
-			for time.Now().Before(end) && ctx.Err() == nil {
-				var a, b, c, d uint64
-				for i := 0; i+4 <= len(mine); i += 4 {
-					a, b, c, d = a+mine[i], b+mine[i+1], c+mine[i+2], d+mine[i+3]
-				}
-				sums[w] += a + b + c + d
-				read[w] += int64(len(mine)) * 8
-			}
-		})
-	}
-	group.Wait()
-	elapsed := time.Since(start).Seconds()
-	var total int64
-	for w := range workers {
-		total += read[w]
-	}
-	runtime.KeepAlive(sums)
-	return float64(total) / elapsed
+	return []finding{memory, {Name: "bandwidth", Value: bandwidth}}
 }
 
 func examinePlaces(_ context.Context, out *ui.Out) []finding {

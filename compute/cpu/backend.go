@@ -28,6 +28,8 @@ var operations []func(b *backend)
 
 // provides registers the function of one operation.
 func provides[O compute.Op](run func(*backend, O) error) struct{} {
+	var op O
+	served = append(served, op.Name())
 	operations = append(operations, func(b *backend) { host.Register(b.table, func(o O) error { return run(b, o) }) })
 	return struct{}{}
 }

@@ -145,8 +145,11 @@ func (b *Build) values(t *compute.Tensor) ([]float64, error) {
 			out[i] = float64(v[i])
 		}
 	default:
-		var v []float32
-		v, err = b.Floats(t)
+		v := make([]float32, len(out))
+		raw := make([]byte, t.Bytes())
+		if err = b.stream.Read(t, raw); err == nil {
+			err = dtype.Dequantize(t.Type, raw, v)
+		}
 		for i := range v {
 			out[i] = float64(v[i])
 		}

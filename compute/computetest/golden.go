@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
 	"lian/compute"
@@ -184,6 +185,15 @@ func Golden(t *testing.T, backend compute.Backend, open func(path string) (Vecto
 				o.Offset = 1
 			}
 			v.pass(t, b, name, s, []compute.Op{o}, o.Out, "y", map[string]*compute.Tensor{"x": x, "w": w})
+		})
+	})
+	t.Run("softmax", func(t *testing.T) {
+		v := openVectors(t, open, "softmax")
+		v.each(without(), func(t *testing.T, name string, s map[string]any) {
+			b := NewBuild(backend, 1)
+			x := v.tensor(t, b, name+"/in/x")
+			o := &compute.Softmax{X: x, Out: b.Zero(dtype.F32, x.Shape...), Log: strings.HasPrefix(name, "log_")}
+			v.pass(t, b, name, s, []compute.Op{o}, o.Out, "y", map[string]*compute.Tensor{"x": x})
 		})
 	})
 	t.Run("layernorm", func(t *testing.T) {

@@ -12,6 +12,10 @@ type elementKernels struct {
 	activationKernels
 	normKernels
 	layerKernels
+	dropoutKernels
+	softmaxKernels
+	mulKernels
+	castKernels
 }
 
 // stretch is how many values of an element-wise operation one kernel call takes: 16 KiB of each operand.

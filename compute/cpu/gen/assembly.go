@@ -61,7 +61,7 @@ func (a *assembly) function(name, about string, args []argument, results ...argu
 	a.used = map[string]string{}
 	place := func(g argument) string {
 		size := 8
-		if g.kind == "float32" {
+		if g.kind == "float32" || g.kind == "uint32" {
 			size = 4
 		}
 		offset = (offset + size - 1) / size * size
@@ -82,7 +82,7 @@ func (a *assembly) function(name, about string, args []argument, results ...argu
 		// the frame ends with the last argument
 		last := args[len(args)-1]
 		fmt.Sscanf(strings.TrimPrefix(a.used[last.name], last.name), "+%d(FP)", &offset)
-		if last.kind == "float32" {
+		if last.kind == "float32" || last.kind == "uint32" {
 			offset += 4
 		} else {
 			offset += 8

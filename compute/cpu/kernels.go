@@ -1,6 +1,9 @@
 package cpu
 
-import "unsafe"
+import (
+	"reflect"
+	"unsafe"
+)
 
 // tile is one call of a matrix-multiplication micro-kernel. The assembly reads it by offset.
 type tile struct {
@@ -20,7 +23,8 @@ const flagAccumulate = 1
 
 // kernels is what differs between levels. All vector functions take any n ≥ 0.
 type kernels struct {
-	amx *amxKernels // products of bfloat16 by a tile unit, or nil
+	tables map[reflect.Type]any // see tableOf
+	amx    *amxKernels          // products of bfloat16 by a tile unit, or nil
 	elementKernels
 	attentionKernels
 
@@ -62,6 +66,19 @@ type kernels struct {
 	ceilingF32, ceilingBF16, ceilingInt8 ceilingLoop
 	readMemory                           func(p *float32, n int) int // n bytes, a multiple of 1024
 	copyMemory                           func(dst, src *float32, n int)
+}
+
+// tableOf is a level's table of some type: kernels that one operation alone has are declared in its file and nowhere else.
+func tableOf[T any](k *kernels) *T {
+	t, _ := k.tables[reflect.TypeFor[T]()].(*T)
+	if t == nil {
+		t = new(T)
+		if k.tables == nil {
+			k.tables = map[reflect.Type]any{}
+		}
+		k.tables[reflect.TypeFor[T]()] = t
+	}
+	return t
 }
 
 // adamwFactors are the numbers of one AdamW step. The assembly reads them by offset.

@@ -138,6 +138,11 @@ func (a *assembly) provide(field, function string) {
 	fmt.Fprintf(&a.puts, "\tk.%s = %s%s\n", field, function, a.suffix)
 }
 
+// provideTo puts a function of this set into a field of a table of an operation's own; see cpu.tableOf.
+func (a *assembly) provideTo(table, field, function string) {
+	fmt.Fprintf(&a.puts, "\ttableOf[%s](k).%s = %s%s\n", table, field, function, a.suffix)
+}
+
 func (a *assembly) declarations() string {
 	out := "// " + header + "\n\npackage cpu\n"
 	for _, name := range []string{"compute", "dtype"} {

@@ -1,0 +1,170 @@
+package main
+
+import "fmt"
+
+// Panels of matrix multiplication from rows that k runs along: lanes of a panel are rows.
+var _ = topic("turn", func(a *assembly) {
+	lanes := []int{a.lanes}
+	if a.set == avx512 {
+		lanes = append(lanes, a.tileRows)
+	}
+	for _, n := range lanes {
+		for _, f := range turnForms {
+			a.turn(n, f)
+		}
+	}
+})
+
+// turnForm is what the four bytes of a column mean and how they are stored: one value for each k, or two.
+type turnForm struct {
+	name, about string
+	perColumn   int // values of k
+	store       func(a *assembly, column int, put func(k int, from string))
+}
+
+var turnForms = []turnForm{
+	{"", "four bytes of each as they are", 1, func(a *assembly, column int, put func(int, string)) { put(0, a.r(column)) }},
+	{"Brain", "bfloat16 as float32", 2, func(a *assembly, column int, put func(int, string)) {
+		t := a.r(column + 4)
+		a.op("VPSLLD $16, %s, %s", a.r(column), t)
+		put(0, t)
+		if a.set == avx512 {
+			a.op("VPANDD %s, %s, %s", a.consts.bits("upperHalf", 0xffff0000), a.r(column), a.r(column))
+		} else {
+			a.op("VPAND %s, %s, %s", a.consts.bits("upperHalf", 0xffff0000), a.r(column), a.r(column))
+		}
+		put(1, a.r(column))
+	}},
+	{"Half", "float16 as float32", 2, func(a *assembly, column int, put func(int, string)) {
+		from, t := a.r(column), a.r(column+4)
+		if a.set == avx512 {
+			a.op("VPMOVDW %s, %s", from, low(t))
+			a.op("VCVTPH2PS %s, %s", low(t), t)
+			put(0, t)
+			a.op("VPSRLD $16, %s, %s", from, from)
+			a.op("VPMOVDW %s, %s", from, low(from))
+			a.op("VCVTPH2PS %s, %s", low(from), from)
+			put(1, from)
+			return
+		}
+		// The lower halves of the lanes to the lower halves of both parts, the upper ones to the upper; then both parts together.
+		order := [16]uint32{0x05040100, 0x0d0c0908, 0x07060302, 0x0f0e0b0a, 0x05040100, 0x0d0c0908, 0x07060302, 0x0f0e0b0a}
+		a.op("VPSHUFB %s, %s, %s", a.consts.table("evenFirst", order), from, from)
+		a.op("VPERMQ $0xd8, %s, %s", from, from)
+		a.op("VCVTPH2PS %s, %s", low(from), t)
+		put(0, t)
+		a.op("VEXTRACTI128 $1, %s, %s", from, low(from))
+		a.op("VCVTPH2PS %s, %s", low(from), from)
+		put(1, from)
+	}},
+}
+
+// turn writes the function that packs rows as transposeRows turns them, with dstStride bytes from the lanes of one k to those of
+// the next, and fetches what stands `ahead` bytes behind what it loads.
+func (a *assembly) turn(lanes int, form turnForm) {
+	a.function(fmt.Sprintf("turn%s%d", form.name, lanes), fmt.Sprintf("packs %d rows, rowBytes apart, bytes (a multiple of 4, at least 16) of each, as lanes: %s.", lanes, form.about),
+		append(append(append(append(pointers("dst"), ints("dstStride")...), arguments("*byte", "src")...), ints("rowBytes", "bytes")...), ints("ahead")...))
+	quarters := lanes / 4
+	bases := []string{"SI", "R10", "R11", "R12"}[:quarters]
+	a.op("MOVQ %s, DI", a.arg("dst"))
+	a.op("MOVQ %s, BX", a.arg("dstStride"))
+	a.op("MOVQ %s, SI", a.arg("src"))
+	a.op("MOVQ %s, R8", a.arg("rowBytes"))
+	a.op("MOVQ %s, CX", a.arg("bytes"))
+	a.op("MOVQ %s, R13", a.arg("ahead"))
+	a.op("LEAQ (R8)(R8*2), R9")
+	a.op("LEAQ (BX)(BX*2), DX")
+	for l := 1; l < quarters; l++ {
+		a.op("LEAQ (%s)(R8*4), %s", bases[l-1], bases[l])
+	}
+	masked := lanes < a.lanes
+	if masked {
+		a.op("MOVL $%#x, AX", 1<<lanes-1)
+		a.op("KMOVW AX, K1")
+	}
+	rows := []string{"", "(R8*1)", "(R8*2)", "(R9*1)"}
+	places := []string{"", "(BX*1)", "(BX*2)", "(DX*1)"}
+	chunk := func(u int) { // 16 bytes of every row
+		for j := range 4 {
+			a.op("VMOVDQU %d(%s)%s, X%d", 16*u, bases[0], rows[j], j)
+			a.op("VINSERTI128 $1, %d(%s)%s, Y%d, Y%d", 16*u, bases[1], rows[j], j, j)
+			for l := 2; l < quarters; l++ {
+				a.op("VINSERTI32X4 $%d, %d(%s)%s, Z%d, Z%d", l, 16*u, bases[l], rows[j], j, j)
+			}
+		}
+		for i := range 2 {
+			a.op("VUNPCKLPS %s, %s, %s", a.r(2*i+1), a.r(2*i), a.r(4+2*i))
+			a.op("VUNPCKHPS %s, %s, %s", a.r(2*i+1), a.r(2*i), a.r(4+2*i+1))
+		}
+		for i := range 2 {
+			a.op("VUNPCKLPD %s, %s, %s", a.r(6+i), a.r(4+i), a.r(2*i))
+			a.op("VUNPCKHPD %s, %s, %s", a.r(6+i), a.r(4+i), a.r(2*i+1))
+		}
+		for column := range 4 {
+			form.store(a, column, func(k int, from string) {
+				at := column*form.perColumn + k
+				base := "DI"
+				if at >= 4 {
+					base = "AX"
+				}
+				mask := ""
+				if masked {
+					mask = "K1, "
+				}
+				a.op("VMOVUPS %s, %s(%s)%s", from, mask, base, places[at%4])
+			})
+			if column == 1 && form.perColumn == 2 {
+				a.op("LEAQ (DI)(BX*4), AX")
+			}
+		}
+		a.op("LEAQ (DI)(BX*%d), DI", 4*form.perColumn)
+	}
+	fetch := func() {
+		for l := range quarters {
+			a.op("LEAQ (%s)(R13*1), AX", bases[l])
+			for j := range 4 {
+				a.op("PREFETCHT0 (AX)%s", rows[j])
+			}
+		}
+	}
+	advance := func(bytes int) {
+		for _, b := range bases {
+			a.op("ADDQ $%d, %s", bytes, b)
+		}
+	}
+	long, short, rest, last, done := a.label(), a.label(), a.label(), a.label(), a.label()
+	a.op("SUBQ $64, CX")
+	a.op("JLT %s", rest)
+	a.mark(long)
+	fetch()
+	for u := range 4 {
+		chunk(u)
+	}
+	advance(64)
+	a.op("SUBQ $64, CX")
+	a.op("JGE %s", long)
+	a.mark(rest)
+	a.op("ADDQ $64, CX")
+	a.op("JZ %s", done)
+	fetch()
+	a.op("SUBQ $16, CX")
+	a.op("JLT %s", last)
+	a.mark(short)
+	chunk(0)
+	advance(16)
+	a.op("SUBQ $16, CX")
+	a.op("JGE %s", short)
+	a.mark(last)
+	a.op("ADDQ $16, CX")
+	a.op("JZ %s", done)
+	a.op("SUBQ $16, CX") // back by what the last 16 bytes overlap, 16 − CX
+	for _, b := range bases {
+		a.op("ADDQ CX, %s", b)
+	}
+	a.op("SARQ $%d, CX", 3-form.perColumn) // bytes of a row to values of k
+	a.op("IMULQ BX, CX")
+	a.op("ADDQ CX, DI")
+	chunk(0)
+	a.mark(done)
+	a.ret()
+}

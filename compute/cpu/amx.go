@@ -105,7 +105,7 @@ func (b *backend) amxTask(s *scratch, p *product, plan *amxPlan, top, bottom, fr
 				deep := (k1 - k0 + amxDeep - 1) / amxDeep
 				for i := range blocks {
 					to := (part-g)*plan.deep*blocks + i*deep
-					b.amx.pack(s, rows[to*amxUnit:], p.a, top+i*amxLanes, min(amxLanes, bottom-top-i*amxLanes), k0, k1, true)
+					b.amx.pack(s, rows[to*amxUnit:], p.a.operand, top+i*amxLanes, min(amxLanes, bottom-top-i*amxLanes), k0, k1, true)
 				}
 			}
 		}
@@ -210,5 +210,5 @@ func (b *backend) packsPairs() bool { return b.gemmPairs != nil && b.amx == nil 
 
 // canAMX says whether the tile unit computes a product.
 func (b *backend) canAMX(p *product) bool {
-	return b.amx != nil && p.pairs && p.b.kind == dtype.F32
+	return b.amx != nil && p.pairs && p.a.kind == dtype.F32 && p.b.kind == dtype.F32
 }

@@ -31,18 +31,18 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 	chunk := compute.CrossEntropyRows(vocab)
 	asPairs := o.BF16 && weight.kind == dtype.F32
 	var packed, packedBack []float32
-	shape := floats
-	if !asPairs || b.packsPairs() {
-		packed, shape = b.kept(o.Weight, asPairs)
-	}
-	if packed == nil && rows > chunk && weight.kind == dtype.F32 && (!asPairs || b.packsPairs()) {
+	if rows > chunk && weight.kind == dtype.F32 && (!asPairs || b.packsPairs()) {
 		packed = b.shared.need(slotI, (vocab+b.columns-1)/b.columns*b.columns*depth(n, asPairs))
-		b.packAll(packed, &weight, vocab, n, asPairs)
+		if err := b.packAll(packed, &weight, vocab, n, asPairs); err != nil {
+			return err
+		}
 	}
 	back := b.weight(o.Weight, n, vocab, false)
 	if dhidden != nil && rows > chunk && back.kind == dtype.F32 && (!asPairs || b.packsPairs()) {
 		packedBack = b.shared.need(slotJ, (n+b.columns-1)/b.columns*b.columns*depth(vocab, asPairs))
-		b.packAll(packedBack, &back, n, vocab, asPairs)
+		if err := b.packAll(packedBack, &back, n, vocab, asPairs); err != nil {
+			return err
+		}
 	}
 	a := operand{hidden, n, true}
 	if o.Fast && o.Weight.Type.Quantized() {
@@ -51,8 +51,8 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 	logits := b.shared.need(slotH, min(chunk, rows)*vocab)
 	for from := 0; from < rows; from += chunk {
 		count := min(chunk, rows-from)
-		err := b.multiply(&product{m: count, n: vocab, k: n, alpha: 1, pairs: asPairs, form: shape, out: logits, stride: vocab,
-			a: operand{a.data[from*n:], n, true}, b: weight, packed: packed})
+		err := b.multiply(&product{m: count, n: vocab, k: n, alpha: 1, pairs: asPairs, out: logits, stride: vocab,
+			a: plain(operand{a.data[from*n:], n, true}), b: weight, packed: packed})
 		if err != nil {
 			return err
 		}
@@ -72,14 +72,14 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 		})
 		if dhidden != nil {
 			err := b.multiply(&product{m: count, n: n, k: vocab, alpha: 1, pairs: asPairs, out: dhidden[from*n:], stride: n,
-				a: operand{logits, vocab, true}, b: back, packed: packedBack})
+				a: plain(operand{logits, vocab, true}), b: back, packed: packedBack})
 			if err != nil {
 				return err
 			}
 		}
 		if dweight != nil {
 			err := b.multiply(&product{m: vocab, n: n, k: count, alpha: 1, pairs: asPairs, out: dweight, stride: n, accumulate: true,
-				a: operand{logits, vocab, false}, b: plain(operand{hidden[from*n:], n, false})})
+				a: plain(operand{logits, vocab, false}), b: plain(operand{hidden[from*n:], n, false})})
 			if err != nil {
 				return err
 			}

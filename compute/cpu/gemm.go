@@ -10,10 +10,8 @@ import (
 type product struct {
 	m, n, k    int
 	pairs      bool // multiply as bfloat16 pairs
-	a          operand
-	b          source
+	a, b       source
 	packed     []float32 // B as panels of all k, if someone has them
-	form       form      // of packed
 	out        []float32
 	stride     int // values from one row of out and residual to the next
 	alpha      float32
@@ -23,9 +21,11 @@ type product struct {
 }
 
 const (
-	longestK    = 1024     // a panel of A and one of B of this depth lie in a level-2 cache together
-	panelBytes  = 12 << 20 // of packed B that lie in the level-3 cache at one time
-	tilesOfTask = 10       // tile rows of A packed by one task
+	longestK    = 1024      // 32-bit elements: a panel of A and one of B of this depth lie in a level-2 cache together
+	shortK      = 256       // the same for few rows: a panel of B lies in the level-1 cache
+	decodeRows  = 16        // up to here B is read from memory faster than it is multiplied
+	blockBytes  = 512 << 10 // of panels that a task packs for itself: half of a level-2 cache
+	sharedBytes = 16 << 20  // of panels that all tasks read: they lie in the level-3 cache
 )
 
 // multiply computes a product on the workers. Each output is one chain over ascending k: blocks of k go through partial sums
@@ -40,125 +40,251 @@ func (b *backend) multiply(p *product) error {
 	if b.canAMX(p) {
 		return b.multiplyAMX(p)
 	}
-	if (p.m <= b.rows || p.m <= 16) && !p.b.across {
-		return b.multiplyFlat(p)
+	f := frame[multiplication](b)
+	f.backend, f.product = b, *p
+	err := f.run()
+	f.product = product{} // keeps nothing alive
+	return err
+}
+
+// multiplication is a product in work. The smaller operand is packed once, by all workers, and read by every task; the other one
+// is packed by the tasks, each some panels at a time, right before they are multiplied: it is read once, and never lies in
+// memory as panels. What a task does changes no result.
+type multiplication struct {
+	*backend
+	product
+	shared, own side
+	packed      []float32 // the shared panels [first, first+count), all of k
+	first       int
+	count       int
+	deep        int // k of a block
+	group       int // own panels packed at a time
+	tasks, cuts int // of the own panels, of the shared ones
+	failed      atomic.Pointer[error]
+}
+
+// side is one operand as panels.
+type side struct {
+	source  *source
+	isA     bool
+	lanes   int
+	width   int // lanes of a panel
+	panels  int
+	compact bool
+}
+
+func (f *multiplication) run() error {
+	a := side{&f.a, true, f.m, f.rows, (f.m + f.rows - 1) / f.rows, true}
+	b := side{&f.b, false, f.n, f.columns, (f.n + f.columns - 1) / f.columns, false}
+	f.shared, f.own = a, b
+	if f.product.packed != nil || f.n < f.m {
+		f.shared, f.own = b, a
 	}
-	count := (p.n + b.columns - 1) / b.columns
-	size := b.columns * depth(p.k, p.pairs)
-	most := min(count, max(1, panelBytes/4/max(size, 1)))
-	var failed atomic.Pointer[error]
-	for first := 0; first < count; first += most {
-		np := min(most, count-first)
-		packed, at := p.packed, first
-		if packed == nil {
-			at = 0
-			packed = b.shared.need(slotB, np*size)
-			b.spans(np, b.panelGroup(&p.b), func(s *scratch, from, to int) {
-				if p.b.across {
-					if err := b.packAcross(s, packed[from*size:], size, &p.b, first+from, to-from, p.n, p.k, p.pairs); err != nil {
-						failed.Store(&err)
-					}
-					return
-				}
-				for i := from; i < to; i++ {
-					if err := b.packB(s, packed[i*size:], &p.b, first+i, p.n, p.k, p.pairs); err != nil {
-						failed.Store(&err)
-						return
-					}
-				}
-			})
-			if err := failed.Load(); err != nil {
+	f.failed.Store(nil)
+	f.cutK()
+	size := f.shared.width * depth(f.k, f.pairs)
+	most := max(1, sharedBytes/4/max(size, 1))
+	if f.product.packed != nil {
+		most = f.shared.panels
+	}
+	f.cutOwn()
+	for f.first = 0; f.first < f.shared.panels; f.first += most {
+		f.count = min(most, f.shared.panels-f.first)
+		f.packed = f.product.packed
+		if f.packed == nil {
+			f.packed = f.backend.shared.need(slotB, f.count*size)
+			f.spansOf(f.count, 1, f)
+			if err := f.failed.Load(); err != nil {
 				return *err
 			}
 		}
-		b.multiplyPanels(p, packed, at, first, np)
+		f.cuts = 1
+		if few := 2 * f.workers; f.workers > 1 && f.tasks < few { // too few own panels for the workers
+			f.cuts = min(f.count, (few+f.tasks-1)/f.tasks)
+		}
+		f.eachOf(f.tasks*f.cuts, f)
+		if err := f.failed.Load(); err != nil {
+			return *err
+		}
 	}
 	return nil
 }
 
-// multiplyPanels computes the columns of np packed panels, from number `where` of packed on, for all rows.
-func (b *backend) multiplyPanels(p *product, packed []float32, where, first, np int) {
-	tiles := (p.m + b.rows - 1) / b.rows
-	tasks := min(tiles, max((tiles+tilesOfTask-1)/tilesOfTask, b.workers*3))
-	unit := 1
-	if p.pairs {
-		unit = 2
+// cutK chooses the depth of blocks: whole blocks of the packed types, and pairs.
+func (f *multiplication) cutK() {
+	longest := longestK
+	if f.m <= decodeRows {
+		longest = shortK
 	}
-	parts := (p.k + longestK*unit - 1) / (longestK * unit)
-	step := p.k
-	if parts > 1 {
-		step = ((p.k+parts-1)/parts + 15) &^ 15
+	if f.pairs {
+		longest *= 2
 	}
-	elements := depth(p.k, p.pairs)
-	b.each(tasks, func(s *scratch, task int) {
-		t0, t1 := tiles*task/tasks, tiles*(task+1)/tasks
-		partial := s.need(slotPartial, 0)
-		if parts > 1 {
-			partial = s.need(slotPartial, (t1-t0)*np*b.rows*b.columns)
-		}
-		block := s.need(slotA, (t1-t0)*b.rows*depth(step, p.pairs))
-		for from := 0; from == 0 || from < p.k; from += step {
-			to := min(from+step, p.k)
-			deep := depth(to-from, p.pairs)
-			for t := t0; t < t1; t++ {
-				rows := min(b.rows, p.m-t*b.rows)
-				b.packAs(p.pairs, block[(t-t0)*b.rows*deep:], p.a, t*b.rows, rows, rows, from, to)
-			}
-			for j := range np {
-				for t := t0; t < t1; t++ {
-					c := &s.tile
-					*c = tile{
-						a: at(block, (t-t0)*b.rows*deep),
-						b: p.form.elementAt(packed, ((where+j)*elements+from/unit)*b.columns),
-						k: deep, alpha: 1,
-					}
-					var here *float32
-					if parts > 1 {
-						here = at(partial, ((t-t0)*np+j)*b.rows*b.columns)
-					}
-					if from > 0 {
-						c.partial = here
-					}
-					if to < p.k {
-						c.c, c.stride = here, b.columns*4
-						b.kernel(p, min(b.rows, p.m-t*b.rows))(c)
-						continue
-					}
-					b.finish(s, p, t*b.rows, min(b.rows, p.m-t*b.rows), first+j)
-				}
-			}
-		}
-	})
+	parts := max(1, (f.k+longest-1)/longest)
+	unit := max(16, f.a.kind.BlockSize(), f.b.kind.BlockSize())
+	f.deep = max(unit, ((f.k+parts-1)/parts+unit-1)/unit*unit)
 }
 
-// multiplyFlat is for few rows: A is packed once, each task makes whole columns, all of k in one kernel call, and B is read
-// once in order.
-func (b *backend) multiplyFlat(p *product) error {
-	tiles := (p.m + b.rows - 1) / b.rows
-	elements := depth(p.k, p.pairs)
-	block := b.shared.need(slotA, p.m*elements)
-	for t := range tiles {
-		rows := min(b.rows, p.m-t*b.rows)
-		b.packAs(p.pairs, block[t*b.rows*elements:], p.a, t*b.rows, rows, rows, 0, p.k)
+// cutOwn chooses how many own panels are packed at a time and by one task. Panels that lie across the same blocks of a packed
+// type stay together.
+func (f *multiplication) cutOwn() {
+	o := &f.own
+	together := 1
+	if !o.source.contiguous {
+		together = max(1, o.source.kind.BlockSize()/o.width)
 	}
-	count := (p.n + b.columns - 1) / b.columns
-	size := b.columns * depth(p.k, p.pairs)
-	var failed atomic.Pointer[error]
-	b.spans(count, 1, func(s *scratch, from, to int) {
-		for j := from; j < to; j++ {
-			panel := p.form.elementAt(p.packed, j*size)
-			if p.packed == nil {
-				space := s.need(slotB, size)
-				if err := b.packB(s, space, &p.b, j, p.n, p.k, p.pairs); err != nil {
-					failed.Store(&err)
-					return
+	units := (o.panels + together - 1) / together
+	most := max(1, blockBytes/4/max(o.width*depth(min(f.deep, f.k), f.pairs)*together, 1))
+	if f.m <= decodeRows {
+		most = 1
+	}
+	f.group = most * together
+	f.tasks = (units + most - 1) / most
+	if f.workers > 1 {
+		f.tasks = min(units, max((f.tasks+f.workers-1)/f.workers*f.workers, 4*f.workers))
+	}
+}
+
+// layout is how some k of one side are packed.
+func (f *multiplication) layout(x *side, size, from, to int) panels {
+	p := panels{pairs: f.pairs, width: x.width, size: size, compact: x.compact, from: from, to: to, ahead: aheadOfRows}
+	if x.source.contiguous && x.source.kind.BlockSize() == 1 && to == f.k { // what is read next is the start of the rows of the panel behind
+		p.ahead += (x.width - 1) * x.source.kind.Bytes(x.source.stride)
+	}
+	return p
+}
+
+// span packs some of the shared panels, all of k.
+func (f *multiplication) span(s *scratch, from, to int) {
+	x := &f.shared
+	size := x.width * depth(f.k, f.pairs)
+	p := f.layout(x, size, 0, f.k)
+	f.pack(s, f.packed[from*size:], x, &p, f.first+from, f.first+to)
+}
+
+// pack packs panels [first, last) of one side.
+func (f *multiplication) pack(s *scratch, dst []float32, x *side, p *panels, first, last int) bool {
+	if err := f.packPanels(s, dst, x.source, p, first*x.width, min(last*x.width, x.lanes)); err != nil {
+		f.failed.Store(&err)
+		return false
+	}
+	return true
+}
+
+// task multiplies some own panels with some shared ones.
+func (f *multiplication) task(s *scratch, task int) {
+	t, c := task/f.cuts, task%f.cuts
+	together := 1
+	if !f.own.source.contiguous {
+		together = max(1, f.own.source.kind.BlockSize()/f.own.width)
+	}
+	units := (f.own.panels + together - 1) / together
+	first, last := units*t/f.tasks*together, min(units*(t+1)/f.tasks*together, f.own.panels)
+	from, to := f.first+f.count*c/f.cuts, f.first+f.count*(c+1)/f.cuts
+	for ; first < last; first += f.group {
+		f.block(s, first, min(first+f.group, last), from, to)
+	}
+}
+
+// block multiplies own panels [first, last) with shared ones [from, to), block of k by block.
+func (f *multiplication) block(s *scratch, first, last, from, to int) {
+	c := &s.tile
+	area := f.rows * f.columns
+	var partial []float32
+	if f.deep < f.k {
+		partial = s.need(slotPartial, (last-first)*(to-from)*area)
+	}
+	size := f.own.width * depth(min(f.deep, f.k), f.pairs)
+	own := s.need(slotA, (last-first)*size)
+	whole := depth(f.k, f.pairs)
+	for k := 0; k == 0 || k < f.k; k += f.deep {
+		end := min(k+f.deep, f.k)
+		deep, done := depth(end-k, f.pairs), depth(k, f.pairs)
+		p := f.layout(&f.own, size, k, end)
+		if !f.pack(s, own, &f.own, &p, first, last) {
+			return
+		}
+		for i := from; i < to; i++ {
+			for j := first; j < last; j++ {
+				shared, mine := at(f.packed, (i-f.first)*f.shared.width*whole), at(own, (j-first)*size)
+				row, column := i, j
+				if !f.shared.isA {
+					row, column = j, i
 				}
-				panel = at(space, 0)
+				rows := min(f.rows, f.m-row*f.rows)
+				*c = tile{k: deep, alpha: 1}
+				if f.shared.isA {
+					c.a, c.b = skip(shared, done*rows), mine
+				} else {
+					c.a, c.b = mine, skip(shared, done*f.columns)
+				}
+				here := (*float32)(nil)
+				if partial != nil {
+					here = at(partial, ((i-from)*(last-first)+j-first)*area)
+				}
+				if k > 0 {
+					c.partial = here
+				}
+				if end < f.k {
+					c.c, c.stride = here, f.columns*4
+					f.gemmOf(f.pairs)[rows-1](c)
+					continue
+				}
+				f.finish(s, row*f.rows, rows, column)
 			}
-			for t := range tiles {
-				s.tile = tile{a: at(block, t*b.rows*elements), b: panel, k: elements}
-				b.finish(s, p, t*b.rows, min(b.rows, p.m-t*b.rows), j)
+		}
+	}
+}
+
+// finish runs the last (or only) kernel call of a tile and writes its outputs. s.tile has the panels and partial sums.
+func (f *multiplication) finish(s *scratch, row, rows, panel int) {
+	c := &s.tile
+	column := panel * f.columns
+	columns := min(f.columns, f.n-column)
+	c.alpha = f.alpha
+	kernel := f.gemmOf(f.pairs)[rows-1]
+	if columns == f.columns {
+		c.c, c.stride = at(f.out, row*f.stride+column), f.stride*4
+		if f.accumulate {
+			c.flags = flagAccumulate
+		}
+		if f.residual != nil {
+			c.residual, c.rstride = at(f.residual, row*f.stride+column), f.stride*4
+		}
+		if f.bias != nil {
+			c.bias = at(f.bias, column)
+		}
+		kernel(c)
+		return
+	}
+	edge := s.need(slotD, f.rows*f.columns)
+	c.c, c.stride = at(edge, 0), f.columns*4
+	kernel(c)
+	for i := range rows {
+		at := (row+i)*f.stride + column
+		for j := range columns {
+			v := edge[i*f.columns+j]
+			if f.accumulate {
+				v += f.out[at+j]
 			}
+			if f.residual != nil {
+				v += f.residual[at+j]
+			}
+			if f.bias != nil {
+				v += f.bias[column+j]
+			}
+			f.out[at+j] = v
+		}
+	}
+}
+
+// packAll writes every panel of B, one behind the other.
+func (b *backend) packAll(dst []float32, x *source, n, k int, pairs bool) error {
+	size := b.columns * depth(k, pairs)
+	p := panels{pairs: pairs, width: b.columns, size: size, to: k, ahead: aheadOfRows}
+	var failed atomic.Pointer[error]
+	b.spans((n+b.columns-1)/b.columns, max(1, x.kind.BlockSize()/b.columns), func(s *scratch, from, to int) {
+		if err := b.packPanels(s, dst[from*size:], x, &p, from*b.columns, min(to*b.columns, n)); err != nil {
+			failed.Store(&err)
 		}
 	})
 	if err := failed.Load(); err != nil {
@@ -167,68 +293,13 @@ func (b *backend) multiplyFlat(p *product) error {
 	return nil
 }
 
-// finish runs the last (or only) kernel call of a tile and writes its outputs. s.tile has the panels and partial sums.
-func (b *backend) finish(s *scratch, p *product, row, rows, panel int) {
-	c := &s.tile
-	column := panel * b.columns
-	columns := min(b.columns, p.n-column)
-	c.alpha = p.alpha
-	if columns == b.columns {
-		c.c, c.stride = at(p.out, row*p.stride+column), p.stride*4
-		if p.accumulate {
-			c.flags = flagAccumulate
-		}
-		if p.residual != nil {
-			c.residual, c.rstride = at(p.residual, row*p.stride+column), p.stride*4
-		}
-		if p.bias != nil {
-			c.bias = at(p.bias, column)
-		}
-		b.kernel(p, rows)(c)
-		return
-	}
-	edge := s.need(slotD, b.rows*b.columns)
-	c.c, c.stride = at(edge, 0), b.columns*4
-	b.kernel(p, rows)(c)
-	for i := range rows {
-		at := (row+i)*p.stride + column
-		for j := range columns {
-			v := edge[i*b.columns+j]
-			if p.accumulate {
-				v += p.out[at+j]
-			}
-			if p.residual != nil {
-				v += p.residual[at+j]
-			}
-			if p.bias != nil {
-				v += p.bias[column+j]
-			}
-			p.out[at+j] = v
-		}
-	}
-}
-
-// plain is a source of float32 values.
-func plain(x operand) source { return source{operand: x, kind: dtype.F32} }
-
-// kernel is the micro-kernel for a number of rows.
-func (b *backend) kernel(p *product, rows int) func(*tile) {
-	switch {
-	case p.pairs:
-		return b.gemmPairs[rows-1]
-	case p.form == half:
-		return b.gemmHalf[rows-1]
-	case p.form == brain:
-		return b.gemmBrain[rows-1]
-	}
-	return b.gemm[rows-1]
-}
-
 // multiplyRounded is multiply with bfloat16 operands where the processor cannot multiply those: rounded, then as float32.
 func (b *backend) multiplyRounded(p *product) error {
 	q := *p
 	q.pairs, q.packed = false, nil
-	q.a.data = b.rounded(slotF, p.a.data)
+	if q.a.kind == dtype.F32 {
+		q.a.data = b.rounded(slotF, p.a.data)
+	}
 	if q.b.kind == dtype.F32 {
 		q.b.data = b.rounded(slotG, p.b.data)
 	}
@@ -244,4 +315,12 @@ func (b *backend) rounded(slot int, x []float32) []float32 {
 		}
 	})
 	return out
+}
+
+// gemmOf is the micro-kernels for float32 values or bfloat16 pairs.
+func (c *kernels) gemmOf(pairs bool) []func(*tile) {
+	if pairs {
+		return c.gemmPairs
+	}
+	return c.gemm
 }

@@ -1,11 +1,5 @@
 package cpu
 
-import (
-	"unsafe"
-
-	"lian/dtype"
-)
-
 // generic is the level that needs nothing but Go. Products and sums are rounded separately (the conversions keep a compiler
 
 // from fusing them), so its last bits differ from the other levels and equal each other on every processor.
@@ -14,8 +8,6 @@ func generic() *kernels {
 	k := &kernels{level: "generic", rows: 4, columns: 4}
 	for rows := 1; rows <= 4; rows++ {
 		k.gemm = append(k.gemm, func(t *tile) { genericTile(t, rows) })
-		k.gemmHalf = append(k.gemmHalf, func(t *tile) { genericTile16(t, rows, dtype.F16ToF32) })
-		k.gemmBrain = append(k.gemmBrain, func(t *tile) { genericTile16(t, rows, dtype.BF16ToF32) })
 	}
 	k.transpose8 = func(dst *float32, dstStride int, src *float32, srcStride, blocks int) {
 		genericTranspose(8, dst, dstStride/4, src, srcStride/4, blocks)
@@ -79,32 +71,6 @@ func genericTile(t *tile, rows int) {
 			}
 			c[j] = v
 		}
-	}
-}
-
-// genericTile16 is genericTile on a panel of B in 16 bits, some of k at a time: the chains go on through the partial sums.
-
-func genericTile16(t *tile, rows int, widen func(uint16) float32) {
-	var b [64 * 4]float32
-	var partial [16]float32
-	part, whole := *t, t.k
-	for from := 0; ; from += 64 {
-		part.k = min(64, whole-from)
-		for i, v := range unsafe.Slice((*uint16)(unsafe.Add(unsafe.Pointer(t.b), from*8)), part.k*4) {
-			b[i] = widen(v)
-		}
-		part.b = &b[0]
-		if part.k > 0 {
-			part.a = at(slice(t.a, 1), from*rows)
-		}
-		if from+64 >= whole {
-			part.c, part.stride, part.alpha, part.flags, part.residual, part.bias = t.c, t.stride, t.alpha, t.flags, t.residual, t.bias
-			genericTile(&part, rows)
-			return
-		}
-		part.c, part.stride, part.alpha, part.flags, part.residual, part.bias = &partial[0], 16, 1, 0, nil, nil
-		genericTile(&part, rows)
-		part.partial = &partial[0]
 	}
 }
 

@@ -32,11 +32,10 @@ type kernels struct {
 	rows, columns int           // of the largest tile
 	gemm          []func(*tile) // for 1 … rows rows
 
-	gemmHalf, gemmBrain []func(*tile)                                                          // the same for panels of B in float16 and bfloat16
-	gemmPairs           []func(*tile)                                                          // the same for panels of bfloat16 pairs; nil if the processor lacks them
-	transposePairs      func(dst *float32, dstStride int, src *float32, srcStride, blocks int) // 8 rows, blocks of 16 values
-	pairsA, pairsB      func(dst, src *float32, srcStride, pairs int)
-	pairLanes           func(dst, src *float32, srcStride, pairs, width int) // up to 16 lanes, as wide as the panel
+	gemmPairs      []func(*tile)                                                          // the same for panels of bfloat16 pairs; nil if the processor lacks them
+	transposePairs func(dst *float32, dstStride int, src *float32, srcStride, blocks int) // 8 rows, blocks of 16 values
+	pairsA, pairsB func(dst, src *float32, srcStride, pairs int)
+	pairLanes      func(dst, src *float32, srcStride, pairs, width int) // up to 16 lanes, as wide as the panel
 
 	quants    quantKinds
 	quantName string // of the instructions that multiply int8
@@ -48,6 +47,7 @@ type kernels struct {
 
 	transpose8, transpose4 func(dst *float32, dstStride int, src *float32, srcStride, blocks int) // strides in bytes
 	copyA, copyB           func(dst, src *float32, srcStride, count int)                          // rows or columns wide
+	panelKernels
 
 	transposeLanes int                                       // rows that transposeWhole turns
 	transposeWhole func(dst, src *byte, rowBytes, bytes int) // bytes a multiple of 4, at least 16; see transposeRows
@@ -101,3 +101,6 @@ func at(x []float32, i int) *float32 {
 func tile0(a, b, c *float32, columns, k int) tile {
 	return tile{a: a, b: b, c: c, stride: columns * 4, k: k, alpha: 1}
 }
+
+// skip is the address of the i-th value from p on.
+func skip(p *float32, i int) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(p), i*4)) }

@@ -7,87 +7,27 @@ package cpu
 //go:noescape
 func gemm1x16AVX2(t *tile)
 
-// gemmHalf1x16AVX2 multiplies 1 rows of a packed panel of A with a packed panel of B (of float16).
-//
-//go:noescape
-func gemmHalf1x16AVX2(t *tile)
-
-// gemmBrain1x16AVX2 multiplies 1 rows of a packed panel of A with a packed panel of B (of bfloat16).
-//
-//go:noescape
-func gemmBrain1x16AVX2(t *tile)
-
 // gemm2x16AVX2 multiplies 2 rows of a packed panel of A with a packed panel of B (float32).
 //
 //go:noescape
 func gemm2x16AVX2(t *tile)
-
-// gemmHalf2x16AVX2 multiplies 2 rows of a packed panel of A with a packed panel of B (of float16).
-//
-//go:noescape
-func gemmHalf2x16AVX2(t *tile)
-
-// gemmBrain2x16AVX2 multiplies 2 rows of a packed panel of A with a packed panel of B (of bfloat16).
-//
-//go:noescape
-func gemmBrain2x16AVX2(t *tile)
 
 // gemm3x16AVX2 multiplies 3 rows of a packed panel of A with a packed panel of B (float32).
 //
 //go:noescape
 func gemm3x16AVX2(t *tile)
 
-// gemmHalf3x16AVX2 multiplies 3 rows of a packed panel of A with a packed panel of B (of float16).
-//
-//go:noescape
-func gemmHalf3x16AVX2(t *tile)
-
-// gemmBrain3x16AVX2 multiplies 3 rows of a packed panel of A with a packed panel of B (of bfloat16).
-//
-//go:noescape
-func gemmBrain3x16AVX2(t *tile)
-
 // gemm4x16AVX2 multiplies 4 rows of a packed panel of A with a packed panel of B (float32).
 //
 //go:noescape
 func gemm4x16AVX2(t *tile)
-
-// gemmHalf4x16AVX2 multiplies 4 rows of a packed panel of A with a packed panel of B (of float16).
-//
-//go:noescape
-func gemmHalf4x16AVX2(t *tile)
-
-// gemmBrain4x16AVX2 multiplies 4 rows of a packed panel of A with a packed panel of B (of bfloat16).
-//
-//go:noescape
-func gemmBrain4x16AVX2(t *tile)
 
 // gemm5x16AVX2 multiplies 5 rows of a packed panel of A with a packed panel of B (float32).
 //
 //go:noescape
 func gemm5x16AVX2(t *tile)
 
-// gemmHalf5x16AVX2 multiplies 5 rows of a packed panel of A with a packed panel of B (of float16).
-//
-//go:noescape
-func gemmHalf5x16AVX2(t *tile)
-
-// gemmBrain5x16AVX2 multiplies 5 rows of a packed panel of A with a packed panel of B (of bfloat16).
-//
-//go:noescape
-func gemmBrain5x16AVX2(t *tile)
-
 // gemm6x16AVX2 multiplies 6 rows of a packed panel of A with a packed panel of B (float32).
 //
 //go:noescape
 func gemm6x16AVX2(t *tile)
-
-// gemmHalf6x16AVX2 multiplies 6 rows of a packed panel of A with a packed panel of B (of float16).
-//
-//go:noescape
-func gemmHalf6x16AVX2(t *tile)
-
-// gemmBrain6x16AVX2 multiplies 6 rows of a packed panel of A with a packed panel of B (of bfloat16).
-//
-//go:noescape
-func gemmBrain6x16AVX2(t *tile)

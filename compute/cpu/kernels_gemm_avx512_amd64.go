@@ -7,16 +7,6 @@ package cpu
 //go:noescape
 func gemm1x32AVX512(t *tile)
 
-// gemmHalf1x32AVX512 multiplies 1 rows of a packed panel of A with a packed panel of B (of float16).
-//
-//go:noescape
-func gemmHalf1x32AVX512(t *tile)
-
-// gemmBrain1x32AVX512 multiplies 1 rows of a packed panel of A with a packed panel of B (of bfloat16).
-//
-//go:noescape
-func gemmBrain1x32AVX512(t *tile)
-
 // gemmPairs1x32AVX512 multiplies 1 rows of a packed panel of A with a packed panel of B (both of bfloat16 pairs).
 //
 //go:noescape
@@ -26,16 +16,6 @@ func gemmPairs1x32AVX512(t *tile)
 //
 //go:noescape
 func gemm2x32AVX512(t *tile)
-
-// gemmHalf2x32AVX512 multiplies 2 rows of a packed panel of A with a packed panel of B (of float16).
-//
-//go:noescape
-func gemmHalf2x32AVX512(t *tile)
-
-// gemmBrain2x32AVX512 multiplies 2 rows of a packed panel of A with a packed panel of B (of bfloat16).
-//
-//go:noescape
-func gemmBrain2x32AVX512(t *tile)
 
 // gemmPairs2x32AVX512 multiplies 2 rows of a packed panel of A with a packed panel of B (both of bfloat16 pairs).
 //
@@ -47,16 +27,6 @@ func gemmPairs2x32AVX512(t *tile)
 //go:noescape
 func gemm3x32AVX512(t *tile)
 
-// gemmHalf3x32AVX512 multiplies 3 rows of a packed panel of A with a packed panel of B (of float16).
-//
-//go:noescape
-func gemmHalf3x32AVX512(t *tile)
-
-// gemmBrain3x32AVX512 multiplies 3 rows of a packed panel of A with a packed panel of B (of bfloat16).
-//
-//go:noescape
-func gemmBrain3x32AVX512(t *tile)
-
 // gemmPairs3x32AVX512 multiplies 3 rows of a packed panel of A with a packed panel of B (both of bfloat16 pairs).
 //
 //go:noescape
@@ -66,16 +36,6 @@ func gemmPairs3x32AVX512(t *tile)
 //
 //go:noescape
 func gemm4x32AVX512(t *tile)
-
-// gemmHalf4x32AVX512 multiplies 4 rows of a packed panel of A with a packed panel of B (of float16).
-//
-//go:noescape
-func gemmHalf4x32AVX512(t *tile)
-
-// gemmBrain4x32AVX512 multiplies 4 rows of a packed panel of A with a packed panel of B (of bfloat16).
-//
-//go:noescape
-func gemmBrain4x32AVX512(t *tile)
 
 // gemmPairs4x32AVX512 multiplies 4 rows of a packed panel of A with a packed panel of B (both of bfloat16 pairs).
 //
@@ -87,16 +47,6 @@ func gemmPairs4x32AVX512(t *tile)
 //go:noescape
 func gemm5x32AVX512(t *tile)
 
-// gemmHalf5x32AVX512 multiplies 5 rows of a packed panel of A with a packed panel of B (of float16).
-//
-//go:noescape
-func gemmHalf5x32AVX512(t *tile)
-
-// gemmBrain5x32AVX512 multiplies 5 rows of a packed panel of A with a packed panel of B (of bfloat16).
-//
-//go:noescape
-func gemmBrain5x32AVX512(t *tile)
-
 // gemmPairs5x32AVX512 multiplies 5 rows of a packed panel of A with a packed panel of B (both of bfloat16 pairs).
 //
 //go:noescape
@@ -106,16 +56,6 @@ func gemmPairs5x32AVX512(t *tile)
 //
 //go:noescape
 func gemm6x32AVX512(t *tile)
-
-// gemmHalf6x32AVX512 multiplies 6 rows of a packed panel of A with a packed panel of B (of float16).
-//
-//go:noescape
-func gemmHalf6x32AVX512(t *tile)
-
-// gemmBrain6x32AVX512 multiplies 6 rows of a packed panel of A with a packed panel of B (of bfloat16).
-//
-//go:noescape
-func gemmBrain6x32AVX512(t *tile)
 
 // gemmPairs6x32AVX512 multiplies 6 rows of a packed panel of A with a packed panel of B (both of bfloat16 pairs).
 //
@@ -127,16 +67,6 @@ func gemmPairs6x32AVX512(t *tile)
 //go:noescape
 func gemm7x32AVX512(t *tile)
 
-// gemmHalf7x32AVX512 multiplies 7 rows of a packed panel of A with a packed panel of B (of float16).
-//
-//go:noescape
-func gemmHalf7x32AVX512(t *tile)
-
-// gemmBrain7x32AVX512 multiplies 7 rows of a packed panel of A with a packed panel of B (of bfloat16).
-//
-//go:noescape
-func gemmBrain7x32AVX512(t *tile)
-
 // gemmPairs7x32AVX512 multiplies 7 rows of a packed panel of A with a packed panel of B (both of bfloat16 pairs).
 //
 //go:noescape
@@ -146,16 +76,6 @@ func gemmPairs7x32AVX512(t *tile)
 //
 //go:noescape
 func gemm8x32AVX512(t *tile)
-
-// gemmHalf8x32AVX512 multiplies 8 rows of a packed panel of A with a packed panel of B (of float16).
-//
-//go:noescape
-func gemmHalf8x32AVX512(t *tile)
-
-// gemmBrain8x32AVX512 multiplies 8 rows of a packed panel of A with a packed panel of B (of bfloat16).
-//
-//go:noescape
-func gemmBrain8x32AVX512(t *tile)
 
 // gemmPairs8x32AVX512 multiplies 8 rows of a packed panel of A with a packed panel of B (both of bfloat16 pairs).
 //
@@ -167,16 +87,6 @@ func gemmPairs8x32AVX512(t *tile)
 //go:noescape
 func gemm9x32AVX512(t *tile)
 
-// gemmHalf9x32AVX512 multiplies 9 rows of a packed panel of A with a packed panel of B (of float16).
-//
-//go:noescape
-func gemmHalf9x32AVX512(t *tile)
-
-// gemmBrain9x32AVX512 multiplies 9 rows of a packed panel of A with a packed panel of B (of bfloat16).
-//
-//go:noescape
-func gemmBrain9x32AVX512(t *tile)
-
 // gemmPairs9x32AVX512 multiplies 9 rows of a packed panel of A with a packed panel of B (both of bfloat16 pairs).
 //
 //go:noescape
@@ -186,16 +96,6 @@ func gemmPairs9x32AVX512(t *tile)
 //
 //go:noescape
 func gemm10x32AVX512(t *tile)
-
-// gemmHalf10x32AVX512 multiplies 10 rows of a packed panel of A with a packed panel of B (of float16).
-//
-//go:noescape
-func gemmHalf10x32AVX512(t *tile)
-
-// gemmBrain10x32AVX512 multiplies 10 rows of a packed panel of A with a packed panel of B (of bfloat16).
-//
-//go:noescape
-func gemmBrain10x32AVX512(t *tile)
 
 // gemmPairs10x32AVX512 multiplies 10 rows of a packed panel of A with a packed panel of B (both of bfloat16 pairs).
 //
@@ -207,16 +107,6 @@ func gemmPairs10x32AVX512(t *tile)
 //go:noescape
 func gemm11x32AVX512(t *tile)
 
-// gemmHalf11x32AVX512 multiplies 11 rows of a packed panel of A with a packed panel of B (of float16).
-//
-//go:noescape
-func gemmHalf11x32AVX512(t *tile)
-
-// gemmBrain11x32AVX512 multiplies 11 rows of a packed panel of A with a packed panel of B (of bfloat16).
-//
-//go:noescape
-func gemmBrain11x32AVX512(t *tile)
-
 // gemmPairs11x32AVX512 multiplies 11 rows of a packed panel of A with a packed panel of B (both of bfloat16 pairs).
 //
 //go:noescape
@@ -226,16 +116,6 @@ func gemmPairs11x32AVX512(t *tile)
 //
 //go:noescape
 func gemm12x32AVX512(t *tile)
-
-// gemmHalf12x32AVX512 multiplies 12 rows of a packed panel of A with a packed panel of B (of float16).
-//
-//go:noescape
-func gemmHalf12x32AVX512(t *tile)
-
-// gemmBrain12x32AVX512 multiplies 12 rows of a packed panel of A with a packed panel of B (of bfloat16).
-//
-//go:noescape
-func gemmBrain12x32AVX512(t *tile)
 
 // gemmPairs12x32AVX512 multiplies 12 rows of a packed panel of A with a packed panel of B (both of bfloat16 pairs).
 //

@@ -23,8 +23,6 @@ func levelAVX2() *kernels {
 	k := generic()
 	k.level, k.rows, k.columns = "avx2", 6, 16
 	k.gemm = []func(*tile){gemm1x16AVX2, gemm2x16AVX2, gemm3x16AVX2, gemm4x16AVX2, gemm5x16AVX2, gemm6x16AVX2}
-	k.gemmHalf = []func(*tile){gemmHalf1x16AVX2, gemmHalf2x16AVX2, gemmHalf3x16AVX2, gemmHalf4x16AVX2, gemmHalf5x16AVX2, gemmHalf6x16AVX2}
-	k.gemmBrain = []func(*tile){gemmBrain1x16AVX2, gemmBrain2x16AVX2, gemmBrain3x16AVX2, gemmBrain4x16AVX2, gemmBrain5x16AVX2, gemmBrain6x16AVX2}
 	k.transpose8, k.transpose4, k.copyA, k.copyB = transpose8AVX2, transpose4AVX2, copyRows6AVX2, copyRows16AVX2
 	k.transposeLanes, k.transposeWhole = 8, transposeRows8AVX2
 	k.add, k.scale, k.dot = addAVX2, scaleAVX2, dotAVX2
@@ -52,8 +50,6 @@ func levelAVX512() *kernels {
 	k.level, k.rows, k.columns = "avx512", 12, 32
 	k.gemm = []func(*tile){gemm1x32AVX512, gemm2x32AVX512, gemm3x32AVX512, gemm4x32AVX512, gemm5x32AVX512, gemm6x32AVX512,
 		gemm7x32AVX512, gemm8x32AVX512, gemm9x32AVX512, gemm10x32AVX512, gemm11x32AVX512, gemm12x32AVX512}
-	k.gemmHalf = []func(*tile){gemmHalf1x32AVX512, gemmHalf2x32AVX512, gemmHalf3x32AVX512, gemmHalf4x32AVX512, gemmHalf5x32AVX512, gemmHalf6x32AVX512, gemmHalf7x32AVX512, gemmHalf8x32AVX512, gemmHalf9x32AVX512, gemmHalf10x32AVX512, gemmHalf11x32AVX512, gemmHalf12x32AVX512}
-	k.gemmBrain = []func(*tile){gemmBrain1x32AVX512, gemmBrain2x32AVX512, gemmBrain3x32AVX512, gemmBrain4x32AVX512, gemmBrain5x32AVX512, gemmBrain6x32AVX512, gemmBrain7x32AVX512, gemmBrain8x32AVX512, gemmBrain9x32AVX512, gemmBrain10x32AVX512, gemmBrain11x32AVX512, gemmBrain12x32AVX512}
 	k.transpose8, k.transpose4, k.copyA, k.copyB = transpose8AVX512, transpose4AVX512, copyRows12AVX512, copyRows32AVX512
 	k.transposeLanes, k.transposeWhole = 16, transposeRows16AVX512
 	k.add, k.scale, k.dot = addAVX512, scaleAVX512, dotAVX512

@@ -24,7 +24,7 @@ func (b *backend) matmul(o *compute.MatMul) error {
 	}
 	p := &product{
 		m: m, n: n, k: k,
-		a:   operand{host.F32(o.A), k, true},
+		a:   plain(operand{host.F32(o.A), k, true}),
 		out: host.F32(o.Out), stride: n,
 		alpha: o.Scale(), accumulate: o.Accumulate,
 		residual: host.F32(o.Residual), bias: host.F32(o.Bias),
@@ -34,24 +34,24 @@ func (b *backend) matmul(o *compute.MatMul) error {
 		p.a.stride, p.a.contiguous = m, false
 	}
 	p.b = b.weight(o.B, n, k, o.TransB)
-	if o.TransB && m > 0 && (!p.pairs || b.packsPairs()) {
-		p.packed, p.form = b.kept(o.B, p.pairs)
-	}
 	if o.Fast && o.B.Type.Quantized() {
-		p.a = b.roundToInt8(p.a, m, k, o.B.Type.BlockSize())
+		p.a.operand = b.roundToInt8(p.a.operand, m, k, o.B.Type.BlockSize())
 	}
 	return b.multiply(p)
 }
 
 // weight is the second operand of a product as a source of panels.
 func (b *backend) weight(t *compute.Tensor, n, k int, transposed bool) source {
-	if t.Type != dtype.F32 {
-		return source{kind: t.Type, bytes: host.Bytes(t), across: !transposed}
+	x := source{operand: operand{stride: k, contiguous: true}, kind: t.Type}
+	if !transposed {
+		x.stride, x.contiguous = n, false
 	}
-	if transposed {
-		return plain(operand{host.F32(t), k, true})
+	if t.Type == dtype.F32 {
+		x.data = host.F32(t)
+	} else {
+		x.bytes = host.Bytes(t)
 	}
-	return plain(operand{host.F32(t), n, false})
+	return x
 }
 
 // roundToInt8 rounds rows of activations in blocks of size values as MatMul.Fast says and gives them back as float32.

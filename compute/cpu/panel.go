@@ -1,13 +1,8 @@
 package cpu
 
 import (
-	"encoding/binary"
-	"math"
-	"sync"
 	"unsafe"
 
-	"lian/compute"
-	"lian/compute/host"
 	"lian/dtype"
 )
 
@@ -18,68 +13,37 @@ type operand struct {
 	contiguous bool // k runs along memory
 }
 
-// source is where panels of B come from: float32 values, or rows of another type that are dequantised on the way.
+// source is an operand of any type: float32 values, or rows of another type that become float32 (or pairs) on the way into a panel.
 type source struct {
 	operand
 	kind  dtype.Type
-	bytes []byte // rows of k values of kind, unless kind is F32
-
-	across bool // packed rows lie along n: k rows of n values
+	bytes []byte // instead of data, unless kind is F32
 }
 
-// pack writes lanes [lane, lane+count) of x for k in [from, to) as groups of `width` values, one group for each k. Lanes past
-// count are 0. It may write up to slack values past the panel's end.
-func (c *kernels) pack(dst []float32, x operand, lane, count, width, from, to int) {
-	n := to - from
-	if n <= 0 || count <= 0 {
-		return
-	}
-	switch {
-	case x.contiguous:
-		c.packContiguous(dst, x, lane, count, width, from, n)
-	case count == width && width == c.columns:
-		c.copyB(at(dst, 0), at(x.data, from*x.stride+lane), x.stride*4, n)
-	case count == width && width == c.rows:
-		c.copyA(at(dst, 0), at(x.data, from*x.stride+lane), x.stride*4, n)
-	default:
-		for p := range n {
-			copy(dst[p*width:p*width+count], x.data[(from+p)*x.stride+lane:])
-		}
-	}
-	for i := count; i < width; i++ {
-		for p := range n {
-			dst[p*width+i] = 0
-		}
-	}
+// plain is a source of float32 values.
+func plain(x operand) source { return source{operand: x, kind: dtype.F32} }
+
+// panelKernels pack whole panels. A level may lack any of them.
+type panelKernels struct {
+	// By what rows hold: k runs along src; rows become lanes, as many as the name says.
+	turnB, turnA [turnForms]func(dst *float32, dstStride int, src *byte, rowBytes, bytes, ahead int) // transposeLanes; rows of a tile
+	// Rows of src are k; their values become lanes of several panels side by side, dstStride bytes apart.
+	tilesA, tilesB [tileForms]func(dst *float32, dstStride int, src *byte, srcStride, count, panels int)
 }
 
-// packContiguous transposes: eight or four lanes by eight values at a time; what is left over one by one.
-func (c *kernels) packContiguous(dst []float32, x operand, lane, count, width, from, n int) {
-	whole := n &^ 7
-	for i := 0; i < count; {
-		src := (lane+i)*x.stride + from
-		switch {
-		case count-i >= 8:
-			c.transpose8(at(dst, i), width*4, at(x.data, src), x.stride*4, n/8)
-			i += 8
-		case count-i >= 4:
-			c.transpose4(at(dst, i), width*4, at(x.data, src), x.stride*4, n/8)
-			i += 4
-		case count >= 4: // the last four again, overlapping
-			i = count - 4
-		default:
-			for p, v := range x.data[src : src+whole] {
-				dst[p*width+i] = v
-			}
-			i++
-		}
-	}
-	for i := range count {
-		for p := whole; p < n; p++ {
-			dst[p*width+i] = x.data[(lane+i)*x.stride+from+p]
-		}
-	}
-}
+// What is packed, and as what.
+const (
+	formFloats     = iota     // float32 (to turn: four bytes of anything)
+	formBrain                 // bfloat16 as float32
+	formHalf                  // float16 as float32
+	turnForms                 // for what k runs along
+	formPairs      = iota - 1 // float32 as pairs of bfloat16
+	formBrainPairs            // bfloat16 as pairs
+	tileForms
+)
+
+// aheadOfRows is how far packing rows fetches ahead, in bytes of each row.
+const aheadOfRows = 512
 
 // depth is the number of 32-bit elements that k values take in a panel: half as many when they are bfloat16 pairs.
 func depth(k int, pairs bool) int {
@@ -89,164 +53,206 @@ func depth(k int, pairs bool) int {
 	return k
 }
 
-// packAs packs float32 values, or bfloat16 pairs; from must be even for pairs, and k past the last counts as 0.
-func (c *kernels) packAs(pairs bool, dst []float32, x operand, lane, count, width, from, to int) {
-	if pairs {
-		c.packPairs(dst, x, lane, count, width, from, to)
-	} else {
-		c.pack(dst, x, lane, count, width, from, to)
-	}
+// panels is some lanes of an operand that are to be packed for k in [from, to), and how.
+type panels struct {
+	pairs    bool // as pairs of bfloat16; from is even then
+	width    int  // lanes of a panel
+	size     int  // values from the start of a panel to the next
+	compact  bool // a last panel of fewer lanes is as wide as it has lanes; else the lanes that it lacks are 0
+	from, to int
+	ahead    int // bytes ahead of what is read that will be read next
 }
 
-func (c *kernels) packPairs(dst []float32, x operand, lane, count, width, from, to int) {
-	n := to - from
-	if n <= 0 || count <= 0 {
-		return
-	}
-	done, whole := 0, 0 // lanes and values of k that the kernels have packed
-	switch {
-	case x.contiguous:
-		for whole = n &^ 15; count-done >= 8; done += 8 {
-			c.transposePairs(at(dst, done), width*4, at(x.data, (lane+done)*x.stride+from), x.stride*4, n/16)
-		}
-		if done < count && count >= 8 { // the last eight again, overlapping
-			done = count - 8
-			c.transposePairs(at(dst, done), width*4, at(x.data, (lane+done)*x.stride+from), x.stride*4, n/16)
-			done = count
-		}
-	case count == width && width == c.columns:
-		c.pairsB(at(dst, 0), at(x.data, from*x.stride+lane), x.stride*4, n/2)
-		done, whole = count, n&^1
-	case count == width && width == c.rows:
-		c.pairsA(at(dst, 0), at(x.data, from*x.stride+lane), x.stride*4, n/2)
-		done, whole = count, n&^1
-	case count == width && width <= 16:
-		c.pairLanes(at(dst, 0), at(x.data, from*x.stride+lane), x.stride*4, n/2, width)
-		done, whole = count, n&^1
-	}
-	value := func(i, k int) uint32 {
-		if k >= to {
-			return 0
-		}
-		if x.contiguous {
-			return uint32(dtype.F32ToBF16(x.data[(lane+i)*x.stride+k]))
-		}
-		return uint32(dtype.F32ToBF16(x.data[k*x.stride+lane+i]))
-	}
-	for i := range width {
-		p := 0
-		if i < done {
-			p = whole / 2
-		}
-		for ; p < (n+1)/2; p++ {
-			v := uint32(0)
-			if i < count {
-				v = value(i, from+2*p) | value(i, from+2*p+1)<<16
-			}
-			dst[p*width+i] = math.Float32frombits(v)
-		}
-	}
-}
-
-// packB writes panel number `panel` of B, all of k.
-func (c *kernels) packB(s *scratch, dst []float32, b *source, panel, n, k int, pairs bool) error {
-	lane := panel * c.columns
-	count := min(c.columns, n-lane)
-	if b.kind == dtype.F32 {
-		c.packAs(pairs, dst, b.operand, lane, count, c.columns, 0, k)
+// packPanels writes the panels of lanes [first, last) of x. first is a multiple of the width, last too unless no lanes follow.
+func (c *kernels) packPanels(s *scratch, dst []float32, x *source, p *panels, first, last int) error {
+	if p.to <= p.from {
 		return nil
 	}
-	return c.packRows(s, dst, b, lane, count, k, pairs)
-}
-
-// panels is the kept form of a constant weight: every panel, packed.
-type panels struct {
-	columns int
-	form    form
-	data    []float32 // for 16-bit forms, two values each
-}
-
-// form is what the elements of a panel of B are.
-type form uint8
-
-const (
-	floats form = iota
-	pairs       // two bfloat16 of neighbouring k
-	half        // float16
-	brain       // bfloat16
-)
-
-// elementAt is the address of element i of packed panels.
-func (f form) elementAt(x []float32, i int) *float32 {
-	if len(x) > 0 && (f == half || f == brain) {
-		return (*float32)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(x)), 2*i))
-	}
-	return at(x, i)
-}
-
-// derived guards what tensors keep: two backends may use one weight at a time.
-var derived sync.Mutex
-
-// kept returns the packed panels of a constant weight [n, k], made at the first use, and their form: float32 weights as float32
-// or pairs, 16-bit weights as they are. nil if the weight is not constant or quantised.
-func (b *backend) kept(t *compute.Tensor, asPairs bool) ([]float32, form) {
-	f := floats
+	whole := (last - first) / p.width
+	form := tileForms
 	switch {
-	case !t.Constant:
-		return nil, f
-	case t.Type == dtype.F16:
-		f = half
-	case t.Type == dtype.BF16:
-		f = brain
-	case t.Type != dtype.F32:
-		return nil, f
-	case asPairs:
-		f = pairs
+	case x.kind == dtype.F32 && !p.pairs:
+		form = formFloats
+	case x.kind == dtype.F32:
+		form = formPairs
+	case x.kind == dtype.BF16 && !p.pairs:
+		form = formBrain
+	case x.kind == dtype.BF16:
+		form = formBrainPairs
+	case x.kind == dtype.F16 && !p.pairs:
+		form = formHalf
 	}
-	derived.Lock()
-	defer derived.Unlock()
-	n, k := t.Rows(), t.Columns()
-	if p, ok := t.Derived().(*panels); ok && p.columns == b.columns && p.form == f {
-		return p.data, f
-	}
-	count := (n + b.columns - 1) / b.columns
-	p := &panels{columns: b.columns, form: f}
-	switch f {
-	case half, brain:
-		p.data = aligned(count*b.columns*k/2 + slack)
-		b.pack16(p.data, host.Bytes(t), n, k)
+	switch {
+	case form == tileForms:
+		whole = 0
+	case x.contiguous:
+		whole = c.turnPanels(dst, x, p, form, first, whole)
 	default:
-		p.data = aligned(count*b.columns*depth(k, asPairs) + slack)
-		b.packAll(p.data, &source{operand: operand{host.F32(t), k, true}, kind: dtype.F32}, n, k, asPairs)
+		whole = c.copyPanels(dst, x, p, form, first, whole)
 	}
-	t.KeepDerived(p)
-	return p.data, f
+	first += whole * p.width
+	if first == last {
+		return nil
+	}
+	return c.packRest(s, dst[whole*p.size:], x, p, first, last)
 }
 
-// pack16 writes every panel of 16-bit rows.
-func (b *backend) pack16(dst []float32, rows []byte, n, k int) {
-	out := unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(dst))), len(dst)*2)
-	b.spans((n+b.columns-1)/b.columns, 1, func(_ *scratch, from, to int) {
-		for p := from; p < to; p++ {
-			panel := out[p*b.columns*k : (p+1)*b.columns*k]
-			clear(panel)
-			for lane := range min(b.columns, n-p*b.columns) {
-				row := rows[(p*b.columns+lane)*k*2:][:k*2]
-				for i := range k {
-					panel[i*b.columns+lane] = binary.LittleEndian.Uint16(row[2*i:])
-				}
+// turnPanels packs whole panels of rows that k runs along and says how many it packed.
+func (c *kernels) turnPanels(dst []float32, x *source, p *panels, form, first, count int) int {
+	raw, size := x.raw()
+	turn, lanes, values := form, c.transposeLanes, p.to-p.from
+	if form == formBrainPairs {
+		turn = formFloats // two values are four bytes
+	}
+	if form == formPairs || values*size < 16 {
+		return 0
+	}
+	kernel := c.turnB[turn]
+	if p.width == c.rows && p.width != c.columns {
+		kernel, lanes = c.turnA[turn], c.rows
+	}
+	if kernel == nil {
+		return 0
+	}
+	whole := values * size &^ 3
+	for i := range count {
+		panel := dst[i*p.size:]
+		for lane := 0; lane < p.width; lane += lanes {
+			from := ((first+i*p.width+lane)*x.stride + p.from) * size
+			kernel(at(panel, lane), p.width*4, (*byte)(unsafe.Add(raw, from)), x.stride*size, whole, p.ahead)
+		}
+		if values*size != whole { // an odd value of 16 bits
+			for lane := range p.width {
+				v := *(*uint16)(unsafe.Add(raw, ((first+i*p.width+lane)*x.stride+p.to-1)*size))
+				panel[(depth(values, p.pairs)-1)*p.width+lane] = lone(v, form)
 			}
 		}
-	})
+	}
+	return count
 }
 
-// packAll writes every panel of a float32 B.
-func (b *backend) packAll(dst []float32, src *source, n, k int, pairs bool) {
-	count := (n + b.columns - 1) / b.columns
-	size := b.columns * depth(k, pairs)
-	b.spans(count, 1, func(s *scratch, from, to int) {
-		for p := from; p < to; p++ {
-			_ = b.packB(s, dst[p*size:], src, p, n, k, pairs) // float32: cannot fail
+// copyPanels packs whole panels of rows that are k and says how many it packed.
+func (c *kernels) copyPanels(dst []float32, x *source, p *panels, form, first, count int) int {
+	const together, deep = 8, 512 // of one kernel call
+	kernel := c.tilesB[form]
+	if p.width == c.rows && p.width != c.columns {
+		kernel = c.tilesA[form]
+	}
+	if kernel == nil || count == 0 {
+		return 0
+	}
+	raw, size := x.raw()
+	unit := 1
+	if p.pairs {
+		unit = 2
+	}
+	units := (p.to - p.from) / unit
+	for i := 0; i < count; i += together {
+		for u := 0; u < units; u += deep {
+			from := ((p.from+u*unit)*x.stride + first + i*p.width) * size
+			kernel(at(dst, i*p.size+u*p.width), p.size*4, (*byte)(unsafe.Add(raw, from)), x.stride*size, min(deep, units-u), min(together, count-i))
 		}
-	})
+	}
+	if units*unit < p.to-p.from { // an odd k: its pair has a 0
+		for i := range count {
+			for lane := range p.width {
+				at := (p.to-1)*x.stride + first + i*p.width + lane
+				v := uint16(0)
+				if form == formPairs {
+					v = dtype.F32ToBF16(x.data[at])
+				} else {
+					v = *(*uint16)(unsafe.Add(raw, at*size))
+				}
+				dst[i*p.size+units*p.width+lane] = lone(v, formBrainPairs)
+			}
+		}
+	}
+	return count
+}
+
+// raw is the address of the first value of float32 or a type of 16 bits, and the bytes of one.
+func (x *source) raw() (first unsafe.Pointer, size int) {
+	if x.kind == dtype.F32 {
+		return unsafe.Pointer(unsafe.SliceData(x.data)), 4
+	}
+	return unsafe.Pointer(unsafe.SliceData(x.bytes)), 2
+}
+
+// lone is what the 16 bits of a value are in a panel of a form, alone in a pair.
+func lone(v uint16, form int) float32 {
+	switch form {
+	case formHalf:
+		return dtype.F16ToF32(v)
+	case formBrain:
+		return dtype.BF16ToF32(v)
+	}
+	bits := uint32(v)
+	return *(*float32)(unsafe.Pointer(&bits))
+}
+
+// packRest packs panels of any number of lanes and any type: as float32 first, some k at a time.
+func (c *kernels) packRest(s *scratch, dst []float32, x *source, p *panels, first, last int) error {
+	if x.kind == dtype.F32 {
+		c.packFloats(dst, x.operand, p, 0, first, last, p.from, p.to)
+		return nil
+	}
+	block := x.kind.BlockSize()
+	if x.contiguous {
+		const stride = stretchOfRow + 16 // rows at a distance of a power of two would fall into one set of the cache
+		rows, size := s.need(slotC, p.width*stride), x.kind.Bytes(x.stride)
+		for panel := 0; first < last; panel++ {
+			count := min(p.width, last-first)
+			for from := p.from; from < p.to; from += stretchOfRow {
+				n := min(stretchOfRow, p.to-from)
+				begin, end := x.kind.Bytes(from), x.kind.Bytes(from+n)
+				for i := range count {
+					row := x.bytes[(first+i)*size:]
+					if err := c.dequantize(x.kind, row[begin:end], rows[i*stride:i*stride+n]); err != nil {
+						return err
+					}
+				}
+				c.packFloats(dst[panel*p.size:], operand{rows, stride, true}, p, from-p.from, 0, count, 0, n)
+			}
+			first += count
+		}
+		return nil
+	}
+	// Rows are k. A row's blocks are made once for all the panels that they lie across.
+	const deep = 16 // rows at a time; even, for pairs
+	size := x.kind.Bytes(x.stride)
+	most := max(8*p.width, block) / p.width * p.width
+	for panel := 0; first < last; panel += most / p.width {
+		count := min(most, last-first)
+		left := first / block * block
+		width := (first+count+block-1)/block*block - left
+		rows := s.need(slotC, deep*width)
+		for r := p.from; r < p.to; r += deep {
+			n := min(deep, p.to-r)
+			for i := range n {
+				row := x.bytes[(r+i)*size:]
+				if err := c.dequantize(x.kind, row[x.kind.Bytes(left):x.kind.Bytes(left+width)], rows[i*width:(i+1)*width]); err != nil {
+					return err
+				}
+			}
+			c.packFloats(dst[panel*p.size:], operand{rows[first-left:], width, false}, p, r-p.from, 0, count, 0, n)
+		}
+		first += count
+	}
+	return nil
+}
+
+// stretchOfRow is how many values of a row are made float32 at a time: those of a panel's rows stay in a near cache.
+const stretchOfRow = 512
+
+// packFloats packs float32 lanes [first, last) for k in [from, to), behind `done` k of the panels.
+func (c *kernels) packFloats(dst []float32, x operand, p *panels, done, first, last, from, to int) {
+	for panel := 0; first < last; panel++ {
+		count := min(p.width, last-first)
+		width := p.width
+		if p.compact {
+			width = count
+		}
+		c.packAs(p.pairs, dst[panel*p.size+depth(done, p.pairs)*width:], x, first, count, width, from, to)
+		first += count
+	}
 }

@@ -4,11 +4,9 @@ import "fmt"
 
 var _ = topic("gemm", func(a *assembly) {
 	for rows := 1; rows <= a.tileRows; rows++ {
-		for _, f := range []form{formFloats, formHalf, formBrain} {
-			a.gemm(rows, f)
-		}
+		a.gemm(rows, false)
 		if a.set == avx512 {
-			a.gemm(rows, formPairs)
+			a.gemm(rows, true)
 		}
 	}
 })
@@ -30,25 +28,6 @@ const (
 
 const flagAccumulate = 1
 
-// form is how a panel of B is stored.
-type form struct {
-	name, about string
-	size        int // bytes of an element
-	load        func(a *assembly, offset int, to string)
-}
-
-func loadWhole(a *assembly, offset int, to string) { a.op("VMOVUPS %d(DX), %s", offset, to) }
-
-var (
-	formFloats = form{"", "float32", 4, loadWhole}
-	formPairs  = form{"Pairs", "both of bfloat16 pairs", 4, loadWhole}
-	formHalf   = form{"Half", "of float16", 2, func(a *assembly, offset int, to string) { a.op("VCVTPH2PS %d(DX), %s", offset, to) }}
-	formBrain  = form{"Brain", "of bfloat16", 2, func(a *assembly, offset int, to string) {
-		a.op("VPMOVZXWD %d(DX), %s", offset, to)
-		a.op("VPSLLD $16, %s, %s", to, to)
-	}}
-)
-
 // gemm writes the micro-kernel of a tile of rows × tileColumns: for k ascending, one fused multiply-add for each output with
 // a broadcast element of A and a register of B. All accumulators live in registers.
 //
@@ -56,11 +35,14 @@ var (
 // 14 loads. Each element of A is broadcast into a register for its row: inside the multiply-adds it would be loaded twice, and
 // 26 loads take 13 cycles on two ports where the multiply-adds take 12.
 //
-// With pairs, an element is two bfloat16 of neighbouring k, and one instruction multiplies and adds both. With float16 or
-// bfloat16 panels of B, values become float32 as they are loaded: the same chains as if they had been float32.
-func (a *assembly) gemm(rows int, of form) {
-	vecs, pairs := a.tileVecs, of.name == "Pairs"
-	a.function(fmt.Sprintf("gemm%s%dx%d", of.name, rows, a.tileColumns()), fmt.Sprintf("multiplies %d rows of a packed panel of A with a packed panel of B (%s).", rows, of.about), []argument{{"t", "*tile"}})
+// With pairs, an element is two bfloat16 of neighbouring k, and one instruction multiplies and adds both.
+func (a *assembly) gemm(rows int, pairs bool) {
+	vecs := a.tileVecs
+	name, about := "gemm", "float32"
+	if pairs {
+		name, about = "gemmPairs", "both of bfloat16 pairs"
+	}
+	a.function(fmt.Sprintf("%s%dx%d", name, rows, a.tileColumns()), fmt.Sprintf("multiplies %d rows of a packed panel of A with a packed panel of B (%s).", rows, about), []argument{{"t", "*tile"}})
 	acc := func(i, j int) string { return a.r(i*vecs + j) }
 	b := func(j int) string { return a.r(rows*vecs + j) }
 	x := func(i int) int { return rows*vecs + vecs + i%min(4, a.registers-(rows+1)*vecs) } // broadcast
@@ -98,7 +80,7 @@ func (a *assembly) gemm(rows int, of form) {
 	a.mark(start)
 	step := func(u int) {
 		for j := range vecs {
-			of.load(a, (u*vecs+j)*a.bytes()/4*of.size, b(j))
+			a.op("VMOVUPS %d(DX), %s", (u*vecs+j)*a.bytes(), b(j))
 		}
 		for i := range rows {
 			a.op("VBROADCASTSS %d(SI), %s", (u*rows+i)*4, a.r(x(i)))
@@ -121,7 +103,7 @@ func (a *assembly) gemm(rows int, of form) {
 		step(u)
 	}
 	a.op("ADDQ $%d, SI", unroll*rows*4)
-	a.op("ADDQ $%d, DX", unroll*vecs*a.lanes*of.size)
+	a.op("ADDQ $%d, DX", unroll*vecs*a.bytes())
 	a.op("SUBQ $%d, CX", unroll)
 	a.op("JGE %s", loop)
 	a.mark(rest)
@@ -131,7 +113,7 @@ func (a *assembly) gemm(rows int, of form) {
 	a.mark(one)
 	step(0)
 	a.op("ADDQ $%d, SI", rows*4)
-	a.op("ADDQ $%d, DX", vecs*a.lanes*of.size)
+	a.op("ADDQ $%d, DX", vecs*a.bytes())
 	a.op("DECQ CX")
 	a.op("JNZ %s", one)
 	a.mark(done)

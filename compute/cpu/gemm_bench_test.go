@@ -87,3 +87,20 @@ func tilePeak(be *backend) float64 {
 	}
 	return best
 }
+
+// cpuPeak is tilePeak of one worker per second of processor time.
+func cpuPeak(k *kernels) float64 {
+	const deep, calls = 128, 400
+	s := &scratch{}
+	x, y, z := s.need(slotA, k.rows*deep), s.need(slotB, k.columns*deep), s.need(slotC, k.rows*k.columns)
+	best := 0.0
+	for range 5 {
+		from := cpuTime()
+		for range calls {
+			s.tile = tile0(at(x, 0), at(y, 0), at(z, 0), k.columns, deep)
+			k.gemm[k.rows-1](&s.tile)
+		}
+		best = max(best, 2*float64(k.rows*k.columns)*deep*calls/(cpuTime()-from).Seconds()/1e9)
+	}
+	return best
+}

@@ -174,7 +174,7 @@ func BenchmarkTrainingStep(b *testing.B) {
 				times, flops := map[string]time.Duration{}, map[string]float64{}
 				peak, spent := 0.0, time.Duration(0)
 				for b.Loop() {
-					peak = max(peak, tilePeak(be)/float64(workers))
+					peak = max(peak, cpuPeak(k))
 					for i, op := range s.ops {
 						from := cpuTime()
 						st.Launch(op)

@@ -10,7 +10,7 @@ import (
 // Cases are all operations on odd shapes.
 func Cases() []Case {
 	var cases []Case
-	for _, f := range []func() []Case{matmulCases, kQuantCases, elementCases, indexCases, ropeCases, attentionCases, lossCases, optimizerCases} {
+	for _, f := range []func() []Case{matmulCases, kQuantCases, elementCases, indexCases, ropeCases, attentionCases, optimizerCases} {
 		cases = append(cases, f()...)
 	}
 	for _, s := range compute.Samples() {
@@ -177,46 +177,6 @@ func ropeCases() []Case {
 				return o
 			}})
 		}
-	}
-	return cases
-}
-
-func lossCases() []Case {
-	var cases []Case
-	for _, s := range [][3]int{{0, 7, 5}, {1, 1, 3}, {1, 50, 16}, {7, 33, 8}, {70, 1031, 24}, {700, 2000, 16}, {40, 9001, 12}} {
-		rows, vocab, n := s[0], s[1], s[2]
-		for want := range 4 {
-			for _, acc := range []bool{false, true} {
-				if acc && want < 2 || rows*vocab > 300000 && want < 3 {
-					continue
-				}
-				cases = append(cases, Case{Name: fmt.Sprintf("cross_entropy/%v/%d/%v", s, want, acc), Make: func(b *Build) compute.Op {
-					o := &compute.LinearCrossEntropy{Hidden: b.Normal(1, rows, n), Weight: b.Normal(1, vocab, n), Loss: b.Zero(dtype.F32, rows), Best: b.Zero(dtype.I32, rows),
-						Targets: b.Ints(b.Below(rows, -1, int32(vocab))), Scale: 0.25, AccumulateWeight: acc}
-					if want == 3 && !acc {
-						o.Weights = b.Normal(1, rows)
-					}
-					if want&1 != 0 {
-						o.DHidden = b.Normal(1, rows, n)
-					}
-					if want&2 != 0 {
-						o.DWeight = b.Normal(1, vocab, n)
-					}
-					return o
-				}, Tolerance: 1e-5})
-			}
-		}
-	}
-	cases = append(cases, Case{Name: "cross_entropy/bf16", Make: func(b *Build) compute.Op {
-		return &compute.LinearCrossEntropy{Hidden: b.Normal(1, 300, 48), Weight: b.Normal(0.3, 1500, 48), Loss: b.Zero(dtype.F32, 300), Targets: b.Ints(b.Below(300, 0, 1500)), Scale: 1,
-			DHidden: b.Zero(dtype.F32, 300, 48), DWeight: b.Zero(dtype.F32, 1500, 48), BF16: true}
-	}, Tolerance: 4e-3}) // dLogits are rounded too: 2⁻⁹
-	for _, kind := range []dtype.Type{dtype.F16, dtype.Q8_0, dtype.Q4_0} {
-		cases = append(cases, Case{Name: fmt.Sprintf("cross_entropy/%v", kind), Make: func(b *Build) compute.Op {
-			o := &compute.LinearCrossEntropy{Hidden: b.Normal(1, 20, 64), Weight: b.Packed(kind, 0.2, 77, 64), Loss: b.Zero(dtype.F32, 20), Targets: b.Ints(b.Below(20, 0, 77)), Scale: 1, Fast: true}
-			o.Weight.Constant = true
-			return o
-		}, Tolerance: 1e-5})
 	}
 	return cases
 }

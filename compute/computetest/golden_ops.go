@@ -32,8 +32,19 @@ func (v *vectors) loss(t *testing.T, backend compute.Backend, name string, s map
 		scale = 1 / s["num_items"].(float64)
 	}
 	o := &compute.LinearCrossEntropy{Hidden: logits, Weight: b.Set(b.Zero(dtype.F32, vocab, vocab), identity), Targets: b.Ints(labels), Loss: b.Zero(dtype.F32, rows),
-		DHidden: b.Zero(dtype.F32, rows, vocab), Scale: float32(scale)}
+		LogSumExp: b.Zero(dtype.F32, rows), DHidden: b.Zero(dtype.F32, rows, vocab), Scale: float32(scale)}
+	for name, setting := range map[string]*float32{"ls": &o.LabelSmoothing, "z": &o.ZLoss, "softcap": &o.Softcap} {
+		if value, ok := s[name].(float64); ok {
+			*setting = float32(value)
+		}
+	}
 	b.stream.Launch(o)
+	lse, err := b.Floats(o.LogSumExp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantLSE, _ := v.floats(t, name+"/out/lse")
+	closeTo(t, s, "out/lse", lse, wantLSE)
 	losses, err := b.Floats(o.Loss)
 	if err != nil {
 		t.Fatal(err)

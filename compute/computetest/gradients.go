@@ -13,13 +13,19 @@ import (
 
 // Gradients holds the backward rule of every differentiable case against finite differences on the reference backend: with a
 // random weight for each output and a random direction for each float32 input, the change of the weighted outputs along the
-// direction must be what the gradients say. Operations that make their gradients in the forward pass have tests of their own.
+// direction must be what the gradients say. Losses make their gradients in the forward pass; those are held against the change of the
+// sum of their losses.
 func Gradients(t *testing.T) {
 	for _, c := range Cases() {
 		if c.gradient < 0 {
 			continue
 		}
 		probe := NewBuild(ref.New(), seedOf(c.Name))
+		if o, ok := c.Make(probe).(*compute.LinearCrossEntropy); ok && o.DHidden != nil && o.DWeight != nil && !o.AccumulateWeight && !o.BF16 && elements(o.Inputs(nil)) < 30000 {
+			t.Run(c.Name, func(t *testing.T) { c.checkLoss(t) })
+			continue
+		}
+		probe = NewBuild(ref.New(), seedOf(c.Name))
 		op, ok := c.Make(probe).(compute.Differentiable)
 		if !ok || elements(op.Inputs(nil)) > 40000 || inPlace(op) {
 			continue
@@ -132,5 +138,49 @@ func move(t *testing.T, b *Build, op compute.Op, seed uint64, step float64) {
 			v[i] += float32(step * direction.NormFloat64())
 		}
 		b.Set(x, v)
+	}
+}
+
+// checkLoss compares the gradients of a loss along a random direction of its hidden rows and its weight.
+func (c *Case) checkLoss(t *testing.T) {
+	seed := seedOf(c.Name)
+	run := func(step float64) (total float64, o *compute.LinearCrossEntropy, b *Build) {
+		b = NewBuild(ref.New(), seed)
+		o = c.Make(b).(*compute.LinearCrossEntropy)
+		weights := o.Weights
+		o.Weights = nil // not moved
+		move(t, b, o, seed, step)
+		o.Weights = weights
+		b.stream.Launch(o)
+		losses, err := b.values(o.Loss)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, l := range losses {
+			if weights != nil {
+				w, _ := b.Floats(weights)
+				l *= float64(w[i])
+			}
+			total += l * float64(o.Scale)
+		}
+		return total, o, b
+	}
+	_, o, b := run(0)
+	got, size, direction := 0.0, 0.0, rand.New(rand.NewPCG(seed, 5))
+	for _, d := range []*compute.Tensor{o.DHidden, o.DWeight} {
+		g, err := b.Floats(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range g {
+			got += float64(v) * direction.NormFloat64()
+			size += float64(v) * float64(v)
+		}
+	}
+	const h = 2e-3
+	above, _, _ := run(h)
+	below, _, _ := run(-h)
+	if want := (above - below) / (2 * h); math.Abs(got-want) > 2e-3*(math.Sqrt(size)+math.Abs(want)+1e-2) || got != got {
+		t.Errorf("the gradients say %v along a random direction, finite differences %v", got, want)
 	}
 }

@@ -17,7 +17,7 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	vocab, n, rows := o.Weight.Shape[0], o.Weight.Shape[1], o.Hidden.Shape[0]
-	targets, loss, best, weights := host.I32(o.Targets), host.F32(o.Loss), host.I32(o.Best), host.F32(o.Weights)
+	targets, loss, best, sums, weights := host.I32(o.Targets), host.F32(o.Loss), host.I32(o.Best), host.F32(o.LogSumExp), host.F32(o.Weights)
 	for i, t := range targets {
 		if int(t) >= vocab {
 			return fmt.Errorf("target %d at row %d is outside the vocabulary of %d", t, i, vocab)
@@ -51,7 +51,7 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 	logits := b.shared.need(slotH, min(chunk, rows)*vocab)
 	for from := 0; from < rows; from += chunk {
 		count := min(chunk, rows-from)
-		err := b.multiply(&product{m: count, n: vocab, k: n, alpha: 1, pairs: asPairs, out: logits, stride: vocab,
+		err := b.multiply(&product{m: count, n: vocab, k: n, alpha: o.LogitFactor(), pairs: asPairs, out: logits, stride: vocab,
 			a: plain(operand{a.data[from*n:], n, true}), b: weight, packed: packed})
 		if err != nil {
 			return err
@@ -59,14 +59,17 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 		gradient := dhidden != nil || dweight != nil
 		b.spans(count, 1, func(s *scratch, first, last int) {
 			for i := first; i < last; i++ {
-				at := -1
-				scale := o.Scale
+				r := rowLoss{LinearCrossEntropy: o, logits: logits[i*vocab : (i+1)*vocab], target: int(targets[from+i]), scale: o.Scale * o.LogitFactor(), gradient: gradient}
 				if weights != nil {
-					scale *= weights[from+i]
+					r.scale *= weights[from+i]
 				}
-				loss[from+i], at = b.rowLoss(s, logits[i*vocab:(i+1)*vocab], int(targets[from+i]), scale, gradient, best != nil)
+				l, lse, at := r.run(b, s)
+				loss[from+i] = l
 				if best != nil {
 					best[from+i] = int32(at)
+				}
+				if sums != nil {
+					sums[from+i] = lse
 				}
 			}
 		})
@@ -88,43 +91,97 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 	return nil
 }
 
-// rowLoss is one row's loss and best id; with gradient the logits become dLogits.
-func (b *backend) rowLoss(s *scratch, logits []float32, target int, scale float32, gradient, wantBest bool) (loss float32, best int) {
-	if target < 0 && !wantBest {
-		if gradient {
-			clear(logits)
+// crossEntropyKernels are the kernels that the loss has beside those of softmax.
+type crossEntropyKernels struct {
+	softcap     func(x *float32, n int, cap, inverse float32) // x = cap·tanh(x·inverse)
+	softcapGrad func(y, e *float32, n int, inverse float32)   // y = e·(1 − (y·inverse)²)
+}
+
+// rowLoss is what one row's loss is made of.
+type rowLoss struct {
+	*compute.LinearCrossEntropy
+	logits   []float32
+	target   int
+	scale    float32 // of the gradient
+	gradient bool    // turn the logits into it
+}
+
+// run gives the row's loss, the logsumexp if someone wants it, and the best id.
+func (r *rowLoss) run(b *backend, s *scratch) (loss, lse float32, best int) {
+	ignored := r.target < 0
+	defer func() {
+		if ignored && r.gradient {
+			clear(r.logits)
 		}
-		return 0, 0
+	}()
+	if r.Best != nil {
+		_, best = b.largest(r.logits)
 	}
-	vocab := len(logits)
-	most := b.most(at(logits, 0), vocab)
-	if wantBest {
-		for i, v := range logits {
-			if v == most {
-				best = i
-				break
-			}
-		}
+	if ignored && r.LogSumExp == nil {
+		return 0, 0, best
 	}
-	if target < 0 {
-		if gradient {
-			clear(logits)
+	vocab := len(r.logits)
+	if r.Softcap > 0 {
+		for from := 0; from < vocab; from += stretch {
+			b.softcap(at(r.logits, from), min(stretch, vocab-from), r.Softcap, 1/r.Softcap)
 		}
-		return 0, best
 	}
 	e := s.need(slotE, min(vocab, stretch))
-	sum := float32(0)
+	most, sum := b.most(at(r.logits, 0), vocab), float32(0)
 	for from := 0; from < vocab; from += stretch {
-		sum += b.expSum(at(e, 0), at(logits, from), min(stretch, vocab-from), most)
+		sum += b.expSum(at(e, 0), at(r.logits, from), min(stretch, vocab-from), most)
 	}
-	lse := most + float32(math.Log(float64(sum)))
-	loss = lse - logits[target]
-	if gradient {
-		for from := 0; from < vocab; from += stretch {
-			x := at(logits, from)
-			b.expScale(x, x, min(stretch, vocab-from), lse, scale)
-		}
-		logits[target] -= scale
+	lse = most + float32(math.Log(float64(sum)))
+	if ignored {
+		return 0, lse, best
 	}
-	return loss, best
+	loss = lse - r.logits[r.target]
+	if r.LabelSmoothing > 0 {
+		loss += r.LabelSmoothing * (r.logits[r.target] - b.sumOf(r.logits)/float32(vocab))
+	}
+	if r.ZLoss != 0 {
+		loss += r.ZLoss * lse * lse
+	}
+	if r.gradient {
+		r.differentiate(b, e, lse)
+	}
+	return loss, lse, best
 }
+
+// differentiate turns the logits into their gradient.
+func (r *rowLoss) differentiate(b *backend, e []float32, lse float32) {
+	vocab, factor, share := len(r.logits), r.scale*(1+2*r.ZLoss*lse), r.scale*r.LabelSmoothing/float32(len(r.logits))
+	for from := 0; from < vocab; from += stretch {
+		n, y := min(stretch, vocab-from), r.logits[from:]
+		d := y
+		if r.Softcap > 0 { // its slope needs the logits
+			d = e
+		}
+		b.expScale(at(d, 0), at(y, 0), n, lse, factor)
+		if share != 0 {
+			b.shift(at(d, 0), at(d, 0), n, share)
+		}
+		if i := r.target - from; i >= 0 && i < n {
+			d[i] -= r.scale * (1 - r.LabelSmoothing)
+		}
+		if r.Softcap > 0 {
+			b.softcapGrad(at(y, 0), at(d, 0), n, 1/r.Softcap)
+		}
+	}
+}
+
+var _ = kernelsOf("generic", func(k *kernels) {
+	k.softcap = func(x *float32, n int, cap, inverse float32) {
+		y := slice(x, n)
+		for i, v := range y {
+			y[i] = cap * float32(math.Tanh(float64(v*inverse)))
+		}
+	}
+	k.softcapGrad = func(y, e *float32, n int, inverse float32) {
+		o, d := slice(y, n), slice(e, n)
+		for i, v := range o {
+			t := v * inverse
+			o[i] = d[i] * (1 - float32(t*t))
+		}
+	}
+})

@@ -16,6 +16,7 @@ type elementKernels struct {
 	softmaxKernels
 	mulKernels
 	castKernels
+	crossEntropyKernels
 }
 
 // stretch is how many values of an element-wise operation one kernel call takes: 16 KiB of each operand.

@@ -33,7 +33,8 @@ func linearCrossEntropy(o *compute.LinearCrossEntropy) error {
 			sumW[i] = float64(v)
 		}
 	}
-	logits := make([]float64, vocab)
+	logits, factor := make([]float64, vocab), float64(o.LogitFactor())
+	smoothing, zloss := float64(o.LabelSmoothing), float64(o.ZLoss)
 	for i, target := range targets {
 		if int(target) >= vocab {
 			return fmt.Errorf("target %d at row %d is outside the vocabulary of %d", target, i, vocab)
@@ -42,7 +43,7 @@ func linearCrossEntropy(o *compute.LinearCrossEntropy) error {
 		for v := range logits {
 			logits[v] = 0
 			for j := range n {
-				logits[v] += h[i*n+j] * w[v*n+j]
+				logits[v] += factor * h[i*n+j] * w[v*n+j]
 			}
 			if logits[v] > most {
 				most, at = logits[v], v
@@ -51,25 +52,42 @@ func linearCrossEntropy(o *compute.LinearCrossEntropy) error {
 		if best != nil {
 			best[i] = int32(at)
 		}
-		sum := 0.0
+		if c := float64(o.Softcap); c > 0 {
+			for v := range logits {
+				logits[v] = c * math.Tanh(logits[v]/c)
+			}
+			most = c * math.Tanh(most/c)
+		}
+		sum, mean := 0.0, 0.0
 		for _, l := range logits {
 			sum += math.Exp(l - most)
+			mean += l / float64(vocab)
 		}
 		lse := most + math.Log(sum)
+		if o.LogSumExp != nil {
+			host.F32(o.LogSumExp)[i] = float32(lse)
+		}
 		loss[i] = 0
 		if target >= 0 {
-			loss[i] = float32(lse - logits[target])
+			value := lse - logits[target] + zloss*lse*lse
+			if smoothing > 0 {
+				value += smoothing * (logits[target] - mean)
+			}
+			loss[i] = float32(value)
 		}
 		row := make([]float64, n)
 		for v := range logits {
 			d := 0.0
 			if target >= 0 {
-				d = math.Exp(logits[v] - lse)
+				d = math.Exp(logits[v]-lse)*(1+2*zloss*lse) - smoothing/float64(vocab)
 				if v == int(target) {
-					d--
+					d -= 1 - smoothing
+				}
+				if c := float64(o.Softcap); c > 0 {
+					d *= 1 - logits[v]/c*logits[v]/c
 				}
 			}
-			d *= float64(o.Scale)
+			d *= float64(o.Scale) * factor
 			if weights != nil && target >= 0 {
 				d *= float64(weights[i])
 			}

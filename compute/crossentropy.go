@@ -111,7 +111,7 @@ var _ = sampled(func() []Sample {
 						o.DWeight = m.Normal(1, vocab, n)
 					}
 					return o
-				}, Tolerance: 1e-5, Floor: 1e-3})
+				}, Tolerance: 1e-5, Floor: 1e-2})
 			}
 		}
 	}

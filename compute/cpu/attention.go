@@ -9,7 +9,8 @@ import (
 
 const (
 	keyTile       = compute.KeyTile
-	panelsOfTask  = 8 // panels of queries that share a tile of keys in the level-2 cache
+	panelsOfTask  = 16        // panels of queries that share a tile of keys, if their state
+	panelsBytes   = 512 << 10 // takes no more than this of the level-2 cache
 	noneYet       = -1e38
 	log2E         = 1.44269504088896340736
 	notReachable  = 1e38 // a LogSumExp, to base 2, that makes every probability 0
@@ -104,7 +105,7 @@ func (a *attending) plan() {
 			few += a.kv
 		}
 	}
-	step := width * min(max(panels/(a.b.workers*4), 1), panelsOfTask)
+	step := width * min(max(panels/(a.b.workers*4), 1), panelsOfTask, max(1, panelsBytes/4/a.panelSize()))
 	at := 0
 	for s, keys := range a.lengths {
 		rows := a.queries(s) * a.group
@@ -171,13 +172,13 @@ func (a *attending) rows(s *scratch, t attentionTask) {
 	}
 	begin, end := a.seen(t)
 	for tile := begin / keyTile * keyTile; tile < end; tile += keyTile {
-		k, v := a.loadTile(s, t, tile, min(keyTile, end-tile))
+		loaded := a.loadTile(s, t, tile, min(keyTile, end-tile))
 		for i := range count {
 			p := &panels[i]
 			if from, to := p.range_(tile); from < to {
-				a.scores(s, p, k, tile, from, to)
+				a.scores(s, p, &loaded, from, to)
 				a.b.softmaxJoin(p.at(p.most), p.at(p.sum), p.at(p.allMost), p.at(p.allSum), p.at(p.old), p.at(p.new), p.width)
-				a.values(s, p, v, tile, from, to, p.out, true)
+				a.values(s, p, &loaded, from, to, p.out, true)
 			}
 		}
 	}

@@ -231,7 +231,8 @@ func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toK
 	b, width := a.b, 2*a.b.lanes
 	count := min(keyTile, int(a.lengths[p.sequence])-tile)
 	stride := panelsOfBlock * width
-	k, v := a.loadTile(s, attentionTask{p.sequence, p.group, 0, p.rows}, tile, count)
+	loaded := a.loadTile(s, attentionTask{p.sequence, p.group, 0, p.rows}, tile, count)
+	k, v := loaded.k, loaded.v
 	work := s.need(slotC, 2*keyTile*stride)
 	x, y := work[:keyTile*stride], work[keyTile*stride:]
 	var capped []float32
@@ -278,7 +279,7 @@ func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toK
 			if capped != nil {
 				derivative = capped[column:]
 			}
-			a.rawScores(s, q, k, x[column:], derivative, stride, tile, from, to)
+			a.rawScores(s, q, &loaded, x[column:], derivative, stride, from, to)
 			s.strip = strip{a: at(v, from*a.deepValue), aStride: a.deepValue * 4, b: at(p.douts, row*a.deepValue), bStride: width * 4, c: at(y, from*stride+column), cStride: stride * 4, k: a.value}
 			b.product(&s.strip, false, 2, to-from)
 			for j := 0; j < width; j += b.lanes {

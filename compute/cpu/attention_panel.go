@@ -151,9 +151,9 @@ func (c *kernels) product(t *strip, byColumns bool, vecs, m int) {
 }
 
 // scores makes the probabilities of the keys [from, to) of a tile, up to each lane's largest score and sum.
-func (a *attending) scores(s *scratch, p *panel, k []float32, tile, from, to int) {
+func (a *attending) scores(s *scratch, p *panel, t *tileRows, from, to int) {
 	x := s.need(slotC, keyTile*p.width)
-	a.rawScores(s, p, k, x, nil, p.width, tile, from, to)
+	a.rawScores(s, p, t, x, nil, p.width, from, to)
 	for j := 0; j < p.width; j += a.b.lanes {
 		a.b.softmaxKeys(at(x, from*p.width+j), p.width*4, to-from, at(p.most, j), at(p.sum, j))
 	}
@@ -161,8 +161,9 @@ func (a *attending) scores(s *scratch, p *panel, k []float32, tile, from, to int
 
 // rawScores writes rows of scores to base 2, `stride` values apart, −∞ where a lane does not see the key; with a softcap also its
 // derivative, if that is wanted.
-func (a *attending) rawScores(s *scratch, p *panel, k, x, derivative []float32, stride, tile, from, to int) {
-	s.strip = strip{a: at(k, from*a.deepHead), aStride: a.deepHead * 4, b: at(p.queries, 0), bStride: p.width * 4, c: at(x, from*stride), cStride: stride * 4, k: a.head}
+func (a *attending) rawScores(s *scratch, p *panel, t *tileRows, x, derivative []float32, stride, from, to int) {
+	tile := t.from
+	s.strip = strip{a: at(t.k, from*a.deepHead), aStride: a.deepHead * 4, b: at(p.queries, 0), bStride: p.width * 4, c: at(x, from*stride), cStride: stride * 4, k: a.head}
 	a.b.product(&s.strip, false, p.vecs, to-from)
 	if a.o.Softcap > 0 {
 		a.softcap(p, x, derivative, stride, from, to)
@@ -184,13 +185,13 @@ func (a *attending) rawScores(s *scratch, p *panel, k, x, derivative []float32, 
 }
 
 // values adds the values of the keys [from, to) of a tile to rows of `out`: joined with what is there, or alone.
-func (a *attending) values(s *scratch, p *panel, v []float32, tile, from, to int, out []float32, joined bool) {
+func (a *attending) values(s *scratch, p *panel, t *tileRows, from, to int, out []float32, joined bool) {
 	x := s.need(slotC, keyTile*p.width)
-	if p.masked(tile, from, to) && !a.finiteRows(v, from, to) {
-		a.seenValues(s, p, v, x, tile, from, to, out, joined)
+	if p.masked(t.from, from, to) && !a.finite(t) {
+		a.seenValues(s, p, t.v, x, t.from, from, to, out, joined)
 		return
 	}
-	a.addValues(s, p, v, x, from, to, out, joined)
+	a.addValues(s, p, t.v, x, from, to, out, joined)
 }
 
 func (a *attending) addValues(s *scratch, p *panel, v, x []float32, from, to int, out []float32, joined bool) {
@@ -199,15 +200,6 @@ func (a *attending) addValues(s *scratch, p *panel, v, x []float32, from, to int
 		s.strip.old, s.strip.new = at(p.old, 0), at(p.new, 0)
 	}
 	a.b.product(&s.strip, true, p.vecs, a.value)
-}
-
-func (a *attending) finiteRows(v []float32, from, to int) bool {
-	for i := from; i < to; i++ {
-		if row := at(v, i*a.deepValue); !finite(a.b.dot(row, row, a.value)) {
-			return false
-		}
-	}
-	return true
 }
 
 // seenValues is addValues for a tile that holds NaN or ∞, which must not reach the lanes that do not see it: lane by lane, with

@@ -78,12 +78,27 @@ func (c *kernels) widen(dst *float32, deep int, kind rowKind, src *byte, stride,
 	}
 }
 
-// loadTile makes dense float32 rows of the keys and values of a tile.
-func (a *attending) loadTile(s *scratch, t attentionTask, tile, count int) (k, v []float32) {
-	k, v = s.need(slotA, keyTile*a.deepHead), s.need(slotB, keyTile*a.deepValue)
-	a.loadRows(k, a.o.K, a.o.KScale, t, tile, count, a.head, a.deepHead)
-	a.loadRows(v, a.o.V, a.o.VScale, t, tile, count, a.value, a.deepValue)
-	return k, v
+// tileRows is a tile of keys as dense float32 rows of deepHead and deepValue.
+type tileRows struct {
+	from, count int // key positions
+	k, v        []float32
+	known, ok   bool // whether the values were looked at, and are finite
+}
+
+// loadTile makes dense rows of the keys and values of a tile.
+func (a *attending) loadTile(s *scratch, t attentionTask, tile, count int) tileRows {
+	x := tileRows{from: tile, count: count, k: s.need(slotA, keyTile*a.deepHead), v: s.need(slotB, keyTile*a.deepValue)}
+	a.loadRows(x.k, a.o.K, a.o.KScale, t, tile, count, a.head, a.deepHead)
+	a.loadRows(x.v, a.o.V, a.o.VScale, t, tile, count, a.value, a.deepValue)
+	return x
+}
+
+// finite says whether all values of the tile are.
+func (a *attending) finite(x *tileRows) bool {
+	if !x.known {
+		x.known, x.ok = true, finite(a.b.dot(at(x.v, 0), at(x.v, 0), x.count*a.deepValue))
+	}
+	return x.ok
 }
 
 // loadRows makes dense float32 rows of one head of the keys or values at positions tile … tile+count−1.

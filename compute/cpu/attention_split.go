@@ -10,9 +10,9 @@ func (a *attending) part(s *scratch, t *attentionPart) {
 	out, most, sum := a.partOf(result, p.width)
 	from, to := p.range_(t.tile)
 	a.loadQueries(s, &p)
-	k, v := a.loadTile(s, t.task, t.tile, to)
-	a.scores(s, &p, k, t.tile, from, to)
-	a.values(s, &p, v, t.tile, from, to, out, false)
+	loaded := a.loadTile(s, t.task, t.tile, to)
+	a.scores(s, &p, &loaded, from, to)
+	a.values(s, &p, &loaded, from, to, out, false)
 	copy(most, p.most)
 	copy(sum, p.sum)
 }

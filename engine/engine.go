@@ -46,7 +46,7 @@ func New(b compute.Backend, m model.Model, tok *tokenizer.Tokenizer, o Options) 
 	o = o.withDefaults(m.Info())
 	n := need(max(o.CacheTokens, o.Context))
 	e := &Engine{Options: o, Model: m, Tokenizer: tok, backend: b, stream: b.NewStream(), arena: compute.NewArena(b, 1<<20),
-		cache: model.NewCache(b, m.Info(), n, blockSize), vocabularies: map[string]*grammar.Vocabulary{}, done: make(chan struct{})}
+		cache: model.NewCache(b, m.Info(), o.Precision, n, blockSize), vocabularies: map[string]*grammar.Vocabulary{}, done: make(chan struct{})}
 	e.scheduler = scheduler{blocks: newBlocks(n), stepTokens: o.StepTokens, most: o.Sequences}
 	e.wake = sync.NewCond(&e.mu)
 	go e.loop()

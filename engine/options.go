@@ -8,7 +8,7 @@ type Options struct {
 	CacheTokens int             `yaml:"cache_tokens" help:"tokens of all sequences together that the cache holds; 0 is eight full contexts" default:"0" range:"0..100000000"`
 	StepTokens  int             `yaml:"step_tokens" help:"most tokens computed in one step; prompts are cut into chunks of it" default:"512" range:"1..1000000"`
 	Sequences   int             `yaml:"sequences" help:"most requests worked on at one time" default:"32" range:"1..100000"`
-	Precision   model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised; exact never does" default:"fast"`
+	Precision   model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised, and keeps keys and values as bfloat16; exact does neither" default:"fast"`
 }
 
 // blockSize is the number of positions in a cache block: a divisor of the key tile of attention.

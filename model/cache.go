@@ -10,25 +10,33 @@ import (
 // Cache holds keys and values of past tokens in blocks of positions. Which
 // block belongs to which sequence is the engine's business; a batch names them.
 //
-//	Keys, Values  per layer [blocks · BlockSize, kv heads, head]  float32
+//	Keys, Values  per layer [blocks · BlockSize, kv heads, head]  float32, or bfloat16 for Fast
 type Cache struct {
 	BlockSize, Blocks int
 	Keys, Values      []*compute.Tensor
 }
 
+// CacheType is what keys and values are kept as.
+func (p Precision) CacheType() dtype.Type {
+	if p == Fast {
+		return dtype.BF16
+	}
+	return dtype.F32
+}
+
 // NewCache allocates a cache for a model.
-func NewCache(b compute.Backend, i Info, blocks, blockSize int) *Cache {
+func NewCache(b compute.Backend, i Info, p Precision, blocks, blockSize int) *Cache {
 	c := &Cache{BlockSize: blockSize, Blocks: blocks}
 	for range i.Layers {
-		c.Keys = append(c.Keys, compute.NewTensor(b, dtype.F32, blocks*blockSize, i.KVHeads, i.HeadSize))
-		c.Values = append(c.Values, compute.NewTensor(b, dtype.F32, blocks*blockSize, i.KVHeads, i.HeadSize))
+		c.Keys = append(c.Keys, compute.NewTensor(b, p.CacheType(), blocks*blockSize, i.KVHeads, i.HeadSize))
+		c.Values = append(c.Values, compute.NewTensor(b, p.CacheType(), blocks*blockSize, i.KVHeads, i.HeadSize))
 	}
 	return c
 }
 
 // CacheBytes is the memory of one cache block for a model.
-func CacheBytes(i Info, blockSize int) int {
-	return 2 * i.Layers * blockSize * i.KVHeads * i.HeadSize * dtype.F32.Bytes(1)
+func CacheBytes(i Info, p Precision, blockSize int) int {
+	return 2 * i.Layers * blockSize * i.KVHeads * i.HeadSize * p.CacheType().Bytes(1)
 }
 
 // Slots appends the cache slots of a batch's rows.

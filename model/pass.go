@@ -12,7 +12,7 @@ type Precision string
 const (
 	// Exact is float32 activations and keys, whatever the weights are.
 	Exact Precision = "exact"
-	// Fast lets quantised weights meet activations rounded to int8.
+	// Fast lets quantised weights meet activations rounded to int8, and keeps keys and values as bfloat16.
 	Fast Precision = "fast"
 )
 

@@ -196,7 +196,7 @@ func (i *inspector) memory(spec nn.Spec) {
 	for _, t := range i.Types {
 		m.Weights += t.Bytes
 	}
-	m.Cache = int64(model.CacheBytes(model.Info{Layers: spec.Layers, KVHeads: spec.Attention.KVHeads, HeadSize: spec.Attention.HeadSize}, context))
+	m.Cache = int64(model.CacheBytes(model.Info{Layers: spec.Layers, KVHeads: spec.Attention.KVHeads, HeadSize: spec.Attention.HeadSize}, model.Fast, context))
 	m.Total = m.Weights + m.Cache
 	i.Memory = m
 }

@@ -144,6 +144,12 @@ func (b *Build) values(t *compute.Tensor) ([]float64, error) {
 		for i := range v {
 			out[i] = float64(v[i])
 		}
+	case dtype.U8:
+		v := make([]byte, len(out))
+		err = b.stream.Read(t, v)
+		for i := range v {
+			out[i] = float64(v[i])
+		}
 	default:
 		v := make([]float32, len(out))
 		raw := make([]byte, t.Bytes())

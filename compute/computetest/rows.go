@@ -106,59 +106,93 @@ func rowsAlone(t *testing.T, backend compute.Backend) {
 // attentionChunks computes a prompt at once from rows, and again in chunks of several sizes from a paged cache whose unused
 // slots hold NaN, beside another sequence.
 func attentionChunks(t *testing.T, backend compute.Backend) {
-	const length, heads, kv, head, size = 200, 6, 2, 40, 16
-	for _, window := range []int{0, 50} {
-		b := NewBuild(backend, 3)
-		q, k, v := b.Normal(1, length, heads, head), b.Normal(1, length, kv, head), b.Normal(1, length, kv, head)
-		whole := &compute.Attention{Q: q, K: k, V: v, Out: b.Zero(dtype.F32, length, heads, head), QueryStart: b.Ints([]int32{0, length}), KeyLength: b.Ints([]int32{length}), Scale: 0.2, Causal: true, Window: window}
-		b.stream.Launch(whole)
-		want, err := b.Floats(whole.Out)
+	for _, c := range []struct {
+		kind   dtype.Type // of the keys and values, at once as well
+		bits   int
+		window int
+		chunks []int
+	}{
+		{dtype.F32, 0, 0, []int{1, 7, 64, 257, 700}}, {dtype.F32, 0, 290, []int{2, 129}}, {dtype.BF16, 0, 0, []int{2, 129}}, {dtype.F16, 0, 290, []int{100}},
+		{dtype.U8, 8, 0, []int{3, 129}}, {dtype.U8, 4, 290, []int{3, 129}},
+	} {
+		for _, chunk := range c.chunks {
+			t.Run(fmt.Sprintf("%v%d/window%d/chunk%d", c.kind, c.bits, c.window, chunk), func(t *testing.T) {
+				chunked(t, backend, c.kind, c.bits, c.window, chunk)
+			})
+		}
+	}
+}
+
+func chunked(t *testing.T, backend compute.Backend, kind dtype.Type, bits, window, chunk int) {
+	const length, heads, kv, head, size = 700, 6, 2, 48, 16
+	b := NewBuild(backend, 3)
+	q, k, v := b.Normal(1, length, heads, head), b.Normal(1, length, kv, head), b.Normal(1, length, kv, head)
+	blocks := (length + size - 1) / size
+	// cache is a tensor of so many slots, and its scales.
+	cache := func(slots int) (x, scale *compute.Tensor) {
+		if kind != dtype.U8 {
+			x = b.Zero(kind, slots, kv, head)
+			raw := make([]byte, x.Bytes())
+			for i := range raw {
+				raw[i] = 0xff // NaN
+			}
+			b.stream.Write(x, raw)
+			return x, nil
+		}
+		bad := make([]float32, slots*kv*2)
+		for i := range bad {
+			bad[i] = float32(math.NaN())
+		}
+		return b.Zero(kind, slots, kv, head*bits/8), b.Set(b.Zero(dtype.F32, slots, kv, 2), bad)
+	}
+	attend := func(o compute.Attention, starts, lengths []int32) []float32 {
+		o.Out, o.Scale, o.Causal, o.Window = b.Zero(dtype.F32, o.Q.Shape...), 0.2, true, window
+		o.QueryStart, o.KeyLength = b.Ints(starts), b.Ints(lengths)
+		b.stream.Launch(&o)
+		out, err := b.Floats(o.Out)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, chunk := range []int{1, 2, 7, 64, 100, 129, length} {
-			t.Run(fmt.Sprintf("window%d/chunk%d", window, chunk), func(t *testing.T) {
-				blocks := (length + size - 1) / size
-				slots := (2*blocks + 3) * size
-				cache := make([]float32, slots*kv*head)
-				for i := range cache {
-					cache[i] = float32(math.NaN())
-				}
-				cacheK, cacheV := b.Set(b.Zero(dtype.F32, slots, kv, head), cache), b.Set(b.Zero(dtype.F32, slots, kv, head), cache)
-				table := make([]int32, 2*blocks)
-				slot := make([]int32, length)
-				for i := range blocks {
-					table[i] = int32(2*blocks - i) // backwards
-					table[blocks+i] = table[i]     // a second sequence with the same keys: a shared prefix
-				}
-				for p := range slot {
-					slot[p] = table[p/size]*size + int32(p%size)
-				}
-				for from := 0; from < length; from += chunk {
-					to := min(from+chunk, length)
-					n := to - from
-					b.stream.Launch(&compute.Scatter{X: k.Slice(from, to), Index: b.Ints(slot[from:to]), Out: cacheK})
-					b.stream.Launch(&compute.Scatter{X: v.Slice(from, to), Index: b.Ints(slot[from:to]), Out: cacheV})
-					// Both sequences ask the same; the second only its last query.
-					both := b.Zero(dtype.F32, n+1, heads, head)
-					rows, _ := b.Floats(q.Slice(from, to))
-					b.Set(both, append(rows, rows[(n-1)*heads*head:]...))
-					o := &compute.Attention{Q: both, K: cacheK, V: cacheV, Out: b.Zero(dtype.F32, n+1, heads, head), QueryStart: b.Ints([]int32{0, int32(n), int32(n + 1)}),
-						KeyLength: b.Ints([]int32{int32(to), int32(to)}), Blocks: b.Ints(table, 2, blocks), BlockSize: size, Scale: 0.2, Causal: true, Window: window}
-					b.stream.Launch(o)
-					got, err := b.Floats(o.Out)
-					if err != nil {
-						t.Fatal(err)
-					}
-					row := heads * head
-					if at := differentBits(got[:n*row], want[from*row:to*row]); at >= 0 {
-						t.Fatalf("chunk [%d, %d): value %d of query %d is %v, at once it is %v", from, to, at%row, from+at/row, got[at], want[from*row+at])
-					}
-					if at := differentBits(got[n*row:], want[(to-1)*row:to*row]); at >= 0 {
-						t.Fatalf("query %d alone in its sequence: value %d is %v, at once it is %v", to-1, at, got[n*row+at], want[(to-1)*row+at])
-					}
-				}
-			})
+		return out
+	}
+	write := func(x, out, scale *compute.Tensor, slots []int32) {
+		b.stream.Launch(&compute.KVWrite{X: x, Index: b.Ints(slots), Out: out, Scales: scale})
+	}
+	slot, order := make([]int32, length), make([]int32, length)
+	table := make([]int32, 2*blocks)
+	for i := range blocks {
+		table[i] = int32(2*blocks - i) // backwards
+		table[blocks+i] = table[i]     // a second sequence with the same keys: a shared prefix
+	}
+	for p := range slot {
+		order[p], slot[p] = int32(p), table[p/size]*size+int32(p%size)
+	}
+	var rows, paged compute.Attention
+	rows.K, rows.KScale = cache(length)
+	rows.V, rows.VScale = cache(length)
+	write(k, rows.K, rows.KScale, order)
+	write(v, rows.V, rows.VScale, order)
+	rows.Q = q
+	want := attend(rows, []int32{0, length}, []int32{length})
+
+	paged.K, paged.KScale = cache((2*blocks + 3) * size)
+	paged.V, paged.VScale = cache((2*blocks + 3) * size)
+	paged.Blocks, paged.BlockSize = b.Ints(table, 2, blocks), size
+	for from := 0; from < length; from += chunk {
+		to := min(from+chunk, length)
+		n := to - from
+		write(k.Slice(from, to), paged.K, paged.KScale, slot[from:to])
+		write(v.Slice(from, to), paged.V, paged.VScale, slot[from:to])
+		// Both sequences ask the same; the second only its last query.
+		queries, _ := b.Floats(q.Slice(from, to))
+		paged.Q = b.Set(b.Zero(dtype.F32, n+1, heads, head), append(queries, queries[(n-1)*heads*head:]...))
+		got := attend(paged, []int32{0, int32(n), int32(n + 1)}, []int32{int32(to), int32(to)})
+		row := heads * head
+		if at := differentBits(got[:n*row], want[from*row:to*row]); at >= 0 {
+			t.Fatalf("chunk [%d, %d): value %d of query %d is %v, at once it is %v", from, to, at%row, from+at/row, got[at], want[from*row+at])
+		}
+		if at := differentBits(got[n*row:], want[(to-1)*row:to*row]); at >= 0 {
+			t.Fatalf("query %d alone in its sequence: value %d is %v, at once it is %v", to-1, at, got[n*row+at], want[(to-1)*row+at])
 		}
 	}
 }

@@ -12,6 +12,8 @@ type strip struct {
 
 // attentionKernels is what attention has of its own at each level.
 type attentionKernels struct {
+	narrowKernels
+
 	lanes        int                 // float32 in a register
 	stripRows    [2][]func(t *strip) // one or two registers of lanes; by rows: A with k along memory, rows aStride apart
 	stripColumns [2][]func(t *strip) // A with rows along memory, k aStride apart

@@ -130,9 +130,12 @@ func (d *Decoder) attention(f *forward, number int, x *compute.Tensor) *compute.
 	op := compute.Attention{Q: q, K: k, V: v, Out: out, QueryStart: f.queryStart, KeyLength: f.keyLength,
 		Scale: float32(1 / math.Sqrt(float64(a.HeadSize))), Causal: true, Window: a.Window, BF16: f.BF16}
 	if f.Cache != nil {
-		model.Launch(f.Pass, compute.Scatter{X: k, Index: f.slots, Out: f.Cache.Keys[number]})
-		model.Launch(f.Pass, compute.Scatter{X: v, Index: f.slots, Out: f.Cache.Values[number]})
+		model.Launch(f.Pass, compute.KVWrite{X: k, Index: f.slots, Out: f.Cache.Keys[number]})
+		model.Launch(f.Pass, compute.KVWrite{X: v, Index: f.slots, Out: f.Cache.Values[number]})
 		op.K, op.V, op.Blocks, op.BlockSize = f.Cache.Keys[number], f.Cache.Values[number], f.blocks, f.Cache.BlockSize
+	}
+	if f.Cache == nil && !f.Training() && f.Precision.CacheType() != op.K.Type { // what a cache would hold: scores are those of generation
+		op.K, op.V = f.rounded(k), f.rounded(v)
 	}
 	if f.Training() {
 		op.LogSumExp = f.Tensor(f.rows, a.Heads)

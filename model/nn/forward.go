@@ -39,6 +39,13 @@ func (d *Decoder) prepare(p *model.Pass, b *model.Batch) (*forward, error) {
 	return f, nil
 }
 
+// rounded is x as a cache of this precision holds it.
+func (f *forward) rounded(x *compute.Tensor) *compute.Tensor {
+	out := f.Arena.Tensor(f.Precision.CacheType(), x.Shape...)
+	model.Launch(f.Pass, compute.Cast{X: x, Out: out})
+	return out
+}
+
 // norm is RMSNorm.
 func (f *forward) norm(weight, x *compute.Tensor) *compute.Tensor {
 	out := f.Tensor(x.Shape...)

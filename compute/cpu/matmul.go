@@ -74,7 +74,7 @@ func (b *backend) roundToInt8(a operand, m, k, size int) operand {
 					stored = dtype.F16ToF32(dtype.F32ToF16(scale))
 				}
 				for j, v := range block {
-					out[i*k+at+j] = float32(roundAway(v*inverse)) * stored
+					out[i*k+at+j] = float32(roundAway(float32(v*inverse))) * stored
 				}
 			}
 		}
@@ -95,7 +95,8 @@ func int8Scale(block []float32) (scale, inverse float32) {
 	return scale, inverse
 }
 
-// roundAway rounds to the nearest whole number, halves away from zero.
+// roundAway rounds to the nearest whole number, halves away from zero. A product must be converted to float32 before it comes here, or a
+// compiler may fuse it with the subtraction.
 func roundAway(v float32) int32 {
 	n := int32(v)
 	if d := v - float32(n); d >= 0.5 {

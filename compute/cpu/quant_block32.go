@@ -234,7 +234,7 @@ func genericRound8(dst *byte, scales *float32, src *float32, order *byte, blocks
 			if masks[i%period][0][p] >= 0x80 {
 				from = p&16 ^ 16 | int(masks[i%period][1][p])
 			}
-			q := roundAway(block[from] * inverse)
+			q := roundAway(float32(block[from] * inverse))
 			total += q
 			out[p] = byte(q)
 		}

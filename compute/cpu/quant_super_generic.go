@@ -180,7 +180,7 @@ func genericRoundSuper(dst *int8, scales *float32, sums *int16, src *float32, bl
 		}
 		*stored = scale
 		for j, v := range block {
-			q := roundAway(v * inverse)
+			q := roundAway(float32(v * inverse))
 			out[j] = int8(q)
 			sum[j/(superSize/subs)] += int16(q)
 		}

@@ -180,11 +180,12 @@ func TestSuperBlockProductsHaveTheSameBitsEverywhere(t *testing.T) {
 				var want []float32
 				for _, level := range slices.Backward(available) {
 					for _, workers := range []int{1, 2, 3, 8} {
-						if level == available[0] && workers != 2 {
+						plain := level == available[0] && len(available) > 1 // slow, and only to be compared
+						if plain && workers != 2 {
 							continue
 						}
 						for _, m := range []int{most, 1, 2, 7, 8, 64} {
-							if level == available[0] && m > 8 {
+							if plain && m > 8 {
 								continue
 							}
 							got := superProduct(t, newBackend(level, workers), kind, a[:m*k], w, m, n, k)

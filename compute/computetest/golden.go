@@ -196,6 +196,10 @@ func Golden(t *testing.T, backend compute.Backend, open func(path string) (Vecto
 			v.pass(t, b, name, s, []compute.Op{o}, o.Out, "y", map[string]*compute.Tensor{"x": x})
 		})
 	})
+	t.Run("moe", func(t *testing.T) {
+		v := openVectors(t, open, "moe")
+		v.each(without(), func(t *testing.T, name string, s map[string]any) { v.experts(t, backend, name, s) })
+	})
 	t.Run("layernorm", func(t *testing.T) {
 		v := openVectors(t, open, "layernorm")
 		v.each(without(), func(t *testing.T, name string, s map[string]any) {

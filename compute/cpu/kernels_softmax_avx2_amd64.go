@@ -5,6 +5,7 @@ package cpu
 var _ = kernelsOf("avx2", func(k *kernels) {
 	k.shift = shiftAVX2
 	k.scaleTo = scaleToAVX2
+	k.axpy = axpyAVX2
 	k.mul = mulAVX2
 	k.softmaxBack = softmaxBackAVX2
 	k.logSoftmaxBack = logSoftmaxBackAVX2
@@ -19,6 +20,11 @@ func shiftAVX2(out *float32, x *float32, n int, by float32)
 //
 //go:noescape
 func scaleToAVX2(out *float32, x *float32, n int, by float32)
+
+// axpyAVX2 is sum += x·by.
+//
+//go:noescape
+func axpyAVX2(sum *float32, x *float32, n int, by float32)
 
 // mulAVX2 is out = a·b.
 //

@@ -210,6 +210,37 @@ l3:
 	VZEROUPPER
 	RET
 
+// func axpyAVX2(sum *float32, x *float32, n int, by float32)
+TEXT ·axpyAVX2(SB), NOSPLIT, $0-28
+	MOVQ sum+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	VBROADCASTSS by+24(FP), Y0
+	SUBQ $8, CX
+	JLT l2
+l1:
+	VMOVUPS (SI), Y1
+	VMOVUPS (DI), Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMOVUPS Y2, (DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	SUBQ $8, CX
+	JGE l1
+l2:
+	ADDQ $8, CX
+	JZ l3
+	LEAQ restMask<>(SB), AX
+	NEGQ CX
+	VMOVUPS 32(AX)(CX*4), Y15
+	VMASKMOVPS (SI), Y15, Y1
+	VMASKMOVPS (DI), Y15, Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMASKMOVPS Y2, Y15, (DI)
+l3:
+	VZEROUPPER
+	RET
+
 // func mulAVX2(out *float32, a *float32, b *float32, n int)
 TEXT ·mulAVX2(SB), NOSPLIT, $0-32
 	MOVQ out+0(FP), DI

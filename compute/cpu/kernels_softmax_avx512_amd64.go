@@ -5,6 +5,7 @@ package cpu
 var _ = kernelsOf("avx512", func(k *kernels) {
 	k.shift = shiftAVX512
 	k.scaleTo = scaleToAVX512
+	k.axpy = axpyAVX512
 	k.mul = mulAVX512
 	k.softmaxBack = softmaxBackAVX512
 	k.logSoftmaxBack = logSoftmaxBackAVX512
@@ -19,6 +20,11 @@ func shiftAVX512(out *float32, x *float32, n int, by float32)
 //
 //go:noescape
 func scaleToAVX512(out *float32, x *float32, n int, by float32)
+
+// axpyAVX512 is sum += x·by.
+//
+//go:noescape
+func axpyAVX512(sum *float32, x *float32, n int, by float32)
 
 // mulAVX512 is out = a·b.
 //

@@ -202,6 +202,38 @@ l3:
 	VZEROUPPER
 	RET
 
+// func axpyAVX512(sum *float32, x *float32, n int, by float32)
+TEXT ·axpyAVX512(SB), NOSPLIT, $0-28
+	MOVQ sum+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	VBROADCASTSS by+24(FP), Z0
+	SUBQ $16, CX
+	JLT l2
+l1:
+	VMOVUPS (SI), Z1
+	VMOVUPS (DI), Z2
+	VFMADD231PS Z1, Z0, Z2
+	VMOVUPS Z2, (DI)
+	ADDQ $64, DI
+	ADDQ $64, SI
+	SUBQ $16, CX
+	JGE l1
+l2:
+	ADDQ $16, CX
+	JZ l3
+	MOVQ $1, AX
+	SHLQ CX, AX
+	DECQ AX
+	KMOVW AX, K1
+	VMOVUPS.Z (SI), K1, Z1
+	VMOVUPS.Z (DI), K1, Z2
+	VFMADD231PS Z1, Z0, Z2
+	VMOVUPS Z2, K1, (DI)
+l3:
+	VZEROUPPER
+	RET
+
 // func mulAVX512(out *float32, a *float32, b *float32, n int)
 TEXT ·mulAVX512(SB), NOSPLIT, $0-32
 	MOVQ out+0(FP), DI

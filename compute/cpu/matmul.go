@@ -13,6 +13,10 @@ var _ = provides((*backend).matmul)
 func (b *backend) matmul(o *compute.MatMul) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.matmulLocked(o)
+}
+
+func (b *backend) matmulLocked(o *compute.MatMul) error {
 	m, n, k := o.Dimensions()
 	if kind := b.quants[o.B.Type]; kind != nil && o.Fast {
 		b.multiplyQuant(quantProduct{quantKind: kind, m: m, n: n, blocks: k / kind.block, a: host.F32(o.A), weights: host.Bytes(o.B),

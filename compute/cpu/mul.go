@@ -7,7 +7,8 @@ import (
 
 // mulKernels are the kernels of Mul.
 type mulKernels struct {
-	mul func(out, a, b *float32, n int)
+	mul  func(out, a, b *float32, n int)
+	axpy func(sum, x *float32, n int, by float32) // sum += x·by
 }
 
 var _ = provides((*backend).scaleOp)
@@ -58,6 +59,12 @@ func (b *backend) sumProducts(o *compute.SumProducts) error {
 }
 
 var _ = kernelsOf("generic", func(k *kernels) {
+	k.axpy = func(sum, x *float32, n int, by float32) {
+		o := slice(sum, n)
+		for i, v := range slice(x, n) {
+			o[i] += float32(v * by)
+		}
+	}
 	k.mul = func(out, a, b *float32, n int) {
 		o, x, y := slice(out, n), slice(a, n), slice(b, n)
 		for i := range o {

@@ -24,6 +24,11 @@ func (a *assembly) softmaxes() {
 		v.op("VMULPS %s, %s, %s", s, x, x)
 		v.store(x, "out")
 	})
+	kernel("axpy", "is sum += x·by.", []string{"sum", "x"}, "by", func(v *vector) {
+		x, o := v.load("x"), v.load("sum")
+		v.op("VFMADD231PS %s, %s, %s", x, s, o)
+		v.store(o, "sum")
+	})
 	kernel("mul", "is out = a·b.", []string{"out", "a", "b"}, "", func(v *vector) {
 		x, y := v.load("a"), v.load("b")
 		v.op("VMULPS %s, %s, %s", y, x, x)

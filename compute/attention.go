@@ -94,16 +94,23 @@ func (o *Attention) Check() error {
 
 // cache checks keys or values: a plain type, or codes of 8 or 4 bits with their scales.
 func (c *checker) cache(name string, t, scale *Tensor, head int) *checker {
-	c.that(len(t.Shape) == 3, "%s is %v, expected three axes", name, t)
+	if len(t.Shape) != 3 {
+		c.that(false, "%s is %v, expected three axes", name, t)
+	}
 	if c.err != nil {
 		return c
 	}
 	switch t.Type {
 	case dtype.F32, dtype.F16, dtype.BF16:
-		return c.that(t.Shape[2] == head && scale == nil, "%s is %v with scales %v, expected heads of %d without scales", name, t, scale, head)
+		if t.Shape[2] != head || scale != nil {
+			return c.that(false, "%s is %v with scales %v, expected heads of %d without scales", name, t, scale, head)
+		}
+		return c
 	case dtype.U8:
-		return c.that(t.Shape[2] == head || t.Shape[2] == (head+1)/2, "%s is %v, expected heads of %d (8 bits) or %d (4 bits)", name, t, head, (head+1)/2).
-			is(name+"Scale", scale, dtype.F32, t.Shape[0], t.Shape[1], 2)
+		if t.Shape[2] != head && t.Shape[2] != (head+1)/2 {
+			return c.that(false, "%s is %v, expected heads of %d (8 bits) or %d (4 bits)", name, t, head, (head+1)/2)
+		}
+		return c.is(name+"Scale", scale, dtype.F32, t.Shape[0], t.Shape[1], 2)
 	}
 	return c.that(false, "%s is %v, expected float32, float16, bfloat16 or uint8", name, t)
 }

@@ -30,9 +30,15 @@ func GatedKinds() []ActivationKind {
 }
 
 func (c *checker) gated(kind ActivationKind, limit, offset float32) *checker {
-	return c.that(kind > Identity && kind <= Sigmoid, "Kind is %d (%v), expected one of %v", kind, kind, GatedKinds()).
-		that(limit >= 0, "Limit is %v, expected ≥ 0", limit).
-		that(limit == 0 && offset == 0 || kind == SiLU || kind == QuickGELU, "Limit %v and Offset %v are for silu and quick_gelu, Kind is %v", limit, offset, kind)
+	switch {
+	case kind <= Identity || kind > Sigmoid:
+		return c.that(false, "Kind is %d (%v), expected one of %v", kind, kind, GatedKinds())
+	case limit < 0:
+		return c.that(false, "Limit is %v, expected ≥ 0", limit)
+	case (limit != 0 || offset != 0) && kind != SiLU && kind != QuickGELU:
+		return c.that(false, "Limit %v and Offset %v are for silu and quick_gelu, Kind is %v", limit, offset, kind)
+	}
+	return c
 }
 
 // Check implements Op.

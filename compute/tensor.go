@@ -2,6 +2,7 @@ package compute
 
 import (
 	"fmt"
+	"slices"
 
 	"lian/dtype"
 )
@@ -68,8 +69,11 @@ func (t *Tensor) Rows() int {
 	return n
 }
 
-// View is the same content under another shape with as many elements.
+// View is the same content under another shape with as many elements; the tensor itself if that is its shape.
 func (t *Tensor) View(shape ...int) *Tensor {
+	if slices.Equal(t.Shape, shape) {
+		return t
+	}
 	v := t.like(shape)
 	if v.Elements() != t.Elements() {
 		panic(fmt.Sprintf("compute: view %v of a tensor of shape %v", v.Shape, t.Shape))

@@ -42,16 +42,20 @@ var _ = provides((*backend).gated)
 func (b *backend) gated(o *compute.Gated) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	spansWith(b, o.Out.Elements(), stretch, o, (*backend).gatedSpan)
+	return nil
+}
+
+func (b *backend) gatedSpan(o *compute.Gated, _ *scratch, from, to int) {
 	gate, up, out := host.F32(o.Gate), host.F32(o.Up), host.F32(o.Out)
 	f, g, limit := b.gate[o.Kind], b.gateLimited[o.Kind], limitOf(o.Limit)
-	b.stretches(len(out), func(_ *scratch, from, n int) {
-		if o.Limit == 0 && o.Offset == 0 {
+	for ; from < to; from += stretch {
+		if n := min(stretch, to-from); o.Limit == 0 && o.Offset == 0 {
 			f(at(out, from), at(gate, from), at(up, from), n)
 		} else {
 			g(at(out, from), at(gate, from), at(up, from), n, limit, o.Offset)
 		}
-	})
-	return nil
+	}
 }
 
 // limitOf is a limit of Gated with its default.
@@ -67,18 +71,23 @@ var _ = provides((*backend).gatedBackward)
 func (b *backend) gatedBackward(o *compute.GatedBackward) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	spansWith(b, o.DOut.Elements(), stretch, o, (*backend).gatedBackwardSpan)
+	return nil
+}
+
+func (b *backend) gatedBackwardSpan(o *compute.GatedBackward, s *scratch, from, to int) {
 	gate, up, d := host.F32(o.Gate), host.F32(o.Up), host.F32(o.DOut)
 	dgate, dup := host.F32(o.DGate), host.F32(o.DUp)
 	f, g, limit := b.gateGrad[o.Kind], b.gateLimitedGrad[o.Kind], limitOf(o.Limit)
-	b.stretches(len(d), func(s *scratch, from, n int) {
+	for ; from < to; from += stretch {
+		n := min(stretch, to-from)
 		dg, du := s.part(dgate, slotA, from, n), s.part(dup, slotB, from, n)
 		if o.Limit == 0 && o.Offset == 0 {
 			f(dg, du, at(gate, from), at(up, from), at(d, from), n)
 		} else {
 			g(dg, du, at(gate, from), at(up, from), at(d, from), n, limit, o.Offset)
 		}
-	})
-	return nil
+	}
 }
 
 // part is where x[from] lies, or scratch for n values where there is no x.

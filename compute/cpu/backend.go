@@ -3,6 +3,7 @@ package cpu
 import (
 	"reflect"
 	"sync"
+	"sync/atomic"
 
 	"lian/compute"
 	"lian/compute/host"
@@ -20,7 +21,8 @@ type backend struct {
 	shared  scratch              // what all workers of an operation read
 	turns   []*turns             // see RoPE
 	frames  map[reflect.Type]any // see frame
-	quant   quantProduct         // in work
+	failed  atomic.Pointer[error]
+	quant   quantProduct // in work
 }
 
 // operations put the functions of a backend into its table. Each is registered by the file that holds it.
@@ -117,6 +119,46 @@ func (b *backend) spansOf(n, unit int, f spanner) {
 	tasks := b.spansFor(n, unit)
 	b.pool.do(min(b.workers, tasks), work{spanner: f, n: n, unit: unit, scratch: b.scratch, tasks: int64(tasks)})
 }
+
+// spansWith is spans for a method of the backend that finds what it needs in the operation: the usual way to launch without a
+// closure.
+func spansWith[O any](b *backend, n, unit int, o *O, run func(b *backend, o *O, s *scratch, from, to int)) {
+	t := frame[operationTask[O]](b)
+	*t = operationTask[O]{b: b, o: o, spans: run}
+	b.spansOf(n, unit, t)
+}
+
+// eachWith is the same for each.
+func eachWith[O any](b *backend, tasks int, o *O, run func(b *backend, o *O, s *scratch, task int)) {
+	t := frame[operationTask[O]](b)
+	*t = operationTask[O]{b: b, o: o, each: run}
+	b.eachOf(tasks, t)
+}
+
+// operationTask is the frame of a method of the backend.
+type operationTask[O any] struct {
+	b     *backend
+	o     *O
+	spans func(b *backend, o *O, s *scratch, from, to int)
+	each  func(b *backend, o *O, s *scratch, task int)
+}
+
+func (t *operationTask[O]) span(s *scratch, from, to int) { t.spans(t.b, t.o, s, from, to) }
+func (t *operationTask[O]) task(s *scratch, task int)     { t.each(t.b, t.o, s, task) }
+
+// fail notes that a task of the operation at hand failed.
+func (b *backend) fail(err error) { b.failed.Store(&err) }
+
+// zero clears memory, on the workers.
+func (b *backend) zero(x []float32) {
+	t := frame[zeroTask](b)
+	*t = x
+	b.spansOf(len(x), stretch, t)
+}
+
+type zeroTask []float32
+
+func (t *zeroTask) span(_ *scratch, from, to int) { clear((*t)[from:to]) }
 
 // spansFor is the number of spans that n is cut into.
 func (b *backend) spansFor(n, unit int) int {

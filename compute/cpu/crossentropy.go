@@ -17,15 +17,14 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	vocab, n, rows := o.Weight.Shape[0], o.Weight.Shape[1], o.Hidden.Shape[0]
-	targets, loss, best, sums, weights := host.I32(o.Targets), host.F32(o.Loss), host.I32(o.Best), host.F32(o.LogSumExp), host.F32(o.Weights)
-	for i, t := range targets {
+	for i, t := range host.I32(o.Targets) {
 		if int(t) >= vocab {
 			return fmt.Errorf("target %d at row %d is outside the vocabulary of %d", t, i, vocab)
 		}
 	}
 	hidden, dhidden, dweight := host.F32(o.Hidden), host.F32(o.DHidden), host.F32(o.DWeight)
 	if dweight != nil && !o.AccumulateWeight {
-		b.spans(len(dweight), stretch, func(_ *scratch, from, to int) { clear(dweight[from:to]) })
+		b.zero(dweight)
 	}
 	weight := b.weight(o.Weight, vocab, n, true)
 	chunk := compute.CrossEntropyRows(vocab)
@@ -56,23 +55,9 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 		if err != nil {
 			return err
 		}
-		gradient := dhidden != nil || dweight != nil
-		b.spans(count, 1, func(s *scratch, first, last int) {
-			for i := first; i < last; i++ {
-				r := rowLoss{LinearCrossEntropy: o, logits: logits[i*vocab : (i+1)*vocab], target: int(targets[from+i]), scale: o.Scale * o.LogitFactor(), gradient: gradient}
-				if weights != nil {
-					r.scale *= weights[from+i]
-				}
-				l, lse, at := r.run(b, s)
-				loss[from+i] = l
-				if best != nil {
-					best[from+i] = int32(at)
-				}
-				if sums != nil {
-					sums[from+i] = lse
-				}
-			}
-		})
+		t := frame[lossTask](b)
+		*t = lossTask{b, o, logits, from}
+		b.spansOf(count, 1, t)
 		if dhidden != nil {
 			err := b.multiply(&product{m: count, n: n, k: vocab, alpha: 1, pairs: asPairs, out: dhidden[from*n:], stride: n,
 				a: plain(operand{logits, vocab, true}), b: back, packed: packedBack})
@@ -89,6 +74,35 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 		}
 	}
 	return nil
+}
+
+// lossTask is the rows of a chunk whose logits are there, from row `first` of the operation on.
+type lossTask struct {
+	b      *backend
+	o      *compute.LinearCrossEntropy
+	logits []float32
+	first  int
+}
+
+func (t *lossTask) span(s *scratch, from, to int) {
+	o, vocab := t.o, t.o.Weight.Shape[0]
+	targets, loss, best, sums, weights := host.I32(o.Targets), host.F32(o.Loss), host.I32(o.Best), host.F32(o.LogSumExp), host.F32(o.Weights)
+	for i := from; i < to; i++ {
+		row := t.first + i
+		r := rowLoss{LinearCrossEntropy: o, logits: t.logits[i*vocab : (i+1)*vocab], target: int(targets[row]), scale: o.Scale * o.LogitFactor(),
+			gradient: o.DHidden != nil || o.DWeight != nil}
+		if weights != nil {
+			r.scale *= weights[row]
+		}
+		l, lse, at := r.run(t.b, s)
+		loss[row] = l
+		if best != nil {
+			best[row] = int32(at)
+		}
+		if sums != nil {
+			sums[row] = lse
+		}
+	}
 }
 
 // crossEntropyKernels are the kernels that the loss has beside those of softmax.

@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"math"
+	"slices"
 
 	"lian/compute"
 	"lian/compute/host"
@@ -36,15 +37,19 @@ var _ = provides((*backend).addOp)
 func (b *backend) addOp(o *compute.Add) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	spansWith(b, o.Out.Elements(), stretch, o, (*backend).addSpan)
+	return nil
+}
+
+func (b *backend) addSpan(o *compute.Add, _ *scratch, from, to int) {
 	x, y, out := host.F32(o.A), host.F32(o.B), host.F32(o.Out)
-	b.stretches(len(out), func(_ *scratch, from, n int) {
-		if y == nil {
+	for ; from < to; from += stretch {
+		if n := min(stretch, to-from); y == nil {
 			copy(out[from:from+n], x[from:])
 		} else {
 			b.add(at(out, from), at(x, from), at(y, from), n)
 		}
-	})
-	return nil
+	}
 }
 
 var _ = provides((*backend).sumRows)
@@ -53,17 +58,19 @@ var _ = provides((*backend).sumRows)
 func (b *backend) sumRows(o *compute.SumRows) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	x, out, n, rows := host.F32(o.X), host.F32(o.Out), o.X.Columns(), o.X.Rows()
-	b.spans(n, 32, func(_ *scratch, from, to int) {
-		if !o.Accumulate {
-			clear(out[from:to])
-		}
-		d := at(out, from)
-		for i := range rows {
-			b.add(d, d, at(x, i*n+from), to-from)
-		}
-	})
+	spansWith(b, o.X.Columns(), 32, o, (*backend).sumColumns)
 	return nil
+}
+
+func (b *backend) sumColumns(o *compute.SumRows, _ *scratch, from, to int) {
+	x, out, n := host.F32(o.X), host.F32(o.Out), o.X.Columns()
+	if !o.Accumulate {
+		clear(out[from:to])
+	}
+	d := at(out, from)
+	for i := range o.X.Rows() {
+		b.add(d, d, at(x, i*n+from), to-from)
+	}
 }
 
 var _ = provides((*backend).sumSquaresOp)
@@ -72,21 +79,32 @@ func (b *backend) sumSquaresOp(o *compute.SumSquares) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	total := 0.0
-	for _, t := range o.X {
-		x := host.F32(t)
-		sums := make([]float64, (len(x)+compute.SumBlock-1)/compute.SumBlock)
-		b.spans(len(sums), 8, func(_ *scratch, from, to int) {
-			for i := from; i < to; i++ {
-				first := i * compute.SumBlock
-				sums[i] = b.sumSquares(at(x, first), min(compute.SumBlock, len(x)-first))
-			}
-		})
-		for _, s := range sums {
+	for _, x := range o.X {
+		t := frame[squaresTask](b)
+		*t = squaresTask{b.kernels, host.F32(x), t.sums[:0]}
+		n := (len(t.x) + compute.SumBlock - 1) / compute.SumBlock
+		t.sums = slices.Grow(t.sums, n)[:n]
+		b.spansOf(n, 8, t)
+		for _, s := range t.sums {
 			total += s
 		}
 	}
 	host.F64(o.Out)[0] = total
 	return nil
+}
+
+// squaresTask sums the blocks of a tensor.
+type squaresTask struct {
+	*kernels
+	x    []float32
+	sums []float64
+}
+
+func (t *squaresTask) span(_ *scratch, from, to int) {
+	for i := from; i < to; i++ {
+		first := i * compute.SumBlock
+		t.sums[i] = t.sumSquares(at(t.x, first), min(compute.SumBlock, len(t.x)-first))
+	}
 }
 
 var _ = provides((*backend).clipFactor)
@@ -105,8 +123,10 @@ var _ = provides((*backend).adamwOp)
 func (b *backend) adamwOp(o *compute.AdamW) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	p, g, m, v := host.F32(o.Param), host.F32(o.Grad), host.F32(o.M), host.F32(o.V)
-	c := &adamwFactors{
+	t := frame[adamwTask](b)
+	*t = adamwTask{kernels: b.kernels, p: host.F32(o.Param), g: host.F32(o.Grad), m: host.F32(o.M), v: host.F32(o.V)}
+	c := &t.factors
+	*c = adamwFactors{
 		gradScale: 1, beta1: float32(o.Beta1), rest1: float32(1 - o.Beta1), beta2: float32(o.Beta2), rest2: float32(1 - o.Beta2),
 		keep:     float32(1 - o.LearningRate*o.Decay),
 		rate:     float32(o.LearningRate / (1 - math.Pow(o.Beta1, float64(o.Step)))),
@@ -116,6 +136,19 @@ func (b *backend) adamwOp(o *compute.AdamW) error {
 	if o.GradScale != nil {
 		c.gradScale = host.F32(o.GradScale)[0]
 	}
-	b.stretches(len(p), func(_ *scratch, from, n int) { b.adamw(at(p, from), at(g, from), at(m, from), at(v, from), n, c) })
+	b.spansOf(len(t.p), stretch, t)
 	return nil
+}
+
+// adamwTask is a step of AdamW.
+type adamwTask struct {
+	*kernels
+	p, g, m, v []float32
+	factors    adamwFactors
+}
+
+func (t *adamwTask) span(_ *scratch, from, to int) {
+	for ; from < to; from += stretch {
+		t.adamw(at(t.p, from), at(t.g, from), at(t.m, from), at(t.v, from), min(stretch, to-from), &t.factors)
+	}
 }

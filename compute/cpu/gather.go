@@ -4,7 +4,6 @@ import (
 	"lian/compute"
 	"lian/compute/host"
 	"lian/dtype"
-	"sync/atomic"
 )
 
 var _ = provides((*backend).gather)
@@ -12,32 +11,30 @@ var _ = provides((*backend).gather)
 func (b *backend) gather(o *compute.Gather) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	index, out, n := host.I32(o.Index), host.F32(o.Out), o.Table.Columns()
+	index := host.I32(o.Index)
 	if err := host.CheckIndex(index, o.Table.Rows()); err != nil {
 		return err
 	}
-	table, kind := host.Bytes(o.Table), o.Table.Type
-	size := kind.Bytes(n)
-	var floats []float32
-	if kind == dtype.F32 {
-		floats = host.F32(o.Table)
-	}
-	var failed atomic.Pointer[error]
-	b.spans(len(index), 16, func(_ *scratch, from, to int) {
-		for i := from; i < to; i++ {
-			entry := int(index[i])
-			if floats != nil {
-				copy(out[i*n:(i+1)*n], floats[entry*n:])
-			} else if err := b.dequantize(kind, table[entry*size:(entry+1)*size], out[i*n:(i+1)*n]); err != nil {
-				failed.Store(&err)
-				return
-			}
-		}
-	})
-	if err := failed.Load(); err != nil {
+	b.failed.Store(nil)
+	spansWith(b, len(index), 16, o, (*backend).gatherRows)
+	if err := b.failed.Load(); err != nil {
 		return *err
 	}
 	return nil
+}
+
+func (b *backend) gatherRows(o *compute.Gather, _ *scratch, from, to int) {
+	index, out, n, kind := host.I32(o.Index), host.F32(o.Out), o.Table.Columns(), o.Table.Type
+	table, size := host.Bytes(o.Table), kind.Bytes(n)
+	for i := from; i < to; i++ {
+		row := table[int(index[i])*size:][:size]
+		if kind == dtype.F32 {
+			copy(bytesOf(out[i*n:(i+1)*n]), row)
+		} else if err := b.dequantize(kind, row, out[i*n:(i+1)*n]); err != nil {
+			b.fail(err)
+			return
+		}
+	}
 }
 
 var _ = provides((*backend).scatter)
@@ -61,18 +58,20 @@ var _ = provides((*backend).scatterAdd)
 func (b *backend) scatterAdd(o *compute.ScatterAdd) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	index, x, out, n := host.I32(o.Index), host.F32(o.X), host.F32(o.Out), o.X.Columns()
-	if err := host.CheckIndex(index, o.Out.Rows()); err != nil {
+	if err := host.CheckIndex(host.I32(o.Index), o.Out.Rows()); err != nil {
 		return err
 	}
 	if !o.Accumulate {
-		b.spans(len(out), 4096, func(_ *scratch, from, to int) { clear(out[from:to]) })
+		b.zero(host.F32(o.Out))
 	}
-	b.spans(n, 32, func(_ *scratch, from, to int) {
-		for i, entry := range index {
-			d := at(out, int(entry)*n+from)
-			b.add(d, d, at(x, i*n+from), to-from)
-		}
-	})
+	spansWith(b, o.X.Columns(), 32, o, (*backend).scatterAddColumns)
 	return nil
+}
+
+func (b *backend) scatterAddColumns(o *compute.ScatterAdd, _ *scratch, from, to int) {
+	x, out, n := host.F32(o.X), host.F32(o.Out), o.X.Columns()
+	for i, entry := range host.I32(o.Index) {
+		d := at(out, int(entry)*n+from)
+		b.add(d, d, at(x, i*n+from), to-from)
+	}
 }

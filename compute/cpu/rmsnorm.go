@@ -26,21 +26,23 @@ var _ = provides((*backend).rmsnorm)
 func (b *backend) rmsnorm(o *compute.RMSNorm) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	spansWith(b, o.X.Rows(), 4, o, (*backend).rmsnormRows)
+	return nil
+}
+
+func (b *backend) rmsnormRows(o *compute.RMSNorm, _ *scratch, from, to int) {
 	x, w, out, n := host.F32(o.X), host.F32(o.Weight), host.F32(o.Out), o.X.Columns()
 	residual, sum := host.F32(o.Residual), host.F32(o.Sum)
-	b.spans(o.X.Rows(), 4, func(_ *scratch, from, to int) {
-		for i := from; i < to; i++ {
-			xi, squares := at(x, i*n), float32(0)
-			if residual != nil {
-				squares = b.addSquares(at(sum, i*n), xi, at(residual, i*n), n)
-				xi = at(sum, i*n)
-			} else {
-				squares = b.dot(xi, xi, n)
-			}
-			b.normScale(at(out, i*n), xi, at(w, 0), n, inverseRMS(squares, n, o.Epsilon), o.Offset)
+	for i := from; i < to; i++ {
+		xi, squares := at(x, i*n), float32(0)
+		if residual != nil {
+			squares = b.addSquares(at(sum, i*n), xi, at(residual, i*n), n)
+			xi = at(sum, i*n)
+		} else {
+			squares = b.dot(xi, xi, n)
 		}
-	})
-	return nil
+		b.normScale(at(out, i*n), xi, at(w, 0), n, inverseRMS(squares, n, o.Epsilon), o.Offset)
+	}
 }
 
 // normGroup is the number of rows whose contributions to DWeight are summed together.
@@ -51,34 +53,38 @@ var _ = provides((*backend).rmsnormBackward)
 func (b *backend) rmsnormBackward(o *compute.RMSNormBackward) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	n := o.X.Columns()
+	groups := (o.X.Rows() + normGroup - 1) / normGroup
+	sums := b.shared.need(slotA, groups*n)
+	eachWith(b, groups, o, (*backend).rmsnormBackwardGroup)
+	b.sumGroups(host.F32(o.DWeight), sums, groups, n, o.AccumulateWeight)
+	return nil
+}
+
+// rmsnormBackwardGroup is the rows of group g; what they give to DWeight goes to the group's part of shared slotA.
+func (b *backend) rmsnormBackwardGroup(o *compute.RMSNormBackward, s *scratch, g int) {
 	x, w, d, n, rows := host.F32(o.X), host.F32(o.Weight), host.F32(o.DOut), o.X.Columns(), o.X.Rows()
 	dw, to := host.F32(o.DWeight), rowGradient{host.F32(o.DX), host.F32(o.DResidual), host.F32(o.DSum), o.AccumulateX, o.AccumulateResidual, n}
-	groups := (rows + normGroup - 1) / normGroup
-	sums := b.shared.need(slotA, groups*n)
-	b.each(groups, func(s *scratch, g int) {
-		sum := sums[g*n : (g+1)*n]
-		clear(sum)
-		for i := g * normGroup; i < min(rows, (g+1)*normGroup); i++ {
-			xi, di, wi := at(x, i*n), at(d, i*n), at(w, 0)
-			r := inverseRMS(b.dot(xi, xi, n), n, o.Epsilon)
-			if dw != nil {
-				b.mulAdd(at(sum, 0), di, xi, n, r)
-			}
-			if !to.wanted() {
-				continue
-			}
-			c := r * r * r * b.normDot(di, wi, xi, n, o.Offset) / float32(n)
-			dst, old := to.row(s, i)
-			if old != nil {
-				b.normGradTo(dst, old, di, wi, xi, n, r, c, o.Offset)
-			} else {
-				b.normGrad(dst, di, wi, xi, n, r, c, o.Offset)
-			}
-			to.finish(b, dst, i)
+	sum := b.shared.floats[slotA][g*n : (g+1)*n]
+	clear(sum)
+	for i := g * normGroup; i < min(rows, (g+1)*normGroup); i++ {
+		xi, di, wi := at(x, i*n), at(d, i*n), at(w, 0)
+		r := inverseRMS(b.dot(xi, xi, n), n, o.Epsilon)
+		if dw != nil {
+			b.mulAdd(at(sum, 0), di, xi, n, r)
 		}
-	})
-	b.sumGroups(dw, sums, groups, n, o.AccumulateWeight)
-	return nil
+		if !to.wanted() {
+			continue
+		}
+		c := r * r * r * b.normDot(di, wi, xi, n, o.Offset) / float32(n)
+		dst, old := to.row(s, i)
+		if old != nil {
+			b.normGradTo(dst, old, di, wi, xi, n, r, c, o.Offset)
+		} else {
+			b.normGrad(dst, di, wi, xi, n, r, c, o.Offset)
+		}
+		to.finish(b, dst, i)
+	}
 }
 
 // rowGradient is where a norm's backward pass puts a row's gradient: into DX and DResidual, DSum added.

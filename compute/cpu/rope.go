@@ -47,7 +47,7 @@ func (t *turns) fill(cos, sin []float32, position int32) {
 }
 
 // turnsFor finds or makes the table of a rotation, long enough for `positions` of them if that is not too many.
-func (b *backend) turnsFor(want turns, positions int) *turns {
+func (b *backend) turnsFor(want *turns, positions int) *turns {
 	var t *turns
 	for _, kept := range b.turns {
 		if kept.scale == want.scale && kept.interleaved == want.interleaved && kept.inverse == want.inverse && slices.Equal(kept.frequencies, want.frequencies) {
@@ -55,8 +55,9 @@ func (b *backend) turnsFor(want turns, positions int) *turns {
 		}
 	}
 	if t == nil {
-		want.frequencies = slices.Clone(want.frequencies)
-		t = &want
+		made := *want // the operation's own stays where it is: only a new rotation allocates
+		made.frequencies = slices.Clone(want.frequencies)
+		t = &made
 		b.turns = append(b.turns, t)
 		if len(b.turns) > mostTurns {
 			b.turns = b.turns[1:]
@@ -93,26 +94,39 @@ func (b *backend) ropeOp(o *compute.RoPE) error {
 	if want.scale == 0 {
 		want.scale = 1
 	}
-	t := b.turnsFor(want, int(slices.Max(positions))+1)
+	t := frame[ropeTask](b)
+	*t = ropeTask{b.kernels, b.turnsFor(&want, int(slices.Max(positions))+1), x, positions, heads, head, half}
+	b.spansOf(len(positions), 16, t)
+	return nil
+}
+
+// ropeTask is what a span of rows needs to know.
+type ropeTask struct {
+	*kernels
+	*turns
+	x           []float32
+	rows        []int32 // positions by row
+	heads, head int
+	half        int
+}
+
+func (t *ropeTask) span(s *scratch, from, to int) {
 	width := t.width()
-	b.spans(len(positions), 16, func(s *scratch, from, to int) {
-		for row := from; row < to; row++ {
-			var cos, sin []float32
-			if p := int(positions[row]); p >= 0 && p < t.positions {
-				cos, sin = t.cos[p*width:], t.sin[p*width:]
+	for row := from; row < to; row++ {
+		var cos, sin []float32
+		if p := int(t.rows[row]); p >= 0 && p < t.positions {
+			cos, sin = t.cos[p*width:], t.sin[p*width:]
+		} else {
+			cos, sin = s.need(slotA, width), s.need(slotB, width)
+			t.fill(cos, sin, t.rows[row])
+		}
+		for h := range t.heads {
+			first := (row*t.heads + h) * t.head
+			if t.interleaved {
+				t.ropePairs(at(t.x, first), at(cos, 0), at(sin, 0), width)
 			} else {
-				cos, sin = s.need(slotA, width), s.need(slotB, width)
-				t.fill(cos, sin, positions[row])
-			}
-			for h := range heads {
-				first := (row*heads + h) * head
-				if o.Interleaved {
-					b.ropePairs(at(x, first), at(cos, 0), at(sin, 0), width)
-				} else {
-					b.rope(at(x, first), at(x, first+half), at(cos, 0), at(sin, 0), half)
-				}
+				t.rope(at(t.x, first), at(t.x, first+t.half), at(cos, 0), at(sin, 0), t.half)
 			}
 		}
-	})
-	return nil
+	}
 }

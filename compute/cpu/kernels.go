@@ -49,8 +49,8 @@ type kernels struct {
 	copyA, copyB           func(dst, src *float32, srcStride, count int)                          // rows or columns wide
 	panelKernels
 
-	transposeLanes int                                       // rows that transposeWhole turns
-	transposeWhole func(dst, src *byte, rowBytes, bytes int) // bytes a multiple of 4, at least 16; see transposeRows
+	transposeLanes int // rows that transposeWhole turns
+	transposeWhole transposer
 
 	add        func(out, a, b *float32, n int)
 	scale      func(x *float32, n int, by float32)

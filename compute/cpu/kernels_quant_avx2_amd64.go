@@ -142,6 +142,76 @@ func quantSigned2AVX2(t *quantTile)
 //go:noescape
 func quantSigned3AVX2(t *quantTile)
 
+// fewQ4_0_1AVX2 multiplies 1 rows of int8 with 8 rows of Q4_0.
+//
+//go:noescape
+func fewQ4_0_1AVX2(t *quantTile)
+
+// fewQ4_0_2AVX2 multiplies 2 rows of int8 with 8 rows of Q4_0.
+//
+//go:noescape
+func fewQ4_0_2AVX2(t *quantTile)
+
+// fewQ4_1_1AVX2 multiplies 1 rows of int8 with 8 rows of Q4_1.
+//
+//go:noescape
+func fewQ4_1_1AVX2(t *quantTile)
+
+// fewQ4_1_2AVX2 multiplies 2 rows of int8 with 8 rows of Q4_1.
+//
+//go:noescape
+func fewQ4_1_2AVX2(t *quantTile)
+
+// fewQ5_0_1AVX2 multiplies 1 rows of int8 with 8 rows of Q5_0.
+//
+//go:noescape
+func fewQ5_0_1AVX2(t *quantTile)
+
+// fewQ5_0_2AVX2 multiplies 2 rows of int8 with 8 rows of Q5_0.
+//
+//go:noescape
+func fewQ5_0_2AVX2(t *quantTile)
+
+// fewQ5_1_1AVX2 multiplies 1 rows of int8 with 8 rows of Q5_1.
+//
+//go:noescape
+func fewQ5_1_1AVX2(t *quantTile)
+
+// fewQ5_1_2AVX2 multiplies 2 rows of int8 with 8 rows of Q5_1.
+//
+//go:noescape
+func fewQ5_1_2AVX2(t *quantTile)
+
+// fewQ8_0_1AVX2 multiplies 1 rows of int8 with 8 rows of Q8_0.
+//
+//go:noescape
+func fewQ8_0_1AVX2(t *quantTile)
+
+// fewQ8_0_2AVX2 multiplies 2 rows of int8 with 8 rows of Q8_0.
+//
+//go:noescape
+func fewQ8_0_2AVX2(t *quantTile)
+
+// fewIQ4_NL_1AVX2 multiplies 1 rows of int8 with 8 rows of IQ4_NL.
+//
+//go:noescape
+func fewIQ4_NL_1AVX2(t *quantTile)
+
+// fewIQ4_NL_2AVX2 multiplies 2 rows of int8 with 8 rows of IQ4_NL.
+//
+//go:noescape
+func fewIQ4_NL_2AVX2(t *quantTile)
+
+// fewMXFP4_1AVX2 multiplies 1 rows of int8 with 8 rows of MXFP4.
+//
+//go:noescape
+func fewMXFP4_1AVX2(t *quantTile)
+
+// fewMXFP4_2AVX2 multiplies 2 rows of int8 with 8 rows of MXFP4.
+//
+//go:noescape
+func fewMXFP4_2AVX2(t *quantTile)
+
 // round8AVX2 rounds 32·blocks values to int8. Values and scales of one block to the next are stride bytes apart. sumAt bytes after a scale goes −offset × the sum of the block as int32, or scale × sum as float32 if offset is negative. A block with NaN or ∞ gets the scale NaN.
 //
 //go:noescape

@@ -97,6 +97,286 @@ func quantDot6AVX512(t *quantTile)
 //go:noescape
 func quantDotMin6AVX512(t *quantTile)
 
+// fewQ4_0_1AVX512 multiplies 1 rows of int8 with 16 rows of Q4_0.
+//
+//go:noescape
+func fewQ4_0_1AVX512(t *quantTile)
+
+// fewQ4_0_2AVX512 multiplies 2 rows of int8 with 16 rows of Q4_0.
+//
+//go:noescape
+func fewQ4_0_2AVX512(t *quantTile)
+
+// fewQ4_0_3AVX512 multiplies 3 rows of int8 with 16 rows of Q4_0.
+//
+//go:noescape
+func fewQ4_0_3AVX512(t *quantTile)
+
+// fewQ4_0_4AVX512 multiplies 4 rows of int8 with 16 rows of Q4_0.
+//
+//go:noescape
+func fewQ4_0_4AVX512(t *quantTile)
+
+// fewQ4_0_5AVX512 multiplies 5 rows of int8 with 16 rows of Q4_0.
+//
+//go:noescape
+func fewQ4_0_5AVX512(t *quantTile)
+
+// fewQ4_0_6AVX512 multiplies 6 rows of int8 with 16 rows of Q4_0.
+//
+//go:noescape
+func fewQ4_0_6AVX512(t *quantTile)
+
+// fewQ4_0_7AVX512 multiplies 7 rows of int8 with 16 rows of Q4_0.
+//
+//go:noescape
+func fewQ4_0_7AVX512(t *quantTile)
+
+// fewQ4_0_8AVX512 multiplies 8 rows of int8 with 16 rows of Q4_0.
+//
+//go:noescape
+func fewQ4_0_8AVX512(t *quantTile)
+
+// fewQ4_1_1AVX512 multiplies 1 rows of int8 with 16 rows of Q4_1.
+//
+//go:noescape
+func fewQ4_1_1AVX512(t *quantTile)
+
+// fewQ4_1_2AVX512 multiplies 2 rows of int8 with 16 rows of Q4_1.
+//
+//go:noescape
+func fewQ4_1_2AVX512(t *quantTile)
+
+// fewQ4_1_3AVX512 multiplies 3 rows of int8 with 16 rows of Q4_1.
+//
+//go:noescape
+func fewQ4_1_3AVX512(t *quantTile)
+
+// fewQ4_1_4AVX512 multiplies 4 rows of int8 with 16 rows of Q4_1.
+//
+//go:noescape
+func fewQ4_1_4AVX512(t *quantTile)
+
+// fewQ4_1_5AVX512 multiplies 5 rows of int8 with 16 rows of Q4_1.
+//
+//go:noescape
+func fewQ4_1_5AVX512(t *quantTile)
+
+// fewQ4_1_6AVX512 multiplies 6 rows of int8 with 16 rows of Q4_1.
+//
+//go:noescape
+func fewQ4_1_6AVX512(t *quantTile)
+
+// fewQ4_1_7AVX512 multiplies 7 rows of int8 with 16 rows of Q4_1.
+//
+//go:noescape
+func fewQ4_1_7AVX512(t *quantTile)
+
+// fewQ4_1_8AVX512 multiplies 8 rows of int8 with 16 rows of Q4_1.
+//
+//go:noescape
+func fewQ4_1_8AVX512(t *quantTile)
+
+// fewQ5_0_1AVX512 multiplies 1 rows of int8 with 16 rows of Q5_0.
+//
+//go:noescape
+func fewQ5_0_1AVX512(t *quantTile)
+
+// fewQ5_0_2AVX512 multiplies 2 rows of int8 with 16 rows of Q5_0.
+//
+//go:noescape
+func fewQ5_0_2AVX512(t *quantTile)
+
+// fewQ5_0_3AVX512 multiplies 3 rows of int8 with 16 rows of Q5_0.
+//
+//go:noescape
+func fewQ5_0_3AVX512(t *quantTile)
+
+// fewQ5_0_4AVX512 multiplies 4 rows of int8 with 16 rows of Q5_0.
+//
+//go:noescape
+func fewQ5_0_4AVX512(t *quantTile)
+
+// fewQ5_0_5AVX512 multiplies 5 rows of int8 with 16 rows of Q5_0.
+//
+//go:noescape
+func fewQ5_0_5AVX512(t *quantTile)
+
+// fewQ5_0_6AVX512 multiplies 6 rows of int8 with 16 rows of Q5_0.
+//
+//go:noescape
+func fewQ5_0_6AVX512(t *quantTile)
+
+// fewQ5_0_7AVX512 multiplies 7 rows of int8 with 16 rows of Q5_0.
+//
+//go:noescape
+func fewQ5_0_7AVX512(t *quantTile)
+
+// fewQ5_0_8AVX512 multiplies 8 rows of int8 with 16 rows of Q5_0.
+//
+//go:noescape
+func fewQ5_0_8AVX512(t *quantTile)
+
+// fewQ5_1_1AVX512 multiplies 1 rows of int8 with 16 rows of Q5_1.
+//
+//go:noescape
+func fewQ5_1_1AVX512(t *quantTile)
+
+// fewQ5_1_2AVX512 multiplies 2 rows of int8 with 16 rows of Q5_1.
+//
+//go:noescape
+func fewQ5_1_2AVX512(t *quantTile)
+
+// fewQ5_1_3AVX512 multiplies 3 rows of int8 with 16 rows of Q5_1.
+//
+//go:noescape
+func fewQ5_1_3AVX512(t *quantTile)
+
+// fewQ5_1_4AVX512 multiplies 4 rows of int8 with 16 rows of Q5_1.
+//
+//go:noescape
+func fewQ5_1_4AVX512(t *quantTile)
+
+// fewQ5_1_5AVX512 multiplies 5 rows of int8 with 16 rows of Q5_1.
+//
+//go:noescape
+func fewQ5_1_5AVX512(t *quantTile)
+
+// fewQ5_1_6AVX512 multiplies 6 rows of int8 with 16 rows of Q5_1.
+//
+//go:noescape
+func fewQ5_1_6AVX512(t *quantTile)
+
+// fewQ5_1_7AVX512 multiplies 7 rows of int8 with 16 rows of Q5_1.
+//
+//go:noescape
+func fewQ5_1_7AVX512(t *quantTile)
+
+// fewQ5_1_8AVX512 multiplies 8 rows of int8 with 16 rows of Q5_1.
+//
+//go:noescape
+func fewQ5_1_8AVX512(t *quantTile)
+
+// fewQ8_0_1AVX512 multiplies 1 rows of int8 with 16 rows of Q8_0.
+//
+//go:noescape
+func fewQ8_0_1AVX512(t *quantTile)
+
+// fewQ8_0_2AVX512 multiplies 2 rows of int8 with 16 rows of Q8_0.
+//
+//go:noescape
+func fewQ8_0_2AVX512(t *quantTile)
+
+// fewQ8_0_3AVX512 multiplies 3 rows of int8 with 16 rows of Q8_0.
+//
+//go:noescape
+func fewQ8_0_3AVX512(t *quantTile)
+
+// fewQ8_0_4AVX512 multiplies 4 rows of int8 with 16 rows of Q8_0.
+//
+//go:noescape
+func fewQ8_0_4AVX512(t *quantTile)
+
+// fewQ8_0_5AVX512 multiplies 5 rows of int8 with 16 rows of Q8_0.
+//
+//go:noescape
+func fewQ8_0_5AVX512(t *quantTile)
+
+// fewQ8_0_6AVX512 multiplies 6 rows of int8 with 16 rows of Q8_0.
+//
+//go:noescape
+func fewQ8_0_6AVX512(t *quantTile)
+
+// fewQ8_0_7AVX512 multiplies 7 rows of int8 with 16 rows of Q8_0.
+//
+//go:noescape
+func fewQ8_0_7AVX512(t *quantTile)
+
+// fewQ8_0_8AVX512 multiplies 8 rows of int8 with 16 rows of Q8_0.
+//
+//go:noescape
+func fewQ8_0_8AVX512(t *quantTile)
+
+// fewIQ4_NL_1AVX512 multiplies 1 rows of int8 with 16 rows of IQ4_NL.
+//
+//go:noescape
+func fewIQ4_NL_1AVX512(t *quantTile)
+
+// fewIQ4_NL_2AVX512 multiplies 2 rows of int8 with 16 rows of IQ4_NL.
+//
+//go:noescape
+func fewIQ4_NL_2AVX512(t *quantTile)
+
+// fewIQ4_NL_3AVX512 multiplies 3 rows of int8 with 16 rows of IQ4_NL.
+//
+//go:noescape
+func fewIQ4_NL_3AVX512(t *quantTile)
+
+// fewIQ4_NL_4AVX512 multiplies 4 rows of int8 with 16 rows of IQ4_NL.
+//
+//go:noescape
+func fewIQ4_NL_4AVX512(t *quantTile)
+
+// fewIQ4_NL_5AVX512 multiplies 5 rows of int8 with 16 rows of IQ4_NL.
+//
+//go:noescape
+func fewIQ4_NL_5AVX512(t *quantTile)
+
+// fewIQ4_NL_6AVX512 multiplies 6 rows of int8 with 16 rows of IQ4_NL.
+//
+//go:noescape
+func fewIQ4_NL_6AVX512(t *quantTile)
+
+// fewIQ4_NL_7AVX512 multiplies 7 rows of int8 with 16 rows of IQ4_NL.
+//
+//go:noescape
+func fewIQ4_NL_7AVX512(t *quantTile)
+
+// fewIQ4_NL_8AVX512 multiplies 8 rows of int8 with 16 rows of IQ4_NL.
+//
+//go:noescape
+func fewIQ4_NL_8AVX512(t *quantTile)
+
+// fewMXFP4_1AVX512 multiplies 1 rows of int8 with 16 rows of MXFP4.
+//
+//go:noescape
+func fewMXFP4_1AVX512(t *quantTile)
+
+// fewMXFP4_2AVX512 multiplies 2 rows of int8 with 16 rows of MXFP4.
+//
+//go:noescape
+func fewMXFP4_2AVX512(t *quantTile)
+
+// fewMXFP4_3AVX512 multiplies 3 rows of int8 with 16 rows of MXFP4.
+//
+//go:noescape
+func fewMXFP4_3AVX512(t *quantTile)
+
+// fewMXFP4_4AVX512 multiplies 4 rows of int8 with 16 rows of MXFP4.
+//
+//go:noescape
+func fewMXFP4_4AVX512(t *quantTile)
+
+// fewMXFP4_5AVX512 multiplies 5 rows of int8 with 16 rows of MXFP4.
+//
+//go:noescape
+func fewMXFP4_5AVX512(t *quantTile)
+
+// fewMXFP4_6AVX512 multiplies 6 rows of int8 with 16 rows of MXFP4.
+//
+//go:noescape
+func fewMXFP4_6AVX512(t *quantTile)
+
+// fewMXFP4_7AVX512 multiplies 7 rows of int8 with 16 rows of MXFP4.
+//
+//go:noescape
+func fewMXFP4_7AVX512(t *quantTile)
+
+// fewMXFP4_8AVX512 multiplies 8 rows of int8 with 16 rows of MXFP4.
+//
+//go:noescape
+func fewMXFP4_8AVX512(t *quantTile)
+
 // round8AVX512 rounds 32·blocks values to int8. Values and scales of one block to the next are stride bytes apart. sumAt bytes after a scale goes −offset × the sum of the block as int32, or scale × sum as float32 if offset is negative. A block with NaN or ∞ gets the scale NaN.
 //
 //go:noescape

@@ -2,7 +2,7 @@
 
 package cpu
 
-// transposeRows8AVX2 writes for each 4 of the bytes of a row the 8 × 4 bytes of as many rows, rowBytes apart.
+// transposeRows8AVX2 writes for each 4 of the bytes of a row the 8 × 4 bytes of as many rows, rowBytes apart, and asks for as many bytes from ahead on.
 //
 //go:noescape
-func transposeRows8AVX2(dst *byte, src *byte, rowBytes int, bytes int)
+func transposeRows8AVX2(dst *byte, src *byte, rowBytes int, bytes int, ahead *byte)

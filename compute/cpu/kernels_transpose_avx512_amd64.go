@@ -2,7 +2,7 @@
 
 package cpu
 
-// transposeRows16AVX512 writes for each 4 of the bytes of a row the 16 × 4 bytes of as many rows, rowBytes apart.
+// transposeRows16AVX512 writes for each 4 of the bytes of a row the 16 × 4 bytes of as many rows, rowBytes apart, and asks for as many bytes from ahead on.
 //
 //go:noescape
-func transposeRows16AVX512(dst *byte, src *byte, rowBytes int, bytes int)
+func transposeRows16AVX512(dst *byte, src *byte, rowBytes int, bytes int, ahead *byte)

@@ -21,6 +21,12 @@ type quantTile struct {
 	bias          *float32
 	alpha         float32
 	flags         uint32
+
+	// Kernels for few rows only.
+	rowBytes int // from one row of the weight to the next
+	bytes    int // of a unit of one row
+	units    int
+	columns  *byte // of a unit: memory to work in
 }
 
 // quantKind is how a block type is multiplied with Fast at one level. There is one driver (multiplyQuant) for all of them; what
@@ -34,12 +40,14 @@ type quantKind struct {
 	panelBytes  int // of a block of a panel
 	recordBytes int // of a block of one row of activations
 
-	// transpose turns `lanes` rows, as kernels.transposeWhole does.
-	transpose func(dst, src *byte, rowBytes, bytes int)
+	transpose transposer
 	// unpack makes columns of periods × period blocks a panel.
 	unpack func(panel, columns *byte, periods int)
 	// multiply has the kernels for 1 … len(multiply) rows.
 	multiply []func(*quantTile)
+	// few has kernels for 1 … len(few) rows that read the weight themselves, a panel without unpacking it first: first is its rows
+	// and second what to fetch ahead. Units are fewUnit blocks.
+	few []func(*quantTile)
 	// round writes the records of one row, number `lane` of a group of `rows`: a group has, block by block, what the kernels read.
 	round func(k *quantKind, records *byte, src *float32, blocks, rows, lane int)
 }
@@ -65,11 +73,14 @@ type quantProduct struct {
 	pairs, split int // panel pairs; tasks that the groups are split over
 	rowTask      func(s *scratch, from, to int)
 	pairTask     func(s *scratch, from, to int)
+	fewTask      func(s *scratch, from, to int)
 }
 
 const (
 	// fewRows is how many rows count as decoding: the time is that of reading the weights.
 	fewRows = 16
+	// fewUnit is how many blocks the kernels for few rows turn at a time.
+	fewUnit = 8
 	// quantChunk is how many values of k are unpacked at a time: two panels of them lie in a level-1 cache.
 	quantChunk = 512
 )
@@ -82,6 +93,10 @@ func (b *backend) multiplyQuant(p quantProduct) {
 		return
 	}
 	most := len(p.multiply)
+	few := p.m <= len(p.few) && p.n >= p.lanes && p.blocks > 0
+	if few {
+		most = len(p.few)
+	}
 	p.groups = (p.m + most - 1) / most
 	p.group = (p.m + p.groups - 1) / p.groups
 	p.groups = (p.m + p.group - 1) / p.group
@@ -89,20 +104,24 @@ func (b *backend) multiplyQuant(p quantProduct) {
 	p.pairs, p.split = (p.n+2*p.lanes-1)/(2*p.lanes), 1
 	p.records = bytesOf(b.shared.need(slotE, (p.m*p.blocks*p.recordBytes+3)/4))
 	q := &b.quant
-	p.rowTask, p.pairTask = q.rowTask, q.pairTask
+	p.rowTask, p.pairTask, p.fewTask = q.rowTask, q.pairTask, q.fewTask
 	*q = p
 	if q.rowTask == nil { // once: starting work must not allocate
-		q.rowTask, q.pairTask = q.roundRows, q.multiplyPairs
+		q.rowTask, q.pairTask, q.fewTask = q.roundRows, q.multiplyPairs, q.multiplyFew
 	}
 	if p.m == 1 {
 		q.roundRows(&b.scratch[0], 0, 1)
 	} else {
 		b.spans(p.m, 1, q.rowTask)
 	}
-	if p.m > fewRows { // where there are fewer pairs than tasks for all workers, rows are split too
-		q.split = min(q.groups, max(1, 2*b.workers/q.pairs))
+	if few {
+		b.spans((p.n+p.lanes-1)/p.lanes, 1, q.fewTask)
+	} else {
+		if p.m > fewRows { // where there are fewer pairs than tasks for all workers, rows are split too
+			q.split = min(q.groups, max(1, 2*b.workers/q.pairs))
+		}
+		b.spans(q.pairs*q.split, 1, q.pairTask)
 	}
-	b.spans(q.pairs*q.split, 1, q.pairTask)
 	q.a, q.weights, q.out, q.residual, q.bias, q.records = nil, nil, nil, nil, nil, nil
 }
 
@@ -137,9 +156,9 @@ func (q *quantProduct) multiplyPair(s *scratch, pair, from, to int) {
 		*t = quantTile{blocks: count}
 		if count > 0 {
 			t.first, t.second = &space[0], &space[size]
-			q.panel(s, t.first, column, first, count)
+			q.panel(s, t.first, column, first, count, 0)
 			if column+q.lanes < q.n {
-				q.panel(s, t.second, column+q.lanes, first, count)
+				q.panel(s, t.second, column+q.lanes, first, count, 1)
 			} else {
 				t.second = t.first // its outputs go nowhere
 			}
@@ -160,25 +179,73 @@ func (q *quantProduct) multiplyPair(s *scratch, pair, from, to int) {
 				q.multiply[rows-1](t)
 				continue
 			}
-			q.finish(s, t, row, rows, column)
+			q.finish(s, t, q.multiply[rows-1], row, rows, column, 2*q.lanes, 0)
 		}
 	}
 }
 
-// panel unpacks blocks [first, first+count) of the rows of the weight from number `row` on.
-func (q *quantProduct) panel(s *scratch, dst *byte, row, first, count int) {
+// panel unpacks blocks [first, first+count) of the rows of the weight from number `row` on, and asks for as many bytes of the
+// next pair of panels: its first ones for the first panel of a chunk of this pair, then the next ones.
+func (q *quantProduct) panel(s *scratch, dst *byte, row, first, count, second int) {
 	periods := (count + q.period - 1) / q.period
 	columns := bytesOf(s.need(slotC, periods*q.period*q.bytes*q.lanes/4))
-	rowBytes := q.blocks * q.bytes
-	transposeRows(q.transpose, q.lanes, columns, q.weights[row*rowBytes+first*q.bytes:], rowBytes, min(q.lanes, q.n-row), count*q.bytes)
+	rowBytes, chunk := q.blocks*q.bytes, q.lanes*q.bytes
+	ahead := (row-second*q.lanes+2*q.lanes)*rowBytes + (2*first+second*count)*chunk
+	ahead = min(ahead, len(q.weights)-1)
+	transposeRows(q.transpose, q.lanes, columns, q.weights[row*rowBytes+first*q.bytes:], rowBytes, min(q.lanes, q.n-row), count*q.bytes, &q.weights[ahead])
 	q.unpack(dst, &columns[0], periods)
 }
 
-// finish runs the last kernel call of a tile, which writes the outputs.
-func (q *quantProduct) finish(s *scratch, t *quantTile, row, rows, column int) {
-	kernel, width, where := q.multiply[rows-1], 2*q.lanes, row*q.stride+column
+// multiplyFew computes the outputs of panels [from, to) for all rows by the kernels for few rows.
+func (q *quantProduct) multiplyFew(s *scratch, from, to int) {
+	kernel, unit, rowBytes := q.few[q.m-1], fewUnit*q.bytes, q.blocks*q.bytes
+	partial := at(s.need(slotPartial, q.m*q.lanes), 0)
+	columns := &bytesOf(s.need(slotC, (unit+12)*q.lanes/4))[0]
+	for j := from; j < to; j++ {
+		row := j * q.lanes
+		again := max(0, row+q.lanes-q.n) // the last panel begins before its place, so that it has all rows
+		row -= again
+		t := &s.quant
+		*t = quantTile{columns: columns, rowBytes: rowBytes, alpha: q.alpha}
+		where, ahead := row*rowBytes, min((row+q.lanes)*rowBytes, len(q.weights)-1)
+		t.first, t.second, t.records = &q.weights[where], &q.weights[ahead], &q.records[0]
+		t.units, t.bytes, t.blocks = q.blocks/fewUnit, unit, fewUnit
+		rest := q.blocks % fewUnit
+		if rest > 0 && t.units > 0 {
+			t.out, t.stride, t.alpha = partial, q.lanes*4, 1
+			kernel(t)
+			t.partial = partial
+		}
+		if rest > 0 {
+			done := q.blocks / fewUnit
+			t.units, t.bytes, t.blocks = 1, rest*q.bytes, rest
+			t.records = &q.records[done*fewUnit*q.m*q.recordBytes]
+			if t.bytes%4 == 0 && t.bytes >= 16 {
+				t.first = &q.weights[where+done*unit]
+			} else {
+				t.first, t.rowBytes = q.padded(s, where+done*unit, t.bytes), unit
+				t.bytes = max(16, (t.bytes+3)&^3)
+			}
+		}
+		q.finish(s, t, kernel, 0, q.m, row, q.lanes, again)
+	}
+}
+
+// padded copies some bytes of each row of a panel to where the bytes after them may be read.
+func (q *quantProduct) padded(s *scratch, from, bytes int) *byte {
+	unit, rowBytes := fewUnit*q.bytes, q.blocks*q.bytes
+	dst := bytesOf(s.need(slotB, unit*q.lanes/4))
+	for r := range q.lanes {
+		copy(dst[r*unit:], q.weights[from+r*rowBytes:][:bytes])
+	}
+	return &dst[0]
+}
+
+// finish runs the last kernel call of a tile of rows × width outputs, which writes them, except the first `skip` columns.
+func (q *quantProduct) finish(s *scratch, t *quantTile, kernel func(*quantTile), row, rows, column, width, skip int) {
+	where := row*q.stride + column
 	t.alpha = q.alpha
-	if column+width <= q.n {
+	if column+width <= q.n && skip == 0 {
 		t.out, t.stride = at(q.out, where), q.stride*4
 		if q.accumulate {
 			t.flags = flagAccumulate
@@ -193,11 +260,11 @@ func (q *quantProduct) finish(s *scratch, t *quantTile, row, rows, column int) {
 		t.flags, t.residual, t.bias = 0, nil, nil
 		return
 	}
-	edge := s.need(slotD, q.group*width)
+	edge := s.need(slotD, rows*width)
 	t.out, t.stride = at(edge, 0), width*4
 	kernel(t)
 	for i := range rows {
-		for c := range q.n - column {
+		for c := skip; c < min(width, q.n-column); c++ {
 			v, x := edge[i*width+c], where+i*q.stride+c
 			if q.accumulate {
 				v += q.out[x]

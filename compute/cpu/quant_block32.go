@@ -14,10 +14,11 @@ const quantBlock = 32
 // block32 is what one level has for a type of blocks of 32.
 type block32 struct {
 	lanes     int
-	transpose func(dst, src *byte, rowBytes, bytes int)
+	transpose transposer
 	round8    func(dst *byte, scales, src *float32, orders *byte, blocks, stride, sumAt, offset, period int)
 	unpack    func(panel, columns *byte, periods int)
 	multiply  []func(*quantTile)
+	few       []func(*quantTile)
 	offset    int // of the values in a panel, above their meaning
 }
 
@@ -41,7 +42,7 @@ var layouts32 = map[dtype.Type]layout32{
 // kind is the quantKind of a type of blocks of 32.
 func (b block32) kind(t dtype.Type) *quantKind {
 	layout := layouts32[t]
-	k := &quantKind{block: quantBlock, bytes: t.BlockBytes(), period: 1, lanes: b.lanes, transpose: b.transpose, unpack: b.unpack, multiply: b.multiply}
+	k := &quantKind{block: quantBlock, bytes: t.BlockBytes(), period: 1, lanes: b.lanes, transpose: b.transpose, unpack: b.unpack, multiply: b.multiply, few: b.few}
 	for k.period*k.bytes%4 != 0 {
 		k.period *= 2
 	}

@@ -20,7 +20,7 @@ func TestTransposedRowsAreTheRows(t *testing.T) {
 					const guard = 64
 					size := (n + 3) / 4 * 4 * lanes
 					dst := bytes.Repeat([]byte{0xee}, size+guard)
-					k.transposeRows(dst, src, stride, rows, n)
+					k.transposeRows(dst, src, stride, rows, n, nil)
 					for i, got := range dst {
 						want, column, lane := byte(0), i/(4*lanes)*4+i%4, i/4%lanes
 						switch {
@@ -58,7 +58,7 @@ func BenchmarkTransposeRows(b *testing.B) {
 						dst := bytesOf(s.need(slotA, 1024*16/4))
 						for g := from; g < to; g++ {
 							for at := 0; at < rowBytes; at += unit {
-								k.transposeRows(dst, src[g*rowBytes*lanes+at:], rowBytes, lanes, unit)
+								k.transposeRows(dst, src[g*rowBytes*lanes+at:], rowBytes, lanes, unit, &src[g*rowBytes*lanes])
 							}
 						}
 					})

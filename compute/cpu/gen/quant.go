@@ -37,8 +37,21 @@ var _ = topic("quant", func(a *assembly) {
 			a.quantSigned(rows)
 		}
 	}
+	for _, k := range quantKinds {
+		for rows := 1; rows <= a.fewRows(); rows++ {
+			a.quantFew(k, rows)
+		}
+	}
 	a.round8()
 })
+
+// fewRows is how many rows of activations the kernels for few rows take at most. Those of the AVX2 set need AVX-VNNI.
+func (s *set) fewRows() int {
+	if s == avx512 {
+		return 8
+	}
+	return 2
+}
 
 // blockRows is how many rows of activations the largest kernel for blocks of 32 takes.
 func (s *set) blockRows() int {
@@ -61,26 +74,42 @@ const (
 	quantResidualStride
 	quantBias
 	quantAlpha
-	quantFlags = quantAlpha + 4
+	quantFlags    = quantAlpha + 4
+	quantRowBytes = quantAlpha + 8
+	quantBytes    = quantAlpha + 16
+	quantUnits    = quantAlpha + 24
+	quantColumns  = quantAlpha + 32
 )
 
-// quantTileOf is what the multiplying kernels share: rows × two panels of float32 sums, where they begin and where they go.
+// quantTileOf is what the multiplying kernels share: rows × panels of float32 sums, where they begin and where they go.
 type quantTileOf struct {
 	*vector
-	rows int
-	sum  [][2]string
+	rows, panels int
+	sum          [][2]string
 }
 
+// quantTile begins a kernel that multiplies with two panels.
 func (a *assembly) quantTile(rows int) *quantTileOf {
-	q := &quantTileOf{vector: a.vector(), rows: rows}
+	q := &quantTileOf{vector: a.vector(), rows: rows, panels: 2}
 	q.free = append([]int{a.registers - 1}, q.free...) // no masks here
 	a.op("MOVQ %s, DI", a.arg("t"))
 	a.op("MOVQ %d(DI), SI", quantFirst)
 	a.op("MOVQ %d(DI), DX", quantSecond)
 	a.op("MOVQ %d(DI), R8", quantRecords)
 	a.op("MOVQ %d(DI), CX", quantBlocks)
-	for range rows {
-		q.sum = append(q.sum, [2]string{q.new(), q.new()})
+	q.begin()
+	return q
+}
+
+// begin makes the sums 0, or what they are so far. It uses R9.
+func (q *quantTileOf) begin() {
+	a := q.assembly
+	for range q.rows {
+		sum := [2]string{}
+		for p := range q.panels {
+			sum[p] = q.new()
+		}
+		q.sum = append(q.sum, sum)
 	}
 	some, begin := a.label(), a.label()
 	a.op("MOVQ %d(DI), R9", quantPartial)
@@ -89,9 +118,8 @@ func (a *assembly) quantTile(rows int) *quantTileOf {
 	q.all(func(r, p int, sum string) { a.op("VXORPS %s, %s, %s", a.short(sum), a.short(sum), a.short(sum)) })
 	a.op("JMP %s", begin)
 	a.mark(some)
-	q.all(func(r, p int, sum string) { a.op("VMOVUPS %d(R9), %s", (2*r+p)*a.bytes(), sum) })
+	q.all(func(r, p int, sum string) { a.op("VMOVUPS %d(R9), %s", (q.panels*r+p)*a.bytes(), sum) })
 	a.mark(begin)
-	return q
 }
 
 // short is a register as VXORPS clears it: the short encoding clears the whole register, but knows only the first sixteen.
@@ -104,7 +132,7 @@ func (a *assembly) short(r string) string {
 
 func (q *quantTileOf) all(f func(r, p int, sum string)) {
 	for r := range q.rows {
-		for p := range 2 {
+		for p := range q.panels {
 			f(r, p, q.sum[r][p])
 		}
 	}

@@ -39,14 +39,16 @@ func (k quantType) period() int {
 	return 4
 }
 
-// blockUnpacker writes an unpacking kernel: columns at SI, a panel at DI.
+// blockUnpacker writes what reads columns: a block's scale, minimum and values go where their functions put them.
 type blockUnpacker struct {
 	*vector
 	quantType
+	base                  string // register with the address of the columns
+	scale, least          func(r string)
+	value                 func(g int, r string) // of group g, four values; may change r
 	unsigned              bool
 	nibbles, sign, values string         // constants in registers
 	masks                 map[int]string // of bytes that come from the last column
-	out                   int            // where the next block of the panel goes
 }
 
 // unpackBlocks writes the kernel that makes a panel of columns.
@@ -57,8 +59,16 @@ func (a *assembly) unpackBlocks(k quantType, unsigned bool) {
 	}
 	a.function(name, fmt.Sprintf("makes columns of %s, periods × %d blocks, a panel of %s values.", k.name, k.period(), about),
 		append(arguments("*byte", "panel", "columns"), ints("periods")...))
-	u := &blockUnpacker{vector: a.vector(), quantType: k, unsigned: unsigned, masks: map[int]string{}}
+	u := a.blockUnpacker(a.vector(), k, unsigned, "SI")
 	u.free = append([]int{a.registers - 1}, u.free...)
+	out := 0 // where the block of the panel goes
+	u.scale = func(r string) { a.op("VMOVUPS %s, %d(DI)", r, out) }
+	u.least = func(r string) { a.op("VMOVUPS %s, %d(DI)", r, out+a.bytes()) }
+	head := a.bytes()
+	if k.minimum {
+		head *= 2
+	}
+	u.value = func(g int, r string) { a.op("VMOVUPS %s, %d(DI)", r, out+head+g*a.bytes()) }
 	a.op("MOVQ %s, DI", a.arg("panel"))
 	a.op("MOVQ %s, SI", a.arg("columns"))
 	a.op("MOVQ %s, CX", a.arg("periods"))
@@ -69,13 +79,18 @@ func (a *assembly) unpackBlocks(k quantType, unsigned bool) {
 	a.mark(loop)
 	for b := range k.period() {
 		u.block(b * k.bytes)
+		out += head + 8*a.bytes()
 	}
 	a.op("ADDQ $%d, SI", k.period()*k.bytes/4*a.bytes())
-	a.op("ADDQ $%d, DI", u.out)
+	a.op("ADDQ $%d, DI", out)
 	a.op("DECQ CX")
 	a.op("JNZ %s", loop)
 	a.mark(done)
 	a.ret()
+}
+
+func (a *assembly) blockUnpacker(v *vector, k quantType, unsigned bool, base string) *blockUnpacker {
+	return &blockUnpacker{vector: v, quantType: k, unsigned: unsigned, base: base, masks: map[int]string{}}
 }
 
 // constants loads what every block needs.
@@ -129,7 +144,7 @@ func (u *blockUnpacker) logic(op, x, y, to string) {
 
 // column loads a column.
 func (u *blockUnpacker) column(c int, to string) {
-	u.op("%s %d(SI), %s", map[bool]string{false: "VMOVDQU", true: "VMOVDQU32"}[u.set == avx512], c*u.vector.bytes(), to)
+	u.op("%s %d(%s), %s", map[bool]string{false: "VMOVDQU", true: "VMOVDQU32"}[u.set == avx512], c*u.vector.bytes(), u.base, to)
 }
 
 // merge puts the s low bytes of a column where those of another are.
@@ -137,9 +152,9 @@ func (u *blockUnpacker) merge(s, column int, r string) {
 	t := u.new()
 	switch {
 	case u.set == avx512:
-		u.op("VMOVDQU8 %d(SI), %s, %s", column*u.vector.bytes(), u.masks[s], r)
+		u.op("VMOVDQU8 %d(%s), %s, %s", column*u.vector.bytes(), u.base, u.masks[s], r)
 	case s == 2:
-		u.op("VPBLENDW $0x55, %d(SI), %s, %s", column*u.vector.bytes(), r, r)
+		u.op("VPBLENDW $0x55, %d(%s), %s, %s", column*u.vector.bytes(), u.base, r, r)
 	default:
 		u.column(column, t)
 		u.op("VPBLENDVB %s, %s, %s, %s", u.masks[s], t, r, r)
@@ -180,12 +195,7 @@ func (u *blockUnpacker) power(at int, to string) {
 	u.op("VMULPS %s, %s, %s", u.consts.value("half", 0.5), to, to)
 }
 
-func (u *blockUnpacker) store(r string) {
-	u.op("VMOVUPS %s, %d(DI)", r, u.out)
-	u.out += u.vector.bytes()
-}
-
-// block writes one block of the panel, of the file's block that begins at byte `at` of the rows.
+// block reads the file's block that begins at byte `at` of the rows.
 func (u *blockUnpacker) block(at int) {
 	x, t := u.new(), u.new()
 	if u.exponent {
@@ -193,10 +203,10 @@ func (u *blockUnpacker) block(at int) {
 	} else {
 		u.half(at, x)
 	}
-	u.store(x)
+	u.scale(x)
 	if u.minimum {
 		u.half(at+2, x)
-		u.store(x)
+		u.least(x)
 	}
 	first, s := (at+u.header)/4, (at+u.header)%4
 	groups := (u.quantType.bytes - u.header) / 4
@@ -204,7 +214,6 @@ func (u *blockUnpacker) block(at int) {
 	if u.fifthBits > 0 {
 		high = u.fifths(at+u.fifthBits, s)
 	}
-	values := u.out
 	for g := range groups {
 		u.column(first+g, x)
 		if g == 0 && s != 0 {
@@ -214,7 +223,7 @@ func (u *blockUnpacker) block(at int) {
 			if u.sign != "" {
 				u.logic("VPXOR", u.sign, x, x)
 			}
-			u.op("VMOVUPS %s, %d(DI)", x, values+g*u.vector.bytes())
+			u.value(g, x)
 			continue
 		}
 		u.op("VPSRLD $4, %s, %s", x, t)
@@ -226,10 +235,9 @@ func (u *blockUnpacker) block(at int) {
 			if high != "" {
 				u.fifth(high, part*4+g, s, r)
 			}
-			u.op("VMOVUPS %s, %d(DI)", r, values+(part*4+g)*u.vector.bytes())
+			u.value(part*4+g, r)
 		}
 	}
-	u.out = values + 8*u.vector.bytes()
 	u.drop(x, t)
 	if high != "" {
 		u.drop(high)

@@ -1,0 +1,144 @@
+package main
+
+import "fmt"
+
+// fewUnit is how many blocks are turned at a time.
+const fewUnit = 8
+
+// quantFew writes the kernel for few rows, where the time is that of reading the weights: it takes the rows of the weight as they
+// lie, a register's lanes of them, turns fewUnit blocks into columns, and multiplies each four values with all rows of activations
+// as they are unpacked. There is no panel. Between the instructions it asks for the memory that comes next, evenly: asked for in
+// bursts, lines would fill the processor's buffers and nothing would be multiplied meanwhile.
+//
+// The tile's first is where the weight's rows begin, second what to ask for; units of blocks of bytes, rowBytes apart. The last
+// may be shorter: bytes is a multiple of 4 and at least 16.
+func (a *assembly) quantFew(k quantType, rows int) {
+	a.function(fmt.Sprintf("few%s_%d", k.name, rows), fmt.Sprintf("multiplies %d rows of int8 with %d rows of %s.", rows, a.lanes, k.name), []argument{{"t", "*quantTile"}})
+	q := &quantTileOf{vector: a.vector(), rows: rows, panels: 1}
+	q.free = append([]int{a.registers - 1}, q.free...)
+	var turning []string // the first eight registers, while turning
+	for range 8 {
+		turning = append(turning, q.new())
+	}
+	quarters := a.lanes / 4
+	bases := []string{"SI", "R10", "R11", "R12"}[:quarters]
+	a.op("MOVQ %s, DI", a.arg("t"))
+	q.begin()
+	u := a.blockUnpacker(q.vector, k, true, "BX")
+	u.constants()
+	a.op("MOVQ %d(DI), SI", quantFirst)
+	a.op("MOVQ %d(DI), R13", quantSecond)
+	a.op("MOVQ %d(DI), DX", quantRecords)
+	a.op("MOVQ %d(DI), R8", quantRowBytes)
+	a.op("LEAQ (R8)(R8*2), R9")
+	for l := 1; l < quarters; l++ {
+		a.op("LEAQ (%s)(R8*4), %s", bases[l-1], bases[l])
+	}
+	chunks := (fewUnit*k.bytes + 15) / 16
+	lines := fewUnit * k.bytes * a.lanes / 64
+	inChunk := quarters / 2
+	inBlock := (lines - chunks*inChunk + fewUnit - 1) / fewUnit
+	ask := func(n int) {
+		for i := range n {
+			a.op("PREFETCHT1 %d(R13)", i*64)
+		}
+		a.op("ADDQ $%d, R13", n*64)
+	}
+	chunk := func() {
+		in := a.transposeChunk(0, func(l, j int) string {
+			return fmt.Sprintf("(%s)", bases[l]) + []string{"", "(R8*1)", "(R8*2)", "(R9*1)"}[j]
+		})
+		for i := range 4 {
+			a.op("VMOVUPS %s, %d(BX)", a.r(in+i), i*a.bytes())
+		}
+		for _, b := range bases {
+			a.op("ADDQ $16, %s", b)
+		}
+		ask(inChunk)
+	}
+	unit, turn, whole, period, next := a.label(), a.label(), a.label(), a.label(), a.label()
+	a.mark(unit)
+	a.op("MOVQ %d(DI), BX", quantColumns)
+	a.op("MOVQ %d(DI), CX", quantBytes)
+	a.op("SUBQ $16, CX")
+	a.mark(turn)
+	chunk()
+	a.op("ADDQ $%d, BX", 4*a.bytes())
+	a.op("SUBQ $16, CX")
+	a.op("JGE %s", turn)
+	a.op("CMPQ CX, $-16")
+	a.op("JEQ %s", whole)
+	for _, b := range bases { // back by what the last 16 bytes overlap
+		a.op("ADDQ CX, %s", b)
+	}
+	a.op("IMULQ $%d, CX", a.bytes()/4)
+	a.op("ADDQ CX, BX")
+	chunk()
+	a.mark(whole)
+
+	q.drop(turning...)
+	var integers []string
+	for range rows {
+		integers = append(integers, q.new())
+	}
+	scale, t := q.new(), q.new()
+	least := ""
+	if k.minimum {
+		least = q.new()
+	}
+	u.scale = func(r string) { a.op("VMOVAPS %s, %s", r, scale) }
+	u.least = func(r string) { a.op("VMOVAPS %s, %s", r, least) }
+	u.value = func(g int, r string) {
+		for i := range rows {
+			at := fmt.Sprintf("%d(DX)", i*32+g*4)
+			if a.set == avx512 {
+				a.op("VPDPBUSD.BCST %s, %s, %s", at, r, integers[i])
+				continue
+			}
+			a.op("VPBROADCASTD %s, %s", at, t)
+			a.dotBytes(t, r, integers[i])
+		}
+	}
+	a.op("MOVQ %d(DI), BX", quantColumns)
+	a.op("MOVQ %d(DI), CX", quantBlocks)
+	a.mark(period)
+	for b := range k.period() {
+		for r, x := range integers {
+			if k.minimum {
+				a.op("VXORPS %s, %s, %s", a.short(x), a.short(x), a.short(x))
+			} else {
+				a.op("VPBROADCASTD %d(DX), %s", rows*36+r*4, x)
+			}
+		}
+		u.block(b * k.bytes)
+		times := func(at int, by, to string) {
+			if a.set == avx512 {
+				a.op("VMULPS.BCST %d(DX), %s, %s", at, by, to)
+				return
+			}
+			a.op("VBROADCASTSS %d(DX), %s", at, to)
+			a.op("VMULPS %s, %s, %s", by, to, to)
+		}
+		for r, x := range integers {
+			times(rows*32+r*4, scale, t)
+			a.op("VCVTDQ2PS %s, %s", x, x)
+			a.op("VMULPS %s, %s, %s", t, x, x)
+			a.op("VADDPS %s, %s, %s", x, q.sum[r][0], q.sum[r][0])
+			if k.minimum {
+				times(rows*36+r*4, least, t)
+				a.op("VADDPS %s, %s, %s", t, q.sum[r][0], q.sum[r][0])
+			}
+		}
+		ask(inBlock)
+		a.op("ADDQ $%d, DX", rows*40)
+		a.op("DECQ CX")
+		a.op("JZ %s", next)
+	}
+	a.op("ADDQ $%d, BX", k.period()*k.bytes/4*a.bytes())
+	a.op("JMP %s", period)
+	a.mark(next)
+	a.op("SUBQ $%d, R13", (chunks*inChunk+fewUnit*inBlock-lines)*64)
+	a.op("DECQ %d(DI)", quantUnits)
+	a.op("JNZ %s", unit)
+	q.finish()
+}

@@ -40,6 +40,8 @@ type Maker interface {
 	Floats(t *Tensor) ([]float32, error)
 	// Ints is an int32 tensor, of one axis if no shape is given.
 	Ints(values []int32, shape ...int) *Tensor
+	// Bytes is a tensor of any type with these bytes.
+	Bytes(t dtype.Type, raw []byte, shape ...int) *Tensor
 	// Below is n numbers in [low, high).
 	Below(n int, low, high int32) []int32
 	// Launch runs an operation that a sample needs first, such as the forward pass of a gradient.

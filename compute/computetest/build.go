@@ -115,6 +115,13 @@ func (b *Build) Ints(v []int32, shape ...int) *compute.Tensor {
 	return t
 }
 
+// Bytes is a tensor of any type with these bytes.
+func (b *Build) Bytes(kind dtype.Type, raw []byte, shape ...int) *compute.Tensor {
+	t := b.Zero(kind, shape...)
+	b.stream.Write(t, raw)
+	return t
+}
+
 // Below is n int32 in [low, high).
 func (b *Build) Below(n int, low, high int32) []int32 {
 	v := make([]int32, n)

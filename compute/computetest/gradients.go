@@ -68,7 +68,7 @@ func (c *Case) checkGradient(t *testing.T) {
 	op := c.Make(b).(compute.Differentiable)
 	var wanted []*compute.Tensor
 	for _, x := range op.Inputs(nil) {
-		if x.Type == dtype.F32 && x.Elements() > 0 {
+		if moves(x) {
 			wanted = append(wanted, x)
 		}
 	}
@@ -123,11 +123,16 @@ func inPlace(op compute.Op) bool {
 	return false
 }
 
+// moves says whether an input has a gradient that is checked: what is constant has none.
+func moves(x *compute.Tensor) bool {
+	return x.Type == dtype.F32 && x.Elements() > 0 && !x.Constant
+}
+
 // move adds step times a random direction to the float32 inputs.
 func move(t *testing.T, b *Build, op compute.Op, seed uint64, step float64) {
 	direction := rand.New(rand.NewPCG(seed, 5))
 	for _, x := range op.Inputs(nil) {
-		if x.Type != dtype.F32 || x.Elements() == 0 {
+		if !moves(x) {
 			continue
 		}
 		v, err := b.Floats(x)

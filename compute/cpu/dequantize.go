@@ -3,6 +3,7 @@ package cpu
 import (
 	"unsafe"
 
+	"lian/compute"
 	"lian/dtype"
 )
 
@@ -23,4 +24,40 @@ func (c *kernels) dequantize(t dtype.Type, src []byte, dst []float32) error {
 		return dtype.Dequantize(t, src[t.Bytes(done):], dst[done:])
 	}
 	return nil
+}
+
+// block is the number of neighbours in a row that can only be read together.
+func (x *source) block() int {
+	switch {
+	case x.packed == nil:
+		return x.kind.BlockSize()
+	case x.packed.Layout == compute.PackedAWQ:
+		return 8
+	}
+	return 1
+}
+
+// together is the number of neighbours in a row that are better read together.
+func (x *source) together() int {
+	if x.packed != nil {
+		return 256
+	}
+	return x.kind.BlockSize()
+}
+
+// begin says that columns [from, to) of rows of x are read next.
+func (x *source) begin(s *scratch, from, to int) {
+	if x.packed != nil {
+		x.packed.start(s, from, to)
+	}
+}
+
+// read writes columns [from, to) of row i; they are whole blocks.
+func (c *kernels) read(s *scratch, x *source, i, from, to int, dst []float32) error {
+	if x.packed != nil {
+		x.packed.row(c, s, i, from, to, dst)
+		return nil
+	}
+	start := i * x.kind.Bytes(x.stride)
+	return c.dequantize(x.kind, x.bytes[start+x.kind.Bytes(from):start+x.kind.Bytes(to)], dst)
 }

@@ -120,7 +120,7 @@ func (f *multiplication) cutK() {
 		longest *= 2
 	}
 	parts := max(1, (f.k+longest-1)/longest)
-	unit := max(16, f.a.kind.BlockSize(), f.b.kind.BlockSize())
+	unit := max(16, f.a.together(), f.b.together())
 	f.deep = max(unit, ((f.k+parts-1)/parts+unit-1)/unit*unit)
 }
 
@@ -130,7 +130,7 @@ func (f *multiplication) cutOwn() {
 	o := &f.own
 	together := 1
 	if !o.source.contiguous {
-		together = max(1, o.source.kind.BlockSize()/o.width)
+		together = max(1, o.source.together()/o.width)
 	}
 	units := (o.panels + together - 1) / together
 	most := max(1, blockBytes/4/max(o.width*depth(min(f.deep, f.k), f.pairs)*together, 1))
@@ -147,7 +147,7 @@ func (f *multiplication) cutOwn() {
 // layout is how some k of one side are packed.
 func (f *multiplication) layout(x *side, size, from, to int) panels {
 	p := panels{pairs: f.pairs, width: x.width, size: size, compact: x.compact, from: from, to: to, ahead: aheadOfRows}
-	if x.source.contiguous && x.source.kind.BlockSize() == 1 && to == f.k { // what is read next is the start of the rows of the panel behind
+	if x.source.contiguous && x.source.together() == 1 && to == f.k { // what is read next is the start of the rows of the panel behind
 		p.ahead += (x.width - 1) * x.source.kind.Bytes(x.source.stride)
 	}
 	return p
@@ -175,7 +175,7 @@ func (f *multiplication) task(s *scratch, task int) {
 	t, c := task/f.cuts, task%f.cuts
 	together := 1
 	if !f.own.source.contiguous {
-		together = max(1, f.own.source.kind.BlockSize()/f.own.width)
+		together = max(1, f.own.source.together()/f.own.width)
 	}
 	units := (f.own.panels + together - 1) / together
 	first, last := units*t/f.tasks*together, min(units*(t+1)/f.tasks*together, f.own.panels)

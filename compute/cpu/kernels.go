@@ -44,6 +44,7 @@ type kernels struct {
 	superKernels
 
 	dequantizers
+	packedKernels
 
 	transpose8, transpose4 func(dst *float32, dstStride int, src *float32, srcStride, blocks int) // strides in bytes
 	copyA, copyB           func(dst, src *float32, srcStride, count int)                          // rows or columns wide

@@ -18,6 +18,8 @@ type source struct {
 	operand
 	kind  dtype.Type
 	bytes []byte // instead of data, unless kind is F32
+
+	packed *packedRows // instead of both: a weight of another program
 }
 
 // plain is a source of float32 values.
@@ -196,18 +198,17 @@ func (c *kernels) packRest(s *scratch, dst []float32, x *source, p *panels, firs
 		c.packFloats(dst, x.operand, p, 0, first, last, p.from, p.to)
 		return nil
 	}
-	block := x.kind.BlockSize()
+	block := x.block()
 	if x.contiguous {
 		const stride = stretchOfRow + 16 // rows at a distance of a power of two would fall into one set of the cache
-		rows, size := s.need(slotC, p.width*stride), x.kind.Bytes(x.stride)
+		rows := s.need(slotC, p.width*stride)
 		for panel := 0; first < last; panel++ {
 			count := min(p.width, last-first)
 			for from := p.from; from < p.to; from += stretchOfRow {
 				n := min(stretchOfRow, p.to-from)
-				begin, end := x.kind.Bytes(from), x.kind.Bytes(from+n)
+				x.begin(s, from, from+n)
 				for i := range count {
-					row := x.bytes[(first+i)*size:]
-					if err := c.dequantize(x.kind, row[begin:end], rows[i*stride:i*stride+n]); err != nil {
+					if err := c.read(s, x, first+i, from, from+n, rows[i*stride:i*stride+n]); err != nil {
 						return err
 					}
 				}
@@ -219,18 +220,17 @@ func (c *kernels) packRest(s *scratch, dst []float32, x *source, p *panels, firs
 	}
 	// Rows are k. A row's blocks are made once for all the panels that they lie across.
 	const deep = 16 // rows at a time; even, for pairs
-	size := x.kind.Bytes(x.stride)
 	most := max(8*p.width, block) / p.width * p.width
 	for panel := 0; first < last; panel += most / p.width {
 		count := min(most, last-first)
 		left := first / block * block
 		width := (first+count+block-1)/block*block - left
 		rows := s.need(slotC, deep*width)
+		x.begin(s, left, left+width)
 		for r := p.from; r < p.to; r += deep {
 			n := min(deep, p.to-r)
 			for i := range n {
-				row := x.bytes[(r+i)*size:]
-				if err := c.dequantize(x.kind, row[x.kind.Bytes(left):x.kind.Bytes(left+width)], rows[i*width:(i+1)*width]); err != nil {
+				if err := c.read(s, x, r+i, left, left+width, rows[i*width:(i+1)*width]); err != nil {
 					return err
 				}
 			}

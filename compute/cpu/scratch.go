@@ -10,6 +10,8 @@ type scratch struct {
 	strip  strip
 	floats [slots][]float32
 
+	columns packedColumns
+
 	amx     amxTile
 	amxRows int // which rows slotA holds, packed, while a product runs
 }
@@ -27,6 +29,7 @@ const (
 	slotH
 	slotI
 	slotJ
+	slotPacked
 	slots
 )
 

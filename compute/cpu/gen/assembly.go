@@ -143,6 +143,11 @@ func (a *assembly) provideTo(table, field, function string) {
 	fmt.Fprintf(&a.puts, "\ttableOf[%s](k).%s = %s%s\n", table, field, function, a.suffix)
 }
 
+// put sets another field of cpu.kernels at the level of this set.
+func (a *assembly) put(format string, args ...any) {
+	fmt.Fprintf(&a.puts, "\tk."+format+"\n", args...)
+}
+
 func (a *assembly) declarations() string {
 	out := "// " + header + "\n\npackage cpu\n"
 	for _, name := range []string{"compute", "dtype"} {

@@ -1,0 +1,61 @@
+package cpu
+
+import (
+	"testing"
+
+	"lian/compute"
+	"lian/compute/computetest"
+	"lian/compute/ref"
+	"lian/dtype"
+	"lian/format/safetensors"
+)
+
+func TestPackedWeightsMeanWhatTheirProgramsSay(t *testing.T) {
+	open := func(path string) (computetest.Vectors, error) {
+		f, err := safetensors.Open(path)
+		return vectors{f}, err
+	}
+	backends := []compute.Backend{ref.New()}
+	for _, k := range available {
+		backends = append(backends, newBackend(k, 2))
+	}
+	for _, b := range backends {
+		t.Run(b.Name(), func(t *testing.T) { computetest.GoldenPacked(t, b, open) })
+	}
+}
+
+func TestPackedWeightsThatDoNotFitAreRefused(t *testing.T) {
+	be := newBackend(available[len(available)-1], 1)
+	cases := []struct {
+		why   string
+		spoil func(w *compute.PackedWeight, b *computetest.Build)
+	}{
+		{"too few values", func(w *compute.PackedWeight, b *computetest.Build) { w.Values = b.Zero(dtype.I32, 15, 64) }},
+		{"values of another type", func(w *compute.PackedWeight, b *computetest.Build) { w.Values = b.Zero(dtype.F32, 16, 64) }},
+		{"no zeros", func(w *compute.PackedWeight, b *computetest.Build) { w.Zeros = nil }},
+		{"zeros of fewer groups", func(w *compute.PackedWeight, b *computetest.Build) { w.Zeros = b.Zero(dtype.I32, 3, 8) }},
+		{"scales of fewer groups", func(w *compute.PackedWeight, b *computetest.Build) { w.Group = 16 }},
+		{"groups of nothing", func(w *compute.PackedWeight, b *computetest.Build) { w.Group = 0 }},
+		{"five bits", func(w *compute.PackedWeight, b *computetest.Build) { w.Bits = 5 }},
+		{"a group that is not there", func(w *compute.PackedWeight, b *computetest.Build) { w.GroupIndex = b.Ints(b.Below(128, 3, 5)) }},
+		{"a short group index", func(w *compute.PackedWeight, b *computetest.Build) { w.GroupIndex = b.Ints(b.Below(127, 0, 4)) }},
+		{"outputs that are not whole words", func(w *compute.PackedWeight, b *computetest.Build) { w.Outputs = 63 }},
+		{"negative", func(w *compute.PackedWeight, b *computetest.Build) { w.Inputs = -128 }},
+		{"an unknown layout", func(w *compute.PackedWeight, b *computetest.Build) { w.Layout = 77 }},
+		{"codes of no table", func(w *compute.PackedWeight, b *computetest.Build) { w.Layout = compute.PackedCodes }},
+	}
+	for _, c := range cases {
+		b := computetest.NewBuild(be, 1)
+		w := compute.PackedWeight{Layout: compute.PackedGPTQ, Outputs: 64, Inputs: 128, Bits: 4, Group: 32,
+			Values: b.Zero(dtype.I32, 16, 64), Zeros: b.Zero(dtype.I32, 4, 8), Scales: b.Zero(dtype.F16, 4, 64)}
+		st := be.NewStream()
+		o := &compute.PackedMatMul{A: b.Normal(1, 2, 128), Weight: w, Out: b.Zero(dtype.F32, 2, 64)}
+		if st.Launch(o); st.Err() != nil {
+			t.Fatal(st.Err())
+		}
+		c.spoil(&o.Weight, b)
+		if st.Launch(o); st.Err() == nil {
+			t.Errorf("%s: accepted", c.why)
+		}
+	}
+}

@@ -39,10 +39,10 @@ func (x *source) block() int {
 
 // together is the number of neighbours in a row that are better read together.
 func (x *source) together() int {
-	if x.packed != nil {
-		return 256
+	if x.packed != nil || x.kind.BlockSize() > 1 {
+		return 256 // the largest block; of smaller ones several, as they lie side by side in memory
 	}
-	return x.kind.BlockSize()
+	return 1
 }
 
 // begin says that columns [from, to) of rows of x are read next.

@@ -163,11 +163,12 @@ func (f *multiplication) span(s *scratch, from, to int) {
 
 // pack packs panels [first, last) of one side.
 func (f *multiplication) pack(s *scratch, dst []float32, x *side, p *panels, first, last int) bool {
-	if err := f.packPanels(s, dst, x.source, p, first*x.width, min(last*x.width, x.lanes)); err != nil {
-		f.failed.Store(&err)
-		return false
+	err := f.packPanels(s, dst, x.source, p, first*x.width, min(last*x.width, x.lanes))
+	if err != nil {
+		failure := err // an address of err itself would cost memory at every call
+		f.failed.Store(&failure)
 	}
-	return true
+	return err == nil
 }
 
 // task multiplies some own panels with some shared ones.

@@ -212,7 +212,11 @@ func (c *kernels) packRest(s *scratch, dst []float32, x *source, p *panels, firs
 						return err
 					}
 				}
-				c.packFloats(dst[panel*p.size:], operand{rows, stride, true}, p, from-p.from, 0, count, 0, n)
+				values := source{operand: operand{rows, stride, true}, kind: dtype.F32}
+				part := panels{width: p.width, size: p.size, to: n}
+				if p.pairs || count < p.width || c.turnPanels(dst[panel*p.size+(from-p.from)*p.width:], &values, &part, formFloats, 0, 1) == 0 {
+					c.packFloats(dst[panel*p.size:], values.operand, p, from-p.from, 0, count, 0, n)
+				}
 			}
 			first += count
 		}

@@ -60,6 +60,7 @@ type multiplication struct {
 	deep        int // k of a block
 	group       int // own panels packed at a time
 	tasks, cuts int // of the own panels, of the shared ones
+	few         few
 	failed      atomic.Pointer[error]
 }
 
@@ -74,13 +75,16 @@ type side struct {
 }
 
 func (f *multiplication) run() error {
+	f.failed.Store(nil)
+	if f.few.is = f.canReadRows(); f.few.is {
+		return f.runRows()
+	}
 	a := side{&f.a, true, f.m, f.rows, (f.m + f.rows - 1) / f.rows, true}
 	b := side{&f.b, false, f.n, f.columns, (f.n + f.columns - 1) / f.columns, false}
 	f.shared, f.own = a, b
 	if f.product.packed != nil || f.n < f.m {
 		f.shared, f.own = b, a
 	}
-	f.failed.Store(nil)
 	f.cutK()
 	size := f.shared.width * depth(f.k, f.pairs)
 	most := max(1, sharedBytes/4/max(size, 1))
@@ -173,6 +177,10 @@ func (f *multiplication) pack(s *scratch, dst []float32, x *side, p *panels, fir
 
 // task multiplies some own panels with some shared ones.
 func (f *multiplication) task(s *scratch, task int) {
+	if f.few.is {
+		f.rowsTask(s, task)
+		return
+	}
 	t, c := task/f.cuts, task%f.cuts
 	together := 1
 	if !f.own.source.contiguous {

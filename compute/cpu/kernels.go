@@ -49,6 +49,7 @@ type kernels struct {
 	transpose8, transpose4 func(dst *float32, dstStride int, src *float32, srcStride, blocks int) // strides in bytes
 	copyA, copyB           func(dst, src *float32, srcStride, count int)                          // rows or columns wide
 	panelKernels
+	rowsOf [turnForms][]func(*rowsTile) // few rows times weights where they lie, by what those are, for 1, 2, 4 … rows
 
 	transposeLanes int // rows that transposeWhole turns
 	transposeWhole transposer

@@ -5,6 +5,7 @@ import "unsafe"
 // scratch is memory that a worker keeps between operations, by purpose.
 type scratch struct {
 	tile   tile
+	rows   rowsTile
 	quant  quantTile
 	super  superTile
 	strip  strip

@@ -1,0 +1,151 @@
+package main
+
+import "fmt"
+
+// One or a few rows times weights where they lie: each weight is read once and used at once.
+var _ = topic("rows", func(a *assembly) {
+	for _, f := range turnForms {
+		for rows := 1; 2*rows <= a.registers-8; rows *= 2 {
+			a.rows(rows, f)
+		}
+	}
+})
+
+// Offsets in cpu.rowsTile, which the assembly reads; kept in step by TestStructsMatchTheAssembly.
+const (
+	rowsA = iota * 8
+	rowsB
+	rowsBegin
+	rowsEnd
+	rowsStride
+	rowsBytes
+	rowsChunks
+	rowsAhead
+)
+
+// rows writes the kernel that multiplies `rows` rows of A, as they are, with two registers of rows of B, as they are: 16 bytes of
+// every row of B are turned in registers as transposeRows does, and become float32; then for each k one multiply-add for each row
+// of A and register of B. Lanes are outputs, and each is one chain over ascending k: the bits of the tile kernels. The two
+// registers are two chains where there is one row; the rest of the work is done while they wait for each other.
+func (a *assembly) rows(rows int, form turnForm) {
+	a.function(fmt.Sprintf("rows%s%d", form.name, rows), fmt.Sprintf("multiplies %d rows with %d rows of weights: %s.", rows, 2*a.lanes, form.about), []argument{{"t", "*rowsTile"}})
+	acc := func(g, r int) string { return a.r(8 + g*rows + r) }
+	a.op("MOVQ %s, DI", a.arg("t"))
+	a.op("MOVQ %d(DI), SI", rowsA)
+	a.op("MOVQ %d(DI), DX", rowsB)
+	a.op("MOVQ %d(DI), AX", rowsBegin)
+	a.op("MOVQ %d(DI), R12", rowsStride)
+	a.op("MOVQ %d(DI), R8", rowsBytes)
+	a.op("MOVQ %d(DI), CX", rowsChunks)
+	a.op("MOVQ %d(DI), R11", rowsAhead)
+	a.op("LEAQ (R8)(R8*2), R9")
+	a.op("LEAQ (R12)(R12*2), R13")
+	start, zero := a.label(), a.label()
+	a.op("TESTQ AX, AX")
+	a.op("JZ %s", zero)
+	for r := range rows {
+		for g := range 2 {
+			a.op("VMOVUPS %d(AX), %s", (r*2+g)*a.bytes(), acc(g, r))
+		}
+	}
+	a.op("JMP %s", start)
+	a.mark(zero)
+	for r := range rows {
+		for g := range 2 {
+			a.op("VXORPS %s, %s, %s", acc(g, r), acc(g, r), acc(g, r))
+		}
+	}
+	a.mark(start)
+	if rows > 4 {
+		a.op("LEAQ (SI)(R12*4), R10")
+	}
+	quarters := a.lanes / 4
+	place := []string{"", "(R8*1)", "(R8*2)", "(R9*1)"}
+	value := func(r, at int) string {
+		base := []string{"SI", "R10"}[r/4]
+		return fmt.Sprintf("%d(%s)", at*4, base) + []string{"", "(R12*1)", "(R12*2)", "(R13*1)"}[r%4]
+	}
+	chunk := func(u, fetch int) {
+		a.op("MOVQ DX, BX")
+		for g := range 2 {
+			for l := range quarters {
+				for j := range 4 {
+					at := fmt.Sprintf("%d(BX)%s", 16*u, place[j])
+					switch l {
+					case 0:
+						a.op("VMOVDQU %s, X%d", at, j)
+					case 1:
+						a.op("VINSERTI128 $1, %s, Y%d, Y%d", at, j, j)
+					default:
+						a.op("VINSERTI32X4 $%d, %s, Z%d, Z%d", l, at, j, j)
+					}
+				}
+				if q := g*quarters + l; fetch >= 0 && q*4/(2*quarters) == fetch {
+					a.op("LEAQ (BX)(R11*1), AX")
+					for j := range 4 {
+						a.op("PREFETCHT0 (AX)%s", place[j])
+					}
+				}
+				a.op("LEAQ (BX)(R8*4), BX")
+			}
+			for i := range 2 {
+				a.op("VUNPCKLPS %s, %s, %s", a.r(2*i+1), a.r(2*i), a.r(4+2*i))
+				a.op("VUNPCKHPS %s, %s, %s", a.r(2*i+1), a.r(2*i), a.r(4+2*i+1))
+			}
+			for i := range 2 {
+				a.op("VUNPCKLPD %s, %s, %s", a.r(6+i), a.r(4+i), a.r(2*i))
+				a.op("VUNPCKHPD %s, %s, %s", a.r(6+i), a.r(4+i), a.r(2*i+1))
+			}
+			for column := range 4 {
+				form.store(a, column, func(k int, from string) {
+					at := (u*4+column)*form.perColumn + k
+					for r := range rows {
+						if a.set == avx512 {
+							a.op("VFMADD231PS.BCST %s, %s, %s", value(r, at), from, acc(g, r))
+							continue
+						}
+						t := a.r(4 + (column+1+r%2)%4)
+						if t == from {
+							t = a.r(4 + (column+3)%4)
+						}
+						a.op("VBROADCASTSS %s, %s", value(r, at), t)
+						a.op("VFMADD231PS %s, %s, %s", t, from, acc(g, r))
+					}
+				})
+			}
+		}
+	}
+	advance := func(chunks int) {
+		a.op("ADDQ $%d, DX", 16*chunks)
+		a.op("ADDQ $%d, SI", 16*chunks*form.perColumn)
+		if rows > 4 {
+			a.op("ADDQ $%d, R10", 16*chunks*form.perColumn)
+		}
+	}
+	long, short, rest, done := a.label(), a.label(), a.label(), a.label()
+	a.op("SUBQ $4, CX")
+	a.op("JLT %s", rest)
+	a.mark(long)
+	for u := range 4 {
+		chunk(u, u)
+	}
+	advance(4)
+	a.op("SUBQ $4, CX")
+	a.op("JGE %s", long)
+	a.mark(rest)
+	a.op("ADDQ $4, CX")
+	a.op("JZ %s", done)
+	a.mark(short)
+	chunk(0, -1)
+	advance(1)
+	a.op("DECQ CX")
+	a.op("JNZ %s", short)
+	a.mark(done)
+	a.op("MOVQ %d(DI), AX", rowsEnd)
+	for r := range rows {
+		for g := range 2 {
+			a.op("VMOVUPS %s, %d(AX)", acc(g, r), (r*2+g)*a.bytes())
+		}
+	}
+	a.ret()
+}

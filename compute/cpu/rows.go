@@ -1,0 +1,143 @@
+package cpu
+
+import (
+	"math/bits"
+	"unsafe"
+
+	"lian/dtype"
+)
+
+// rowsTile is one call of a kernel for few rows: sums of rows × columns. The assembly reads it by offset.
+type rowsTile struct {
+	a          *float32
+	b          *byte
+	begin, end *float32 // sums that the chains go on from, or nil, and where they go: dense
+	stride     int      // bytes from one row of A to the next
+	rowBytes   int      // from one row of B to the next
+	chunks     int      // 16 bytes of every row of B
+	ahead      int      // how many bytes behind B's rows are fetched
+}
+
+const (
+	rowsDeep = 4096 // k of one kernel call
+	rowsNear = 512  // bytes of each row of B that stay in the level-1 cache until all rows of A have used them
+)
+
+// canReadRows says whether few rows are multiplied with B where it lies.
+func (f *multiplication) canReadRows() bool {
+	return f.m <= decodeRows && f.product.packed == nil && !f.pairs && f.a.kind == dtype.F32 && f.a.contiguous && f.b.contiguous && f.rowsKernels() != nil
+}
+
+// rowsKernels are the kernels for 1, 2, 4 … rows and the type of B.
+func (f *multiplication) rowsKernels() []func(*rowsTile) {
+	switch f.b.kind {
+	case dtype.F32:
+		return f.rowsOf[formFloats]
+	case dtype.BF16:
+		return f.rowsOf[formBrain]
+	case dtype.F16:
+		return f.rowsOf[formHalf]
+	}
+	return nil
+}
+
+// few is a product of few rows in work.
+type few struct {
+	is     bool
+	a      []float32
+	rows   int // of a: so many that each kernel call has its number
+	stride int // of a
+	group  int // rows of a kernel call
+}
+
+// runRows multiplies few rows: every task reads some rows of B once, as they lie.
+func (f *multiplication) runRows() error {
+	w := &f.few
+	w.group = 1 << (len(f.rowsKernels()) - 1)
+	for w.group/2 >= f.m {
+		w.group /= 2
+	}
+	w.rows = (f.m + w.group - 1) / w.group * w.group
+	w.a, w.stride = f.a.data, f.a.stride
+	if w.rows != f.m { // what is computed too much is the last row again
+		w.a, w.stride = f.backend.shared.need(slotA, w.rows*f.k), f.k
+		for i := range w.rows {
+			copy(w.a[i*f.k:(i+1)*f.k], f.a.data[min(i, f.m-1)*f.a.stride:])
+		}
+	}
+	f.tasks = min((f.n+f.columns-1)/f.columns, 16*f.workers)
+	f.eachOf(f.tasks, f)
+	if err := f.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// rowsTask computes some panels of columns.
+func (f *multiplication) rowsTask(s *scratch, task int) {
+	panels := (f.n + f.columns - 1) / f.columns
+	raw, size := f.b.raw()
+	rowBytes := f.b.stride * size
+	sums := s.need(slotPartial, f.few.rows*f.columns)
+	kernel := f.rowsKernels()[bits.Len(uint(f.few.group))-1]
+	whole := f.k * size &^ 15 // bytes of a row that the kernels take
+	for j := panels * task / f.tasks; j < panels*(task+1)/f.tasks; j++ {
+		b := unsafe.Add(raw, j*f.columns*rowBytes)
+		if count := f.n - j*f.columns; count < f.columns { // a copy, so that there are as many rows as lanes
+			edge := bytesOf(s.need(slotC, (f.columns*rowBytes+3)/4))
+			clear(edge[copy(edge, unsafe.Slice((*byte)(b), (count-1)*rowBytes+f.k*size)):])
+			b = unsafe.Pointer(unsafe.SliceData(edge))
+		}
+		near := rowsDeep * size
+		if f.few.rows > f.few.group {
+			near = rowsNear
+		}
+		for from := 0; from < whole; {
+			to, ahead := min(from+near, whole), aheadOfRows
+			switch last := max(whole-aheadOfRows, 0); { // behind the last bytes of the rows come those of the next ones
+			case from >= last:
+				ahead = f.columns*rowBytes - last
+			case to > last:
+				to = max(last&^63, from+64)
+			}
+			for i := 0; i < f.few.rows; i += f.few.group {
+				t := &s.rows
+				*t = rowsTile{a: at(f.few.a, i*f.few.stride+from/size), b: (*byte)(unsafe.Add(b, from)), end: at(sums, i*f.columns), stride: f.few.stride * 4,
+					rowBytes: rowBytes, chunks: (to - from) / 16, ahead: ahead}
+				if from > 0 {
+					t.begin = t.end
+				}
+				kernel(t)
+			}
+			from = to
+		}
+		f.finishRows(s, j, whole/size, sums)
+	}
+}
+
+// finishRows computes what is left of k and writes the outputs of a panel of columns.
+func (f *multiplication) finishRows(s *scratch, panel, done int, sums []float32) {
+	left := f.k - done
+	var mine, theirs []float32
+	if left > 0 {
+		theirs = s.need(slotB, f.columns*left)
+		p := panels{width: f.columns, size: f.columns * left, from: done, to: f.k, ahead: aheadOfRows}
+		if err := f.packPanels(s, theirs, &f.b, &p, panel*f.columns, min((panel+1)*f.columns, f.n)); err != nil {
+			f.failed.Store(&err)
+			return
+		}
+	}
+	for row := 0; row < f.m; row += f.rows {
+		rows := min(f.rows, f.m-row)
+		s.tile = tile{k: left}
+		if left > 0 {
+			mine = s.need(slotA, rows*left)
+			f.packAs(false, mine, f.a.operand, row, rows, rows, done, f.k)
+			s.tile.a, s.tile.b = at(mine, 0), at(theirs, 0)
+		}
+		if done > 0 {
+			s.tile.partial = at(sums, row*f.columns)
+		}
+		f.finish(s, row, rows, panel)
+	}
+}

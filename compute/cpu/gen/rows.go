@@ -65,53 +65,82 @@ func (a *assembly) rows(rows int, form turnForm) {
 		base := []string{"SI", "R10"}[r/4]
 		return fmt.Sprintf("%d(%s)", at*4, base) + []string{"", "(R12*1)", "(R12*2)", "(R13*1)"}[r%4]
 	}
+	// load turns 16 bytes of the rows of register g into registers in … in+3, with t … t+3 for what is between.
+	load := func(u, g, fetch, in, t int) {
+		for l := range quarters {
+			for j := range 4 {
+				at := fmt.Sprintf("%d(BX)%s", 16*u, place[j])
+				switch l {
+				case 0:
+					a.op("VMOVDQU %s, X%d", at, in+j)
+				case 1:
+					a.op("VINSERTI128 $1, %s, Y%d, Y%d", at, in+j, in+j)
+				default:
+					a.op("VINSERTI32X4 $%d, %s, Z%d, Z%d", l, at, in+j, in+j)
+				}
+			}
+			if q := g*quarters + l; fetch >= 0 && q*4/(2*quarters) == fetch {
+				a.op("LEAQ (BX)(R11*1), AX")
+				for j := range 4 {
+					a.op("PREFETCHT0 (AX)%s", place[j])
+				}
+			}
+			a.op("LEAQ (BX)(R8*4), BX")
+		}
+		for i := range 2 {
+			a.op("VUNPCKLPS %s, %s, %s", a.r(in+2*i+1), a.r(in+2*i), a.r(t+2*i))
+			a.op("VUNPCKHPS %s, %s, %s", a.r(in+2*i+1), a.r(in+2*i), a.r(t+2*i+1))
+		}
+		for i := range 2 {
+			a.op("VUNPCKLPD %s, %s, %s", a.r(t+2+i), a.r(t+i), a.r(in+2*i))
+			a.op("VUNPCKHPD %s, %s, %s", a.r(t+2+i), a.r(t+i), a.r(in+2*i+1))
+		}
+	}
 	chunk := func(u, fetch int) {
 		a.op("MOVQ DX, BX")
-		for g := range 2 {
-			for l := range quarters {
-				for j := range 4 {
-					at := fmt.Sprintf("%d(BX)%s", 16*u, place[j])
-					switch l {
-					case 0:
-						a.op("VMOVDQU %s, X%d", at, j)
-					case 1:
-						a.op("VINSERTI128 $1, %s, Y%d, Y%d", at, j, j)
-					default:
-						a.op("VINSERTI32X4 $%d, %s, Z%d, Z%d", l, at, j, j)
-					}
-				}
-				if q := g*quarters + l; fetch >= 0 && q*4/(2*quarters) == fetch {
-					a.op("LEAQ (BX)(R11*1), AX")
-					for j := range 4 {
-						a.op("PREFETCHT0 (AX)%s", place[j])
-					}
-				}
-				a.op("LEAQ (BX)(R8*4), BX")
-			}
-			for i := range 2 {
-				a.op("VUNPCKLPS %s, %s, %s", a.r(2*i+1), a.r(2*i), a.r(4+2*i))
-				a.op("VUNPCKHPS %s, %s, %s", a.r(2*i+1), a.r(2*i), a.r(4+2*i+1))
-			}
-			for i := range 2 {
-				a.op("VUNPCKLPD %s, %s, %s", a.r(6+i), a.r(4+i), a.r(2*i))
-				a.op("VUNPCKHPD %s, %s, %s", a.r(6+i), a.r(4+i), a.r(2*i+1))
-			}
+		if a.set == avx512 && rows > 1 { // a broadcast serves both registers
+			load(u, 0, fetch, 0, 4)
+			load(u, 1, fetch, 4, 28)
 			for column := range 4 {
-				form.store(a, column, func(k int, from string) {
-					at := (u*4+column)*form.perColumn + k
+				for k := range form.perColumn {
+					for g := range 2 {
+						form.value(a, k, a.r(4*g+column), a.r(28+g))
+					}
 					for r := range rows {
+						x := a.r(30 + r%2)
+						a.op("VBROADCASTSS %s, %s", value(r, (u*4+column)*form.perColumn+k), x)
+						for g := range 2 {
+							from := a.r(28 + g)
+							if form.perColumn == 1 {
+								from = a.r(4*g + column)
+							}
+							a.op("VFMADD231PS %s, %s, %s", x, from, acc(g, r))
+						}
+					}
+				}
+			}
+			return
+		}
+		for g := range 2 {
+			load(u, g, fetch, 0, 4)
+			for column := range 4 {
+				for k := range form.perColumn {
+					from := a.r(column + 4)
+					if form.perColumn == 1 {
+						from = a.r(column)
+					}
+					form.value(a, k, a.r(column), from)
+					for r := range rows {
+						at := value(r, (u*4+column)*form.perColumn+k)
 						if a.set == avx512 {
-							a.op("VFMADD231PS.BCST %s, %s, %s", value(r, at), from, acc(g, r))
+							a.op("VFMADD231PS.BCST %s, %s, %s", at, from, acc(g, r))
 							continue
 						}
 						t := a.r(4 + (column+1+r%2)%4)
-						if t == from {
-							t = a.r(4 + (column+3)%4)
-						}
-						a.op("VBROADCASTSS %s, %s", value(r, at), t)
+						a.op("VBROADCASTSS %s, %s", at, t)
 						a.op("VFMADD231PS %s, %s, %s", t, from, acc(g, r))
 					}
-				})
+				}
 			}
 		}
 	}

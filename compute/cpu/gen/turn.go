@@ -15,47 +15,42 @@ var _ = topic("turn", func(a *assembly) {
 	}
 })
 
-// turnForm is what the four bytes of a column mean and how they are stored: one value for each k, or two.
+// turnForm is what the four bytes of a column mean: one value for each k, or two.
 type turnForm struct {
 	name, about string
-	perColumn   int // values of k
-	store       func(a *assembly, column int, put func(k int, from string))
+	perColumn   int                                       // values of k
+	value       func(a *assembly, k int, from, to string) // value k of a column; from may change with the last one
 }
 
 var turnForms = []turnForm{
-	{"", "four bytes of each as they are", 1, func(a *assembly, column int, put func(int, string)) { put(0, a.r(column)) }},
-	{"Brain", "bfloat16 as float32", 2, func(a *assembly, column int, put func(int, string)) {
-		t := a.r(column + 4)
-		a.op("VPSLLD $16, %s, %s", a.r(column), t)
-		put(0, t)
-		if a.set == avx512 {
-			a.op("VPANDD %s, %s, %s", a.consts.bits("upperHalf", 0xffff0000), a.r(column), a.r(column))
-		} else {
-			a.op("VPAND %s, %s, %s", a.consts.bits("upperHalf", 0xffff0000), a.r(column), a.r(column))
+	{"", "four bytes of each as they are", 1, func(a *assembly, k int, from, to string) {}},
+	{"Brain", "bfloat16 as float32", 2, func(a *assembly, k int, from, to string) {
+		switch {
+		case k == 0:
+			a.op("VPSLLD $16, %s, %s", from, to)
+		case a.set == avx512:
+			a.op("VPANDD %s, %s, %s", a.consts.bits("upperHalf", 0xffff0000), from, to)
+		default:
+			a.op("VPAND %s, %s, %s", a.consts.bits("upperHalf", 0xffff0000), from, to)
 		}
-		put(1, a.r(column))
 	}},
-	{"Half", "float16 as float32", 2, func(a *assembly, column int, put func(int, string)) {
-		from, t := a.r(column), a.r(column+4)
-		if a.set == avx512 {
-			a.op("VPMOVDW %s, %s", from, low(t))
-			a.op("VCVTPH2PS %s, %s", low(t), t)
-			put(0, t)
-			a.op("VPSRLD $16, %s, %s", from, from)
-			a.op("VPMOVDW %s, %s", from, low(from))
-			a.op("VCVTPH2PS %s, %s", low(from), from)
-			put(1, from)
-			return
+	{"Half", "float16 as float32", 2, func(a *assembly, k int, from, to string) {
+		switch {
+		case a.set == avx512:
+			if k == 1 {
+				a.op("VPSRLD $16, %s, %s", from, from)
+			}
+			a.op("VPMOVDW %s, %s", from, low(to))
+			a.op("VCVTPH2PS %s, %s", low(to), to)
+		case k == 0: // the lower halves of the lanes to the lower halves of both parts, the upper ones to the upper; then both parts together
+			order := [16]uint32{0x05040100, 0x0d0c0908, 0x07060302, 0x0f0e0b0a, 0x05040100, 0x0d0c0908, 0x07060302, 0x0f0e0b0a}
+			a.op("VPSHUFB %s, %s, %s", a.consts.table("evenFirst", order), from, from)
+			a.op("VPERMQ $0xd8, %s, %s", from, from)
+			a.op("VCVTPH2PS %s, %s", low(from), to)
+		default:
+			a.op("VEXTRACTI128 $1, %s, %s", from, low(to))
+			a.op("VCVTPH2PS %s, %s", low(to), to)
 		}
-		// The lower halves of the lanes to the lower halves of both parts, the upper ones to the upper; then both parts together.
-		order := [16]uint32{0x05040100, 0x0d0c0908, 0x07060302, 0x0f0e0b0a, 0x05040100, 0x0d0c0908, 0x07060302, 0x0f0e0b0a}
-		a.op("VPSHUFB %s, %s, %s", a.consts.table("evenFirst", order), from, from)
-		a.op("VPERMQ $0xd8, %s, %s", from, from)
-		a.op("VCVTPH2PS %s, %s", low(from), t)
-		put(0, t)
-		a.op("VEXTRACTI128 $1, %s, %s", from, low(from))
-		a.op("VCVTPH2PS %s, %s", low(from), from)
-		put(1, from)
 	}},
 }
 
@@ -101,7 +96,12 @@ func (a *assembly) turn(lanes int, form turnForm) {
 			a.op("VUNPCKHPD %s, %s, %s", a.r(6+i), a.r(4+i), a.r(2*i+1))
 		}
 		for column := range 4 {
-			form.store(a, column, func(k int, from string) {
+			for k := range form.perColumn {
+				from := a.r(column + 4)
+				if form.perColumn == 1 {
+					from = a.r(column)
+				}
+				form.value(a, k, a.r(column), from)
 				at := column*form.perColumn + k
 				base := "DI"
 				if at >= 4 {
@@ -111,8 +111,8 @@ func (a *assembly) turn(lanes int, form turnForm) {
 				if masked {
 					mask = "K1, "
 				}
-				a.op("VMOVUPS %s, %s(%s)%s", from, mask, base, places[at%4])
-			})
+				a.op("VMOVUPS %s, %s%s", from, mask, "("+base+")"+places[at%4])
+			}
 			if column == 1 && form.perColumn == 2 {
 				a.op("LEAQ (DI)(BX*4), AX")
 			}

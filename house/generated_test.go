@@ -14,9 +14,9 @@ import (
 var generators = []struct {
 	program string // run with "go run"
 	dir     string // where its output is kept
-	outputs []string
+	outputs string // which files there are its output
 }{
-	{"./compute/cpu/gen", "compute/cpu", []string{"kernels_avx2_amd64.s", "kernels_avx2_amd64.go", "kernels_avx512_amd64.s", "kernels_avx512_amd64.go"}},
+	{"./compute/cpu/gen", "compute/cpu", "kernels_*_*_amd64.*"},
 }
 
 func TestGeneratedFilesAreUpToDate(t *testing.T) {
@@ -35,17 +35,23 @@ func TestGeneratedFilesAreUpToDate(t *testing.T) {
 			if text, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("%s: %v\n%s", g.program, err, text)
 			}
-			written, err := os.ReadDir(out)
-			if err != nil {
-				t.Fatal(err)
+			names := map[string]bool{}
+			for _, dir := range []string{out, filepath.Join(root, filepath.FromSlash(g.dir))} {
+				files, err := filepath.Glob(filepath.Join(dir, g.outputs))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, f := range files {
+					names[filepath.Base(f)] = true
+				}
 			}
-			if len(written) != len(g.outputs) {
-				t.Errorf("%s wrote %d files, the table has %d", g.program, len(written), len(g.outputs))
+			if len(names) == 0 {
+				t.Errorf("%s wrote nothing that is called %s", g.program, g.outputs)
 			}
-			for _, name := range g.outputs {
+			for name := range names {
 				fresh, err := os.ReadFile(filepath.Join(out, name))
 				if err != nil {
-					t.Errorf("%s did not write %s", g.program, name)
+					t.Errorf("%s does not write %s/%s (any more); run go generate ./%s and remove what is left over", g.program, g.dir, name, g.dir)
 					continue
 				}
 				kept := readFile(t, g.dir+"/"+name)

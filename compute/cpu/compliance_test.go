@@ -35,6 +35,17 @@ func TestEveryLevelAgreesWithPyTorch(t *testing.T) {
 	}
 }
 
+func TestEveryLevelStepsAsPyTorchDoes(t *testing.T) {
+	for _, k := range available {
+		t.Run(k.level, func(t *testing.T) {
+			computetest.Optimizers(t, newBackend(k, 2), func(path string) (computetest.Vectors, error) {
+				f, err := safetensors.Open(path)
+				return vectors{f}, err
+			})
+		})
+	}
+}
+
 func TestEveryScalingOfRoPEIsTransformers(t *testing.T) {
 	for _, k := range available {
 		t.Run(k.level, func(t *testing.T) {

@@ -31,6 +31,9 @@ const (
 	slotI
 	slotJ
 	slotPacked
+	slotGram
+	slotPoly
+	slotNext
 	slots
 )
 

@@ -70,7 +70,7 @@ func (b *backend) attend(o *compute.Attention) (*attending, error) {
 	a := frame[attending](b)
 	if a.b == nil {
 		a.b = b
-		a.runTask = func(s *scratch, t int) { a.rows(s, a.tasks[len(a.tasks)-1-t]) } // the longest first
+		a.runTask = func(s *scratch, t int) { a.rows(s, len(a.tasks)-1-t) } // the longest first
 		a.runPart = func(s *scratch, t int) { a.part(s, &a.parts[t]) }
 		a.runJoin = a.join
 		a.back.init(a)
@@ -158,7 +158,8 @@ func (a *attending) seen(t attentionTask) (begin, end int) {
 }
 
 // rows computes the rows of one task.
-func (a *attending) rows(s *scratch, t attentionTask) {
+func (a *attending) rows(s *scratch, number int) {
+	t := a.tasks[number]
 	width := 2 * a.b.lanes
 	count := (t.last - t.first + width - 1) / width
 	each := a.panelSize()
@@ -173,6 +174,14 @@ func (a *attending) rows(s *scratch, t attentionTask) {
 	begin, end := a.seen(t)
 	for tile := begin / keyTile * keyTile; tile < end; tile += keyTile {
 		loaded := a.loadTile(s, t, tile, min(keyTile, end-tile))
+		s.ahead.clear()
+		if next := number - a.b.workers; tile+keyTile < end {
+			a.tileAhead(&s.ahead, t, tile+keyTile)
+		} else if next >= 0 { // perhaps this worker's next task
+			from, _ := a.seen(a.tasks[next])
+			a.queriesAhead(&s.ahead, a.tasks[next])
+			a.tileAhead(&s.ahead, a.tasks[next], from/keyTile*keyTile)
+		}
 		for i := range count {
 			p := &panels[i]
 			if from, to := p.range_(tile); from < to {
@@ -182,6 +191,7 @@ func (a *attending) rows(s *scratch, t attentionTask) {
 			}
 		}
 	}
+	s.ahead.clear()
 	for i := range count {
 		a.store(s, &panels[i])
 	}

@@ -250,6 +250,10 @@ func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toK
 	for block := first; block < last; block += panelsOfBlock {
 		n := min(panelsOfBlock, last-block)
 		begin, end := count, 0
+		s.ahead.clear()
+		if next := block + panelsOfBlock; next < last {
+			a.blockAhead(&s.ahead, p, next, min(panelsOfBlock, last-next), toKeys, toQueries)
+		}
 		for i := range n {
 			panels[i] = a.backPanel(s, p, block+i)
 			from, to := panels[i].range_(tile)
@@ -281,7 +285,7 @@ func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toK
 			}
 			a.rawScores(s, q, &loaded, x[column:], derivative, stride, from, to)
 			s.strip = strip{a: at(v, from*a.deepValue), aStride: a.deepValue * 4, b: at(p.douts, row*a.deepValue), bStride: width * 4, c: at(y, from*stride+column), cStride: stride * 4, k: a.value}
-			b.product(&s.strip, false, 2, to-from)
+			b.product(s, false, 2, to-from)
 			for j := 0; j < width; j += b.lanes {
 				d := at(y, from*stride+column+j)
 				b.softmaxKeysGrad(at(x, from*stride+column+j), d, stride*4, to-from, at(p.most, row+j), at(p.mean, row+j), a.o.Scale)
@@ -291,7 +295,7 @@ func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toK
 			}
 			if toQueries {
 				s.strip = strip{a: at(k, from*a.deepHead), aStride: a.deepHead * 4, b: at(y, from*stride+column), bStride: stride * 4, c: at(p.dq, row*a.deepHead), cStride: width * 4, k: to - from, flags: flagAccumulate}
-				b.product(&s.strip, true, 2, a.head)
+				b.product(s, true, 2, a.head)
 			}
 		}
 		if toKeys {
@@ -299,10 +303,28 @@ func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toK
 			a.addKeys(s, panels[:n], dk, y, p.q[block*width*a.deepHead:], a.deepHead, tile, begin, end)
 		}
 	}
+	s.ahead.clear()
 	if toKeys {
 		from := (int(a.starts[p.sequence])+tile)*a.kv + p.group
 		b.widen(at(host.F32(a.back.o.DK), from*a.head), a.kv*a.head, floatRows, bytesAt(dk, 0), a.deepHead*4, count, a.head, a.head, 1)
 		b.widen(at(host.F32(a.back.o.DV), from*a.value), a.kv*a.value, floatRows, bytesAt(dv, 0), a.deepValue*4, count, a.value, a.value, 1)
+	}
+}
+
+// blockAhead adds what the next block of panels reads.
+func (a *attending) blockAhead(x *ahead, p *prepared, panel, n int, toKeys, toQueries bool) {
+	from, rows := panel*2*a.b.lanes, n*2*a.b.lanes
+	add := func(m []float32, deep int) { // 1 KiB at a time
+		x.add(bytesAt(m, from*deep), 1024, rows*deep/256, 1024)
+	}
+	add(p.queries, a.deepHead)
+	add(p.douts, a.deepValue)
+	if toQueries {
+		add(p.dq, a.deepHead)
+	}
+	if toKeys {
+		add(p.d, a.deepValue)
+		add(p.q, a.deepHead)
 	}
 }
 
@@ -336,6 +358,9 @@ func (a *attending) addKeys(s *scratch, panels []panel, sums, x, rows []float32,
 				vecs = 1
 			}
 			s.strip = strip{a: at(x, i*stride+first*width), aStride: stride * 4, b: at(rows, first*width*deep+j), bStride: deep * 4, c: at(sums, i*deep+j), cStride: deep * 4, k: (last - first) * width, flags: flagAccumulate}
+			if s.ahead.at < s.ahead.n {
+				s.ahead.step(a.b.kernels)
+			}
 			a.b.stripRows[vecs-1][count-1](&s.strip)
 		}
 	}

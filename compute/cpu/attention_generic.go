@@ -10,6 +10,7 @@ import (
 func (k *attentionKernels) addGeneric() {
 	k.lanes = 8
 	k.narrowKernels.addGeneric()
+	k.prefetch = func(*byte, int) {}
 	for vecs := range 2 {
 		for rows := 1; rows <= 4; rows++ {
 			k.stripRows[vecs] = append(k.stripRows[vecs], func(t *strip) { genericStrip(t, rows, (vecs+1)*8, t.aStride, 4) })

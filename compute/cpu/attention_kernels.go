@@ -18,6 +18,8 @@ type attentionKernels struct {
 	stripRows    [2][]func(t *strip) // one or two registers of lanes; by rows: A with k along memory, rows aStride apart
 	stripColumns [2][]func(t *strip) // A with rows along memory, k aStride apart
 
+	prefetch func(p *byte, lines int)
+
 	// Scores of `lanes` queries, a row of stride bytes for each key.
 	hideKeys        func(s *float32, stride, keys, key int, first, last *int32)
 	softmaxKeys     func(s *float32, stride, keys int, most, sum *float32)

@@ -3,6 +3,7 @@ package cpu
 func (k *attentionKernels) addAVX2() {
 	k.lanes = 8
 	k.narrowKernels.addAVX2()
+	k.prefetch = prefetchLinesAVX2
 	k.stripRows = [2][]func(*strip){
 		{stripRows1x8AVX2, stripRows2x8AVX2, stripRows3x8AVX2, stripRows4x8AVX2, stripRows5x8AVX2, stripRows6x8AVX2},
 		{stripRows1x16AVX2, stripRows2x16AVX2, stripRows3x16AVX2, stripRows4x16AVX2, stripRows5x16AVX2, stripRows6x16AVX2}}
@@ -18,6 +19,7 @@ func (k *attentionKernels) addAVX2() {
 func (k *attentionKernels) addAVX512() {
 	k.lanes = 16
 	k.narrowKernels.addAVX512()
+	k.prefetch = prefetchLinesAVX2
 	k.stripRows = [2][]func(*strip){
 		{stripRows1x16AVX512, stripRows2x16AVX512, stripRows3x16AVX512, stripRows4x16AVX512, stripRows5x16AVX512, stripRows6x16AVX512,
 			stripRows7x16AVX512, stripRows8x16AVX512, stripRows9x16AVX512, stripRows10x16AVX512, stripRows11x16AVX512, stripRows12x16AVX512},

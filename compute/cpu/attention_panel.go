@@ -135,7 +135,8 @@ func (a *attending) unpackRows(s *scratch, dst []float32, p *panel, src []float3
 }
 
 // product runs strips over m rows: C (+)= A·B for A with k along memory, or with the rows along memory.
-func (c *kernels) product(t *strip, byColumns bool, vecs, m int) {
+func (c *kernels) product(s *scratch, byColumns bool, vecs, m int) {
+	t := &s.strip
 	kernels, step := c.stripRows[vecs-1], t.aStride
 	if byColumns {
 		kernels, step = c.stripColumns[vecs-1], 4
@@ -144,6 +145,9 @@ func (c *kernels) product(t *strip, byColumns bool, vecs, m int) {
 	count := (m + most - 1) / most
 	for i, done := 0, 0; i < count; i++ {
 		rows := (m - done + count - i - 1) / (count - i)
+		if s.ahead.at < s.ahead.n {
+			s.ahead.step(c)
+		}
 		kernels[rows-1](t)
 		t.a, t.c = bytesFrom(t.a, rows*step), bytesFrom(t.c, rows*t.cStride)
 		done += rows
@@ -164,7 +168,7 @@ func (a *attending) scores(s *scratch, p *panel, t *tileRows, from, to int) {
 func (a *attending) rawScores(s *scratch, p *panel, t *tileRows, x, derivative []float32, stride, from, to int) {
 	tile := t.from
 	s.strip = strip{a: at(t.k, from*a.deepHead), aStride: a.deepHead * 4, b: at(p.queries, 0), bStride: p.width * 4, c: at(x, from*stride), cStride: stride * 4, k: a.head}
-	a.b.product(&s.strip, false, p.vecs, to-from)
+	a.b.product(s, false, p.vecs, to-from)
 	if a.o.Softcap > 0 {
 		a.softcap(p, x, derivative, stride, from, to)
 	}
@@ -199,7 +203,7 @@ func (a *attending) addValues(s *scratch, p *panel, v, x []float32, from, to int
 	if joined {
 		s.strip.old, s.strip.new = at(p.old, 0), at(p.new, 0)
 	}
-	a.b.product(&s.strip, true, p.vecs, a.value)
+	a.b.product(s, true, p.vecs, a.value)
 }
 
 // seenValues is addValues for a tile that holds NaN or ∞, which must not reach the lanes that do not see it: lane by lane, with

@@ -17,6 +17,11 @@ func widenBrainAVX2(dst *float32, dstStride int, src *byte, srcStride int, rows 
 //go:noescape
 func widenHalfAVX2(dst *float32, dstStride int, src *byte, srcStride int, rows int, n int, by float32)
 
+// prefetchLinesAVX2 asks for lines of 64 bytes from p on, for the level-2 cache.
+//
+//go:noescape
+func prefetchLinesAVX2(p *byte, lines int)
+
 // widenInt8AVX2 writes rows of n codes of 8 bits, with a scale and a minimum each, as float32. n is a multiple of 8; strides are bytes.
 //
 //go:noescape

@@ -127,6 +127,20 @@ l1:
 	VZEROUPPER
 	RET
 
+// func prefetchLinesAVX2(p *byte, lines int)
+TEXT ·prefetchLinesAVX2(SB), NOSPLIT, $0-16
+	MOVQ p+0(FP), DI
+	MOVQ lines+8(FP), CX
+	TESTQ CX, CX
+	JZ l2
+l1:
+	PREFETCHT1 (DI)
+	ADDQ $64, DI
+	DECQ CX
+	JNZ l1
+l2:
+	RET
+
 // func widenInt8AVX2(dst *float32, dstStride int, src *byte, srcStride int, scales *float32, scaleStride int, rows int, n int)
 TEXT ·widenInt8AVX2(SB), NOSPLIT, $0-64
 	MOVQ dst+0(FP), DI

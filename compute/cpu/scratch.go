@@ -9,6 +9,7 @@ type scratch struct {
 	quant  quantTile
 	super  superTile
 	strip  strip
+	ahead  ahead
 	floats [slots][]float32
 
 	columns packedColumns

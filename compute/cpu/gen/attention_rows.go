@@ -13,6 +13,9 @@ var _ = topic("attention_rows", func(a *assembly) {
 	a.widen("widenHalf", "float16", 2, func(at, to string) {
 		a.op("VCVTPH2PS %s, %s", at, to)
 	})
+	if a.set == avx2 {
+		a.prefetch()
+	}
 	a.widenCodes("widenInt8", 8)
 	a.widenCodes("widenInt4", 4)
 })
@@ -97,4 +100,16 @@ func (a *assembly) widenCodes(name string, bits int) {
 	})
 	a.mark(done)
 	a.ret()
+}
+
+// prefetch writes the function that asks for lines to be brought into the level-2 cache. It uses no vector registers.
+func (a *assembly) prefetch() {
+	a.function("prefetchLines", "asks for lines of 64 bytes from p on, for the level-2 cache.", []argument{{"p", "*byte"}, {"lines", "int"}})
+	a.op("MOVQ %s, DI", a.arg("p"))
+	a.op("MOVQ %s, CX", a.arg("lines"))
+	a.countdown("CX", func() {
+		a.op("PREFETCHT1 (DI)")
+		a.op("ADDQ $64, DI")
+	})
+	a.op("RET")
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"lian/compute"
+	"lian/compute/ref"
 	"lian/dtype"
 )
 
@@ -78,6 +79,11 @@ func nan(t *testing.T, backend compute.Backend) {
 		v[row*x.Columns()+column] = nan
 		return b.Set(x, v)
 	}
+	poisonWith := func(b *Build, x *compute.Tensor, row, column int, with float32) *compute.Tensor {
+		v, _ := b.Floats(x)
+		v[row*x.Columns()+column] = with
+		return b.Set(x, v)
+	}
 	only := func(t *testing.T, b *Build, op compute.Op, out *compute.Tensor, want func(row, column int) bool) {
 		t.Helper()
 		b.stream.Launch(op)
@@ -130,6 +136,29 @@ func nan(t *testing.T, backend compute.Backend) {
 			only(t, b, o, o.Loss, func(_, i int) bool { return i == 1 })
 		})
 	}
+	t.Run("kv_write", func(t *testing.T) {
+		// A head with a NaN or ∞ is NaN as a whole when it is kept as codes, and no other; other types keep it where it is.
+		for _, bits := range []int{4, 8} {
+			b := NewBuild(backend, 1)
+			o := &compute.KVWrite{X: poison(b, poisonWith(b, b.Normal(1, 5, 2, 32), 3, 7, float32(math.Inf(1))), 6, 9), Index: b.Ints([]int32{4, 3, 2, 1, 0}), Out: b.Zero(dtype.U8, 5, 2, 32*bits/8), Scales: b.Zero(dtype.F32, 5, 2, 2)}
+			only(t, b, o, o.Scales, func(row, column int) bool { return (row == 7 || row == 2) && column == 0 })
+		}
+	})
+	t.Run("attention_infinite", func(t *testing.T) {
+		// A query with a score of +∞ is NaN, −∞ counts nothing; without a key there is 0.
+		b := NewBuild(backend, 1)
+		o := &compute.Attention{Q: poisonWith(b, b.Normal(1, 4, 1, 8), 2, 0, float32(math.Inf(1))), K: b.Normal(1, 4, 1, 8), V: b.Normal(1, 4, 1, 8), Out: b.Zero(dtype.F32, 4, 1, 8),
+			QueryStart: b.Ints([]int32{0, 4}), KeyLength: b.Ints([]int32{4}), Scale: 0.3, Causal: true}
+		want := NewBuild(ref.New(), 1)
+		r := &compute.Attention{Q: poisonWith(want, want.Normal(1, 4, 1, 8), 2, 0, float32(math.Inf(1))), K: want.Normal(1, 4, 1, 8), V: want.Normal(1, 4, 1, 8), Out: want.Zero(dtype.F32, 4, 1, 8),
+			QueryStart: want.Ints([]int32{0, 4}), KeyLength: want.Ints([]int32{4}), Scale: 0.3, Causal: true}
+		want.stream.Launch(r)
+		expected, err := want.Floats(r.Out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		only(t, b, o, o.Out, func(row, column int) bool { return expected[row*8+column] != expected[row*8+column] })
+	})
 	t.Run("attention", func(t *testing.T) {
 		// Two sequences of 150; the value of key 100 of the first is NaN in one element: its later queries, this element, the
 		// heads of this kv head, and nothing else.

@@ -30,9 +30,12 @@ type attending struct {
 	parts                         []attentionPart
 	firstParts                    []int     // of each split task, and the end
 	partial                       []float32 // results of the tiles of parts
+	fewParts                      []fewPart
+	fewJoins                      []fewJoin
+	fewResults                    []float32
 	back                          attendingBack
 
-	runTask, runPart, runJoin func(s *scratch, t int) // made once
+	runTask, runPart, runJoin, runFew, runFewJoin func(s *scratch, t int) // made once
 }
 
 // attentionTask is rows [first, last) of one sequence and kv head: row r is query r / group, head r % group.
@@ -58,6 +61,10 @@ func (b *backend) attention(o *compute.Attention) error {
 	}
 	a.plan()
 	b.each(len(a.tasks), a.runTask)
+	if len(a.fewParts) > 0 {
+		b.each(len(a.fewParts), a.runFew)
+		b.each(len(a.fewJoins), a.runFewJoin)
+	}
 	if len(a.parts) > 0 {
 		b.each(len(a.parts), a.runPart)
 		b.each(a.joins(), a.runJoin)
@@ -71,8 +78,7 @@ func (b *backend) attend(o *compute.Attention) (*attending, error) {
 	if a.b == nil {
 		a.b = b
 		a.runTask = func(s *scratch, t int) { a.rows(s, len(a.tasks)-1-t) } // the longest first
-		a.runPart = func(s *scratch, t int) { a.part(s, &a.parts[t]) }
-		a.runJoin = a.join
+		a.runPart, a.runJoin, a.runFew, a.runFewJoin = a.part, a.join, a.fewTile, a.joinFew
 		a.back.init(a)
 	}
 	seqs, err := layout(o)
@@ -88,7 +94,7 @@ func (b *backend) attend(o *compute.Attention) (*attending, error) {
 		a.factor = float32(float64(o.Scale) / float64(o.Softcap))
 	}
 	a.slopes, a.sinks = host.F32(o.Slopes), host.F32(o.Sinks)
-	a.tasks, a.parts = a.tasks[:0], a.parts[:0]
+	a.tasks, a.parts, a.fewParts, a.fewJoins = a.tasks[:0], a.parts[:0], a.fewParts[:0], a.fewJoins[:0]
 	return a, nil
 }
 
@@ -106,9 +112,13 @@ func (a *attending) plan() {
 		}
 	}
 	step := width * min(max(panels/(a.b.workers*4), 1), panelsOfTask, max(1, panelsBytes/4/a.panelSize()))
+	a.planFew()
 	at := 0
 	for s, keys := range a.lengths {
 		rows := a.queries(s) * a.group
+		if a.takesFew(rows) {
+			continue
+		}
 		for g := range a.kv {
 			if rows > 0 && rows <= width && a.b.workers > 1 && few < 4*a.b.workers && int(keys) > longestSerial*keyTile {
 				t := attentionTask{s, g, 0, rows}
@@ -197,31 +207,33 @@ func (a *attending) rows(s *scratch, number int) {
 	}
 }
 
-// store divides by the sums and writes the rows where they belong. A row that saw no key is 0.
-func (a *attending) store(s *scratch, p *panel) {
-	lse := host.F32(a.o.LogSumExp)
-	for i := range p.rows {
-		head := (p.first + i) % a.group
-		query := int(a.starts[p.sequence]) + (p.first+i)/a.group
-		most, sum := p.allMost[i], p.allSum[i]
-		shrink := float32(1)
-		if a.sinks != nil {
-			sink := a.sinks[p.group*a.group+head] * log2E
-			now := max(most, sink)
-			shrink = float32(math.Exp2(float64(most - now)))
-			sum = float32(sum*shrink) + float32(math.Exp2(float64(sink-now)))
-			most = now
-		}
-		p.new[i] = shrink / sum
-		if sum == 0 {
-			p.new[i] = 0
-		}
-		if lse != nil {
-			lse[query*a.heads+p.group*a.group+head] = float32((float64(most) + math.Log2(float64(sum))) / log2E)
-		}
+// finish ends the softmax of row r of a task: the row's number among all rows and heads, and what its values are multiplied by.
+// It writes LogSumExp. A row that saw no key gets 0.
+func (a *attending) finish(t attentionTask, r int, most, sum float32) (row int, by float32) {
+	head := t.group*a.group + (t.first+r)%a.group
+	row = (int(a.starts[t.sequence])+(t.first+r)/a.group)*a.heads + head
+	shrink := float32(1)
+	if a.sinks != nil {
+		sink := a.sinks[head] * log2E
+		now := max(most, sink)
+		shrink = float32(math.Exp2(float64(most - now)))
+		sum = float32(sum*shrink) + float32(math.Exp2(float64(sink-now)))
+		most = now
 	}
-	for i := p.rows; i < p.width; i++ {
-		p.new[i] = 0
+	if a.o.LogSumExp != nil {
+		host.F32(a.o.LogSumExp)[row] = float32((float64(most) + math.Log2(float64(sum))) / log2E)
+	}
+	if sum == 0 {
+		return row, 0
+	}
+	return row, shrink / sum
+}
+
+// store divides by the sums and writes the rows where they belong.
+func (a *attending) store(s *scratch, p *panel) {
+	clear(p.new)
+	for i := range p.rows {
+		_, p.new[i] = a.finish(attentionTask{p.sequence, p.group, p.first, 0}, i, p.allMost[i], p.allSum[i])
 	}
 	for j := 0; j < p.width; j += a.b.lanes {
 		a.b.scaleLanes(at(p.out, j), p.width*4, a.value, at(p.new, j))

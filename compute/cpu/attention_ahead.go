@@ -33,8 +33,9 @@ func (x *ahead) add(p *byte, stride, rows, bytes int) {
 	}
 }
 
-// step asks for some lines.
-func (x *ahead) step(c *kernels) {
+// step asks for some lines, if there are any to ask for.
+func (s *scratch) step(c *kernels) {
+	x := &s.ahead
 	for lines := 0; lines < linesAtOnce && x.at < x.n; {
 		r := &x.regions[x.at]
 		c.prefetch(r.p, r.lines)

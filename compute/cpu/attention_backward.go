@@ -358,9 +358,7 @@ func (a *attending) addKeys(s *scratch, panels []panel, sums, x, rows []float32,
 				vecs = 1
 			}
 			s.strip = strip{a: at(x, i*stride+first*width), aStride: stride * 4, b: at(rows, first*width*deep+j), bStride: deep * 4, c: at(sums, i*deep+j), cStride: deep * 4, k: (last - first) * width, flags: flagAccumulate}
-			if s.ahead.at < s.ahead.n {
-				s.ahead.step(a.b.kernels)
-			}
+			s.step(a.b.kernels)
 			a.b.stripRows[vecs-1][count-1](&s.strip)
 		}
 	}

@@ -94,3 +94,88 @@ func benchmarkShare(b *testing.B, be *backend, op compute.Op, flops float64) {
 	b.ReportMetric(flops/best.Seconds()/1e9, "GFLOP/s")
 	b.ReportMetric(peak, "peak")
 }
+
+// BenchmarkAttentionDecode gives the bytes of keys and values that one query of a sequence reads in a second, from a cache in
+// blocks of 16 in disorder, and their share of what the same workers read plainly in the same run.
+func BenchmarkAttentionDecode(b *testing.B) {
+	const kv, group, head, size = 8, 4, 128, 16 // slots are 16384 for any number of sequences
+	for _, level := range available[1:] {
+		for _, workers := range []int{1, 2} {
+			for _, kind := range []struct {
+				name string
+				kind dtype.Type
+				bits int
+			}{{"f32", dtype.F32, 32}, {"bf16", dtype.BF16, 16}, {"int8", dtype.U8, 8}, {"int4", dtype.U8, 4}} {
+				for _, sequences := range []int{1, 8} {
+					b.Run(fmt.Sprintf("%s/w%d/%s/%d", level.level, workers, kind.name, sequences), func(b *testing.B) {
+						be, keys := newBackend(level, workers), 16384/sequences
+						blocks := keys / size
+						slots := sequences * keys
+						o := &compute.Attention{Q: normal(be, sequences, kv*group, head), Out: normal(be, sequences, kv*group, head), Scale: 0.1, Causal: true, BlockSize: size,
+							QueryStart: compute.NewTensor(be, dtype.I32, sequences+1), KeyLength: compute.NewTensor(be, dtype.I32, sequences), Blocks: compute.NewTensor(be, dtype.I32, sequences, blocks)}
+						stored := head
+						if kind.bits == 4 {
+							stored /= 2
+						}
+						o.K, o.V = compute.NewTensor(be, kind.kind, slots, kv, stored), compute.NewTensor(be, kind.kind, slots, kv, stored)
+						bytes := 2 * o.K.Bytes()
+						if kind.kind == dtype.U8 {
+							o.KScale, o.VScale = normal(be, slots, kv, 2), normal(be, slots, kv, 2)
+							bytes += 2 * o.KScale.Bytes()
+						}
+						st, index := be.NewStream(), compute.NewTensor(be, dtype.I32, slots)
+						for i := range slots {
+							host.I32(index)[i] = int32(i)
+						}
+						st.Launch(&compute.KVWrite{X: normal(be, slots, kv, head), Index: index, Out: o.K, Scales: o.KScale})
+						st.Launch(&compute.KVWrite{X: normal(be, slots, kv, head), Index: index, Out: o.V, Scales: o.VScale})
+						for s := range sequences {
+							host.I32(o.QueryStart)[s+1], host.I32(o.KeyLength)[s] = int32(s+1), int32(keys)
+							for i := range blocks {
+								host.I32(o.Blocks)[s*blocks+i] = int32((s*blocks + i) * 7 % (sequences * blocks))
+							}
+						}
+						st.Launch(o)
+						if err := st.Err(); err != nil {
+							b.Fatal(err)
+						}
+						plain, best, runs := 0.0, time.Hour, 0
+						b.ReportAllocs()
+						for b.Loop() {
+							if runs%8 == 0 {
+								b.StopTimer()
+								plain = max(plain, plainRead(be))
+								b.StartTimer()
+							}
+							from := time.Now()
+							st.Launch(o)
+							best = min(best, time.Since(from))
+							runs++
+						}
+						rate := float64(bytes) / best.Seconds() / 1e9
+						b.ReportMetric(rate, "GB/s")
+						b.ReportMetric(rate/plain*100, "%read")
+					})
+				}
+			}
+		}
+	}
+}
+
+var readMemory []float32
+
+// plainRead is how many GB/s the workers of a backend read in order.
+func plainRead(be *backend) float64 {
+	if readMemory == nil {
+		readMemory = aligned(64 << 20)
+		fill(readMemory, 1)
+	}
+	from := time.Now()
+	be.each(64, func(_ *scratch, t int) {
+		for i := range 64 {
+			x := at(readMemory, t<<20+i<<14)
+			be.dot(x, x, 1<<14)
+		}
+	})
+	return float64(len(readMemory)*4) / time.Since(from).Seconds() / 1e9
+}

@@ -13,6 +13,7 @@ type strip struct {
 // attentionKernels is what attention has of its own at each level.
 type attentionKernels struct {
 	narrowKernels
+	fewKernels
 
 	lanes        int                 // float32 in a register
 	stripRows    [2][]func(t *strip) // one or two registers of lanes; by rows: A with k along memory, rows aStride apart

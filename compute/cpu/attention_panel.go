@@ -145,9 +145,7 @@ func (c *kernels) product(s *scratch, byColumns bool, vecs, m int) {
 	count := (m + most - 1) / most
 	for i, done := 0, 0; i < count; i++ {
 		rows := (m - done + count - i - 1) / (count - i)
-		if s.ahead.at < s.ahead.n {
-			s.ahead.step(c)
-		}
+		s.step(c)
 		kernels[rows-1](t)
 		t.a, t.c = bytesFrom(t.a, rows*step), bytesFrom(t.c, rows*t.cStride)
 		done += rows

@@ -4,7 +4,8 @@ package cpu
 func (a *attending) partSize() int { return 2 * a.b.lanes * (a.deepValue + 2) }
 
 // part computes one tile of keys for few rows.
-func (a *attending) part(s *scratch, t *attentionPart) {
+func (a *attending) part(s *scratch, number int) {
+	t := &a.parts[number]
 	p := a.panel(s.need(slotD, a.panelSize()), t.task, t.task.first)
 	result := a.partial[t.at*a.partSize():][:a.partSize()]
 	out, most, sum := a.partOf(result, p.width)

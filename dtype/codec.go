@@ -92,19 +92,25 @@ func Quantize(t Type, src []float32, dst []byte) error {
 		if encode == nil {
 			return fmt.Errorf("quantise: %v has no encoder from float32", t)
 		}
-		blockSize, blockBytes := t.BlockSize(), t.BlockBytes()
-		for first := 0; first < len(src); first += blockSize {
-			block := src[first : first+blockSize : first+blockSize]
-			for i, v := range block {
-				if math.Float32bits(v)&0x7f800000 == 0x7f800000 {
-					return fmt.Errorf("quantise: value %d is %v; %v holds finite values only", first+i, v, t)
-				}
+		return eachBlock(t, src, dst, func(_ int, block []float32, out []byte) bool { return encode(block, out) })
+	}
+	return nil
+}
+
+// eachBlock packs block by block. Lengths have been checked.
+func eachBlock(t Type, src []float32, dst []byte, encode func(first int, block []float32, out []byte) bool) error {
+	blockSize, blockBytes := t.BlockSize(), t.BlockBytes()
+	for first := 0; first < len(src); first += blockSize {
+		block := src[first : first+blockSize : first+blockSize]
+		for i, v := range block {
+			if math.Float32bits(v)&0x7f800000 == 0x7f800000 {
+				return fmt.Errorf("quantise: value %d is %v; %v holds finite values only", first+i, v, t)
 			}
-			if !encode(block, dst[:blockBytes:blockBytes]) {
-				return fmt.Errorf("quantise: values %d to %d do not fit %v: their scale is out of its range", first, first+blockSize-1, t)
-			}
-			dst = dst[blockBytes:]
 		}
+		if !encode(first, block, dst[:blockBytes:blockBytes]) {
+			return fmt.Errorf("quantise: values %d to %d do not fit %v: their scale is out of its range", first, first+blockSize-1, t)
+		}
+		dst = dst[blockBytes:]
 	}
 	return nil
 }

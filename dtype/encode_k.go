@@ -11,7 +11,7 @@ func init() {
 	encoders[Q3_K] = encodeQ3_K
 	encoders[Q4_K] = func(src []float32, dst []byte) bool { return encodeQ45_K(src, dst, 15, -1, 20) }
 	encoders[Q5_K] = func(src []float32, dst []byte) bool { return encodeQ45_K(src, dst, 31, -0.5, 15) }
-	encoders[Q6_K] = encodeQ6_K
+	encoders[Q6_K] = func(src []float32, dst []byte) bool { return encodeQ6_K(src, nil, dst) }
 }
 
 // largestK is a magnitude over what any K format can hold (65504 · 128 · 32),
@@ -52,16 +52,27 @@ func encodeQ45_K(src []float32, dst []byte, top int, first float32, steps int) b
 		for l, v := range x {
 			weights[l] = mean + abs(v)
 		}
-		scales[j], minimums[j] = fitRange(x, weights[:], top, first, steps, false, codes[32*j:][:32])
+		scales[j], minimums[j] = fitRange(x, weights[:], top, first, 0.1, steps, false, codes[32*j:][:32])
 	}
 	mostScale, mostMinimum := largest(scales[:]), largest(minimums[:])
 	fits := putScale(dst, mostScale/63)
 	fits = putScale(dst[2:], mostMinimum/63) && fits
+	var s, m [8]uint8
+	for j := range scales {
+		s[j] = uint8(nearest(ratio(63, mostScale)*scales[j], 0, 63))
+		m[j] = uint8(nearest(ratio(63, mostMinimum)*minimums[j], 0, 63))
+	}
+	finishQ45_K(src, dst, &codes, &s, &m, top)
+	return fits
+}
+
+// finishQ45_K packs scales and minimums, rounds again with them as they are stored,
+// and packs the codes. dst begins with the float16 numbers.
+func finishQ45_K(src []float32, dst []byte, codes *[256]uint8, scales, minimums *[8]uint8, top int) {
 	packed := dst[4:16]
 	clear(packed)
 	for j := range scales {
-		s := uint8(nearest(ratio(63, mostScale)*scales[j], 0, 63))
-		m := uint8(nearest(ratio(63, mostMinimum)*minimums[j], 0, 63))
+		s, m := scales[j], minimums[j]
 		if j < 4 {
 			packed[j], packed[j+4] = s, m
 		} else {
@@ -71,7 +82,7 @@ func encodeQ45_K(src []float32, dst []byte, top int, first float32, steps int) b
 		}
 	}
 	d, dmin := scaleAt(dst), scaleAt(dst[2:])
-	for j := range scales { // round again, with the scales as they are stored
+	for j := range scales {
 		s, m := scaleMinQ4_K(packed, j)
 		scale, minimum := d*float32(s), dmin*float32(m)
 		if scale == 0 {
@@ -95,7 +106,6 @@ func encodeQ45_K(src []float32, dst []byte, top int, first float32, steps int) b
 			out[32*j+l] = codes[64*j+l]&15 | codes[64*j+32+l]<<4
 		}
 	}
-	return fits
 }
 
 func encodeQ2_K(src []float32, dst []byte) bool {
@@ -110,17 +120,28 @@ func encodeQ2_K(src []float32, dst []byte) bool {
 		for l, v := range x {
 			weights[l] = abs(v)
 		}
-		scales[j], minimums[j] = fitRange(x, weights[:], 3, -0.5, 15, true, codes[16*j:][:16])
+		scales[j], minimums[j] = fitRange(x, weights[:], 3, -0.5, 0.1, 15, true, codes[16*j:][:16])
 	}
 	mostScale, mostMinimum := largest(scales[:]), largest(minimums[:])
 	fits := putScale(dst[80:], mostScale/15)
 	fits = putScale(dst[82:], mostMinimum/15) && fits
-	d, dmin := scaleAt(dst[80:]), scaleAt(dst[82:])
+	var packed [16]uint8
 	for j := range scales {
 		s := nearest(ratio(15, mostScale)*scales[j], 0, 15)
 		m := nearest(ratio(15, mostMinimum)*minimums[j], 0, 15)
-		dst[j] = uint8(s | m<<4)
-		scale, minimum := d*float32(s), dmin*float32(m)
+		packed[j] = uint8(s | m<<4)
+	}
+	finishQ2_K(src, dst, &codes, &packed)
+	return fits
+}
+
+// finishQ2_K rounds again with the scales and minimums as they are stored and
+// packs the codes. dst ends with the float16 numbers.
+func finishQ2_K(src []float32, dst []byte, codes *[256]uint8, packed *[16]uint8) {
+	copy(dst, packed[:])
+	d, dmin := scaleAt(dst[80:]), scaleAt(dst[82:])
+	for j, p := range packed {
+		scale, minimum := d*float32(p&15), dmin*float32(p>>4)
 		if scale == 0 {
 			continue
 		}
@@ -129,7 +150,6 @@ func encodeQ2_K(src []float32, dst []byte) bool {
 		}
 	}
 	packTwoBits(codes[:], dst[16:80])
-	return fits
 }
 
 // packTwoBits packs the low two bits of 256 codes: of each 128, byte l holds
@@ -152,19 +172,29 @@ func encodeQ3_K(src []float32, dst []byte) bool {
 	for j := range scales {
 		scales[j] = fitByTurns(src[16*j:][:16], 4, codes[16*j:][:16])
 	}
+	var stored [16]uint8
 	clear(dst)
 	fits := true
 	if most := farthest(scales[:]); most != 0 {
 		inverse := -32 / most
 		fits = putScale(dst[108:], 1/inverse)
 		for j, s := range scales {
-			l := uint8(nearest(inverse*s, -32, 31) + 32)
-			dst[96+j%8] |= l & 15 << (j / 8 * 4)
-			dst[104+j%4] |= l >> 4 << (j / 4 * 2)
+			stored[j] = uint8(nearest(inverse*s, -32, 31) + 32)
 		}
 	}
-	d, stored := scaleAt(dst[108:]), unpackScalesQ3_K(dst[96:108])
-	for j := range scales {
+	finishQ3_K(src, dst, &codes, &stored)
+	return fits
+}
+
+// finishQ3_K packs the scales (32 added), rounds again with them, and packs the
+// codes (4 added). dst ends with the float16 number and is 0 before it.
+func finishQ3_K(src []float32, dst []byte, codes *[256]uint8, stored *[16]uint8) {
+	for j, l := range stored {
+		dst[96+j%8] |= l & 15 << (j / 8 * 4)
+		dst[104+j%4] |= l >> 4 << (j / 4 * 2)
+	}
+	d := scaleAt(dst[108:])
+	for j := range stored {
 		scale := d * float32(int(stored[j])-32)
 		if scale == 0 {
 			continue
@@ -177,17 +207,20 @@ func encodeQ3_K(src []float32, dst []byte) bool {
 		dst[i%32] |= q >> 2 << (i / 32)
 	}
 	packTwoBits(codes[:], dst[32:96])
-	return fits
 }
 
-func encodeQ6_K(src []float32, dst []byte) bool {
+func encodeQ6_K(src, importance []float32, dst []byte) bool {
 	if abs(farthest(src)) > largestK {
 		return false
 	}
 	var codes [256]uint8
 	var scales [16]float32
 	for j := range scales {
-		scales[j] = fitSymmetric(src[16*j:][:16], 32, codes[16*j:][:16])
+		var w []float32
+		if importance != nil {
+			w = importance[16*j:][:16]
+		}
+		scales[j] = fitSymmetric(src[16*j:][:16], w, 32, codes[16*j:][:16])
 	}
 	clear(dst)
 	most := farthest(scales[:])

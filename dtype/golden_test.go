@@ -104,6 +104,25 @@ func TestBlocksEncodeAsGGML(t *testing.T) {
 	}
 }
 
+// TestBlocksEncodeByImportanceAsGGML compares the encoders that take an importance
+// matrix.
+func TestBlocksEncodeByImportanceAsGGML(t *testing.T) {
+	vectors := golden(t, shared.Path(t, "testdata", "golden", "infer", "quants", "ggml_quants.safetensors"))
+	src, importance := floats(t, vectors["src"]), floats(t, vectors["imatrix"])
+	for _, typ := range []Type{Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS} {
+		want := vectors[strings.ToUpper(typ.String())+".im.bytes"]
+		row := len(want) / 32
+		for r := range 32 {
+			got := make([]byte, row)
+			if err := QuantizeWeighted(typ, src[512*r:512*(r+1)], importance, got); err != nil {
+				t.Errorf("%v: row %d: %v", typ, r, err)
+			} else if w := want[r*row : (r+1)*row]; !bytes.Equal(got, w) {
+				t.Errorf("%v: row %d differs\n got %x\nwant %x", typ, r, got, w)
+			}
+		}
+	}
+}
+
 // TestFloatsCastAsTorch compares conversions with PyTorch's on values chosen
 // around every rounding boundary.
 func TestFloatsCastAsTorch(t *testing.T) {

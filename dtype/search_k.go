@@ -23,10 +23,10 @@ func nearest(v float32, low, high int) int {
 }
 
 // fitRange looks for codes 0…top, a scale and a minimum with x ≈ scale·code −
-// minimum. It tries steps+1 ranges of codes from top+first on, widening by 0.1;
+// minimum. It tries steps+1 ranges of codes from top+first on, widening by `by`;
 // for each it solves for scale and minimum by weighted least squares, and keeps
 // the one with the least error: weighted squares, or magnitudes if linear.
-func fitRange(x, weights []float32, top int, first float32, steps int, linear bool, codes []uint8) (scale, minimum float32) {
+func fitRange(x, weights []float32, top int, first, by float32, steps int, linear bool, codes []uint8) (scale, minimum float32) {
 	low, high := bounds(x)
 	low = min(low, 0)
 	if high == low {
@@ -57,7 +57,7 @@ func fitRange(x, weights []float32, top int, first float32, steps int, linear bo
 	var buffer [32]uint8
 	trial := buffer[:len(x)]
 	for step := range steps + 1 {
-		inverse := (first + float32(0.1*float32(step)) + float32(top)) / (high - low)
+		inverse := (first + float32(by*float32(step)) + float32(top)) / (high - low)
 		var sumL, sumL2, sumXL float32
 		for i, v := range x {
 			l := nearest(inverse*(v-low), 0, top)
@@ -86,18 +86,21 @@ func fitRange(x, weights []float32, top int, first float32, steps int, linear bo
 }
 
 // fitSymmetric looks for codes −top…top−1 and a scale with x ≈ scale·code, by
-// weighted least squares with weights x², over 19 ranges of codes. Codes are
+// weighted least squares (nil weights are x²) over 19 ranges of codes. Codes are
 // stored with top added.
-func fitSymmetric(x []float32, top int, codes []uint8) float32 {
+func fitSymmetric(x, weights []float32, top int, codes []uint8) float32 {
 	most := farthest(x)
 	if abs(most) < tooSmall {
 		clear(codes)
 		return 0
 	}
 	solve := func(inverse float32) (sumXL, sumL2 float32) {
-		for _, v := range x {
+		for i, v := range x {
 			l := float32(nearest(inverse*v, -top, top-1))
 			w := float32(v * v)
+			if weights != nil {
+				w = weights[i]
+			}
 			sumXL += float32(float32(w*v) * l)
 			sumL2 += float32(float32(w*l) * l)
 		}

@@ -89,6 +89,9 @@ func Quantize(t Type, src []float32, dst []byte) error {
 		}
 	default:
 		encode := encoders[t]
+		if encode == nil && weightedEncoders[t] != nil {
+			return fmt.Errorf("quantise: %v needs an importance matrix; see QuantizeWeighted", t)
+		}
 		if encode == nil {
 			return fmt.Errorf("quantise: %v has no encoder from float32", t)
 		}
@@ -118,7 +121,8 @@ func eachBlock(t Type, src []float32, dst []byte, encode func(first int, block [
 // CanDequantize reports whether Dequantize knows t.
 func CanDequantize(t Type) bool { return t.Float() || t.Valid() && decoders[t] != nil }
 
-// CanQuantize reports whether Quantize knows t.
+// CanQuantize reports whether Quantize knows t. IQ1_S, IQ2_XXS and IQ2_XS are known
+// to QuantizeWeighted only: without an importance matrix they would be useless.
 func CanQuantize(t Type) bool { return t.Float() || t.Valid() && encoders[t] != nil }
 
 // decoders write one block's values; slices are exactly one block long.

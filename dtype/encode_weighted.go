@@ -191,36 +191,43 @@ func weightedQ3_K(src, importance []float32, _ float32, dst []byte) bool {
 
 // fitPositive looks for codes 0…top and a scale with x ≈ scale·code: the best of
 // nine ranges by squares, then one code at a time for up to five rounds (ggml's
-// make_qp_quants).
+// make_qp_quants). A value under 0 has a code under 0 while ranges are compared, and
+// that code in eight bits without a sign from then on, as there.
 func fitPositive(x, weights []float32, top int, codes []uint8) float32 {
 	most := largest(x)
 	if most < tooSmall {
 		clear(codes)
 		return 0
 	}
-	loss := func(inverse float32) (total float32) {
+	const lowest = -4096
+	loss := func(inverse float32, unsigned bool) (total float32) {
 		scale := 1 / inverse
 		for i, v := range x {
-			d := v - float32(scale*float32(nearest(inverse*v, 0, top)))
+			l := nearest(inverse*v, lowest, top)
+			if unsigned {
+				l = int(uint8(l))
+			}
+			d := v - float32(scale*float32(l))
 			total += float32(float32(weights[i]*d) * d)
 		}
 		return total
 	}
 	inverse := float32(top) / most
-	best := loss(inverse)
+	best := loss(inverse, true)
 	for step := -4; step <= 4; step++ {
 		if step == 0 {
 			continue
 		}
 		trial := (float32(0.1*float32(step)) + float32(top)) / most
-		if e := loss(trial); e < best {
+		if e := loss(trial, false); e < best {
 			best, inverse = e, trial
 		}
 	}
 	var sumXL, sumL2 float32
 	for i, v := range x {
-		codes[i] = uint8(nearest(inverse*v, 0, top))
-		w, l := weights[i], float32(codes[i])
+		level := nearest(inverse*v, lowest, top)
+		codes[i] = uint8(level)
+		w, l := weights[i], float32(level)
 		sumXL += float32(float32(w*v) * l)
 		sumL2 += float32(float32(w*l) * l)
 	}
@@ -232,7 +239,7 @@ func fitPositive(x, weights []float32, top int, codes []uint8) float32 {
 			if !(xl > 0 && l2 > 0) {
 				continue
 			}
-			moved := nearest(float32(v*l2)/xl, 0, top)
+			moved := nearest(float32(v*l2)/xl, lowest, top)
 			if moved == int(codes[i]) {
 				continue
 			}

@@ -83,7 +83,7 @@ func TestBlocksEncodeAsGGML(t *testing.T) {
 	vectors := golden(t, shared.Path(t, "testdata", "golden", "infer", "quants", "ggml_quants.safetensors"))
 	src := floats(t, vectors["src"])
 	for _, typ := range []Type{F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q8_1, Q8_K, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K,
-		IQ4_NL, IQ4_XS, TQ1_0, TQ2_0, MXFP4, NVFP4, Q1_0, Q2_0} {
+		IQ1_M, IQ2_S, IQ3_XXS, IQ3_S, IQ4_NL, IQ4_XS, TQ1_0, TQ2_0, MXFP4, NVFP4, Q1_0, Q2_0} {
 		want := vectors[strings.ToUpper(typ.String())+".bytes"]
 		row := len(want) / 32
 		for r := range 32 {
@@ -97,11 +97,33 @@ func TestBlocksEncodeAsGGML(t *testing.T) {
 			}
 			if err != nil {
 				t.Errorf("%v: row %d: %v", typ, r, err)
-			} else if w := want[r*row : (r+1)*row]; !bytes.Equal(got, w) {
+			} else if w := want[r*row : (r+1)*row]; !bytes.Equal(got, w) && !asGood(t, typ, src[512*r:512*(r+1)], got, w) {
 				t.Errorf("%v: row %d differs\n got %x\nwant %x", typ, r, got, w)
 			}
 		}
 	}
+}
+
+// asGood says whether a row whose bytes differ may: in ggml's IQ1_M the last bit of a sum decides between splits that are
+// equally good (see better in encode_iq1.go); and its IQ3_S writes the codes of a group behind a group of zeros to the place of that group, which loses them. Such rows
+// must be as near to the values as ggml's are, within the 2 % that the vectors' makers ask for.
+func asGood(t *testing.T, typ Type, x []float32, got, want []byte) bool {
+	t.Helper()
+	if typ != IQ1_M && typ != IQ3_S {
+		return false
+	}
+	squares := func(packed []byte) (sum float64) {
+		back := make([]float32, len(x))
+		if err := Dequantize(typ, packed, back); err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range back {
+			sum += float64(v-x[i]) * float64(v-x[i])
+		}
+		return sum
+	}
+	t.Logf("%v: other bytes; squared error %.6g, ggml's %.6g", typ, squares(got), squares(want))
+	return math.Sqrt(squares(got)) <= 1.02*math.Sqrt(squares(want))
 }
 
 // TestBlocksEncodeByImportanceAsGGML compares the encoders that take an importance
@@ -109,14 +131,15 @@ func TestBlocksEncodeAsGGML(t *testing.T) {
 func TestBlocksEncodeByImportanceAsGGML(t *testing.T) {
 	vectors := golden(t, shared.Path(t, "testdata", "golden", "infer", "quants", "ggml_quants.safetensors"))
 	src, importance := floats(t, vectors["src"]), floats(t, vectors["imatrix"])
-	for _, typ := range []Type{Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS} {
+	for _, typ := range []Type{Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K,
+		IQ1_S, IQ1_M, IQ2_XXS, IQ2_XS, IQ2_S, IQ3_XXS, IQ3_S, IQ4_NL, IQ4_XS} {
 		want := vectors[strings.ToUpper(typ.String())+".im.bytes"]
 		row := len(want) / 32
 		for r := range 32 {
 			got := make([]byte, row)
 			if err := QuantizeWeighted(typ, src[512*r:512*(r+1)], importance, got); err != nil {
 				t.Errorf("%v: row %d: %v", typ, r, err)
-			} else if w := want[r*row : (r+1)*row]; !bytes.Equal(got, w) {
+			} else if w := want[r*row : (r+1)*row]; !bytes.Equal(got, w) && !asGood(t, typ, src[512*r:512*(r+1)], got, w) {
 				t.Errorf("%v: row %d differs\n got %x\nwant %x", typ, r, got, w)
 			}
 		}

@@ -16,10 +16,10 @@ type Buffer interface {
 // Tensor is an element type, a shape and a place in a buffer, row-major and
 // contiguous. Quantised types hold whole blocks along the last axis.
 //
-// Version counts the operations that have written it; forms that a backend
-// derives from the content (packed panels, transposes) are kept with the
-// version they were made from. Constant says that the content is not expected
-// to change, so that keeping such a form is worth its memory.
+// Version counts the operations that have written it, for a backend that keeps
+// forms of the content (another layout in its own memory); cpu reads weights
+// where they lie and keeps none. Constant says that the content is not expected
+// to change.
 type Tensor struct {
 	Type     dtype.Type
 	Shape    []int
@@ -28,9 +28,7 @@ type Tensor struct {
 	Version  uint64
 	Constant bool
 
-	derived        any
-	derivedVersion uint64
-	arena          *Arena // where its views come from; nil: the heap
+	arena *Arena // where its views come from; nil: the heap
 }
 
 // NewTensor allocates a zeroed tensor of its own on a backend.
@@ -107,17 +105,6 @@ func (t *Tensor) Slice(from, to int) *Tensor {
 	v.Offset += t.Type.Bytes(from * row)
 	return v
 }
-
-// Derived is the form a backend has kept, if it is of the present version.
-func (t *Tensor) Derived() any {
-	if t.derived == nil || t.derivedVersion != t.Version {
-		return nil
-	}
-	return t.derived
-}
-
-// KeepDerived keeps a form made from the present content.
-func (t *Tensor) KeepDerived(form any) { t.derived, t.derivedVersion = form, t.Version }
 
 // String shows type and shape, for error messages.
 func (t *Tensor) String() string {

@@ -16,6 +16,9 @@ func Cases() []Case {
 	for _, s := range compute.Samples() {
 		cases = append(cases, Case{Name: s.Name, Make: func(b *Build) compute.Op { return s.Make(b) }, Tolerance: s.Tolerance, Floor: s.Floor, gradient: s.GradientTolerance, finite: s.Finite})
 	}
+	for i := range cases {
+		cases[i].number = i
+	}
 	return cases
 }
 

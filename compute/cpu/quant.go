@@ -81,8 +81,12 @@ const (
 	fewRows = 16
 	// fewUnit is how many blocks the kernels for few rows turn at a time.
 	fewUnit = 8
-	// quantChunk is how many values of k are unpacked at a time: two panels of them lie in a level-1 cache.
-	quantChunk = 512
+	// quantChunk is how many values of k are unpacked at a time: two panels of them lie in a level-1 cache, or nearly.
+	quantChunk = 1024
+	// quantPairs is how many pairs of panels a task goes through side by side, a chunk of k at a time, where all activations are
+	// more than quantCache bytes: then those of a chunk come from the level-2 cache for all pairs but the first.
+	quantPairs = 4
+	quantCache = 1 << 20
 )
 
 // multiplyQuant computes a product. Each output is one float32 chain over ascending blocks, whatever the tasks, groups and
@@ -137,50 +141,67 @@ func (q *quantProduct) roundRows(_ *scratch, from, to int) {
 
 // multiplyPairs computes tasks: a pair of panels, for some of the groups of rows.
 func (q *quantProduct) multiplyPairs(s *scratch, from, to int) {
+	if q.split == 1 {
+		step := 1
+		if len(q.records) > quantCache {
+			step = quantPairs
+		}
+		for pair := from; pair < to; pair += step {
+			q.multiplyPanels(s, pair, min(pair+step, to), 0, q.groups)
+		}
+		return
+	}
 	for task := from; task < to; task++ {
-		part := task % q.split
-		q.multiplyPair(s, task/q.split, q.groups*part/q.split, q.groups*(part+1)/q.split)
+		pair, part := task/q.split, task%q.split
+		q.multiplyPanels(s, pair, pair+1, q.groups*part/q.split, q.groups*(part+1)/q.split)
 	}
 }
 
-// multiplyPair computes the outputs of a pair of panels for groups [from, to).
-func (q *quantProduct) multiplyPair(s *scratch, pair, from, to int) {
+// multiplyPanels computes the outputs of some pairs of panels for groups [from, to).
+func (q *quantProduct) multiplyPanels(s *scratch, pair, last, from, to int) {
 	size := q.chunk * q.panelBytes
 	space := bytesOf(s.need(slotB, (2*size+3)/4))
 	width := 2 * q.lanes
-	partial := s.need(slotPartial, (to-from)*q.group*width)
-	column := pair * width
-	t := &s.quant
+	each := (to - from) * q.group * width // partial sums of a pair
+	partial := s.need(slotPartial, (last-pair)*each)
 	for first := 0; first == 0 || first < q.blocks; first += q.chunk {
-		count := min(q.chunk, q.blocks-first)
-		*t = quantTile{blocks: count}
+		for j := pair; j < last; j++ {
+			q.multiplyChunk(s, space, partial[(j-pair)*each:], j*width, first, from, to)
+		}
+	}
+}
+
+// multiplyChunk multiplies the blocks of a chunk of a pair of panels with groups [from, to).
+func (q *quantProduct) multiplyChunk(s *scratch, space []byte, partial []float32, column, first, from, to int) {
+	count, width, size := min(q.chunk, q.blocks-first), 2*q.lanes, len(space)/2
+	t := &s.quant
+	*t = quantTile{blocks: count}
+	if count > 0 {
+		t.first, t.second = &space[0], &space[size]
+		q.panel(s, t.first, column, first, count, 0)
+		if column+q.lanes < q.n {
+			q.panel(s, t.second, column+q.lanes, first, count, 1)
+		} else {
+			t.second = t.first // its outputs go nowhere
+		}
+	}
+	for g := from; g < to; g++ {
+		row := g * q.group
+		rows := min(q.group, q.m-row)
 		if count > 0 {
-			t.first, t.second = &space[0], &space[size]
-			q.panel(s, t.first, column, first, count, 0)
-			if column+q.lanes < q.n {
-				q.panel(s, t.second, column+q.lanes, first, count, 1)
-			} else {
-				t.second = t.first // its outputs go nowhere
-			}
+			t.records = &q.records[(row*q.blocks+first*rows)*q.recordBytes]
 		}
-		for g := from; g < to; g++ {
-			row := g * q.group
-			rows := min(q.group, q.m-row)
-			if count > 0 {
-				t.records = &q.records[(row*q.blocks+first*rows)*q.recordBytes]
-			}
-			here := at(partial, (g-from)*q.group*width)
-			t.partial = nil
-			if first > 0 {
-				t.partial = here
-			}
-			if first+count < q.blocks {
-				t.out, t.stride, t.alpha = here, width*4, 1
-				q.multiply[rows-1](t)
-				continue
-			}
-			q.finish(s, t, q.multiply[rows-1], row, rows, column, 2*q.lanes, 0)
+		here := at(partial, (g-from)*q.group*width)
+		t.partial = nil
+		if first > 0 {
+			t.partial = here
 		}
+		if first+count < q.blocks {
+			t.out, t.stride, t.alpha = here, width*4, 1
+			q.multiply[rows-1](t)
+			continue
+		}
+		q.finish(s, t, q.multiply[rows-1], row, rows, column, width, 0)
 	}
 }
 

@@ -27,7 +27,7 @@ func BenchmarkQuantStages(b *testing.B) {
 				b.ReportMetric(float64(len(raw)*b.N)/b.Elapsed().Seconds()/1e9, "GB/s")
 				b.ReportMetric(0, "ns/op")
 			}
-			const chunk = quantChunk / 32
+			const chunk = 16
 			columns, panel := make([]byte, chunk*q.bytes*q.lanes+64), bytesOf(aligned(2*chunk*q.panelBytes/4+64))
 			each := func(f func(row, first int)) {
 				for row := 0; row < n; row += q.lanes {

@@ -25,8 +25,11 @@ const (
 	shortK      = 256       // the same for few rows: a panel of B lies in the level-1 cache
 	decodeRows  = 16        // up to here B is read from memory faster than it is multiplied
 	blockBytes  = 512 << 10 // of panels that a task packs for itself: half of a level-2 cache
-	sharedBytes = 16 << 20  // of panels that all tasks read: they lie in the level-3 cache
+	manyLanes   = 512       // packing an operand is little work beside multiplying it with so many lanes
 )
+
+// sharedBytes is how many bytes of panels all tasks read at a time: they lie in the level-3 cache.
+var sharedBytes = 16 << 20
 
 // multiply computes a product on the workers. Each output is one chain over ascending k: blocks of k go through partial sums
 // that are stored and loaded again, which rounds nothing.
@@ -54,12 +57,15 @@ type multiplication struct {
 	*backend
 	product
 	shared, own side
-	packed      []float32 // the shared panels [first, first+count), all of k
+	packed      []float32 // the shared panels [first, first+count) for k in [from, to)
 	first       int
 	count       int
-	deep        int // k of a block
-	group       int // own panels packed at a time
-	tasks, cuts int // of the own panels, of the shared ones
+	from, to    int
+	sums        []float32 // of all tiles, if not all k are packed at a time
+	unit        int       // own panels that stay together
+	deep        int       // k of a block
+	group       int       // own panels packed at a time
+	tasks, cuts int       // of the own panels, of the shared ones
 	few         few
 	failed      atomic.Pointer[error]
 }
@@ -86,32 +92,58 @@ func (f *multiplication) run() error {
 		f.shared, f.own = b, a
 	}
 	f.cutK()
-	size := f.shared.width * depth(f.k, f.pairs)
-	most := max(1, sharedBytes/4/max(size, 1))
-	if f.product.packed != nil {
-		most = f.shared.panels
-	}
 	f.cutOwn()
+	most, span := f.cutShared()
+	f.sums = nil
+	if span < f.k {
+		f.sums = f.backend.shared.need(slotPartial, min(most, f.shared.panels)*f.own.panels*f.rows*f.columns)
+	}
 	for f.first = 0; f.first < f.shared.panels; f.first += most {
 		f.count = min(most, f.shared.panels-f.first)
-		f.packed = f.product.packed
-		if f.packed == nil {
-			f.packed = f.backend.shared.need(slotB, f.count*size)
-			f.spansOf(f.count, 1, f)
-			if err := f.failed.Load(); err != nil {
-				return *err
-			}
-		}
 		f.cuts = 1
 		if few := 2 * f.workers; f.workers > 1 && f.tasks < few { // too few own panels for the workers
 			f.cuts = min(f.count, (few+f.tasks-1)/f.tasks)
 		}
-		f.eachOf(f.tasks*f.cuts, f)
-		if err := f.failed.Load(); err != nil {
-			return *err
+		for f.from = 0; f.from == 0 || f.from < f.k; f.from += span {
+			f.to = min(f.from+span, f.k)
+			f.packed = f.product.packed
+			if f.packed == nil {
+				f.packed = f.backend.shared.need(slotB, f.count*f.shared.width*depth(f.to-f.from, f.pairs))
+				f.spansOf(f.count, together(&f.shared), f)
+			}
+			if f.failed.Load() == nil {
+				f.eachOf(f.tasks*f.cuts, f)
+			}
+			if err := f.failed.Load(); err != nil {
+				return *err
+			}
 		}
 	}
 	return nil
+}
+
+// cutShared chooses how many shared panels and how many k are packed at a time. Each block of lanes packs the other operand again,
+// so blocks have many lanes; where k is long they have part of it, and sums go on in memory.
+func (f *multiplication) cutShared() (most, span int) {
+	x := &f.shared
+	most, span = max(1, x.panels), max(1, f.k)
+	room := sharedBytes / 4
+	if f.product.packed != nil || most*x.width*depth(f.k, f.pairs) <= room {
+		return most, span
+	}
+	if fit := room / depth(f.k, f.pairs) / x.width; fit*x.width >= manyLanes {
+		return fit, span
+	}
+	most = min(most, 2*manyLanes/x.width)
+	return most, max(1, room/(most*x.width*depth(f.deep, f.pairs))) * f.deep
+}
+
+// together is the number of panels that a block of an operand's type lies across: they are packed at one time.
+func together(x *side) int {
+	if x.source.contiguous {
+		return 1
+	}
+	return max(1, x.source.kind.BlockSize()/x.width)
 }
 
 // cutK chooses the depth of blocks: whole blocks of the packed types, and pairs.
@@ -128,20 +160,16 @@ func (f *multiplication) cutK() {
 	f.deep = max(unit, ((f.k+parts-1)/parts+unit-1)/unit*unit)
 }
 
-// cutOwn chooses how many own panels are packed at a time and by one task. Panels that lie across the same blocks of a packed
-// type stay together.
+// cutOwn chooses how many own panels are packed at a time and by one task.
 func (f *multiplication) cutOwn() {
 	o := &f.own
-	together := 1
-	if !o.source.contiguous {
-		together = max(1, o.source.together()/o.width)
-	}
-	units := (o.panels + together - 1) / together
-	most := max(1, blockBytes/4/max(o.width*depth(min(f.deep, f.k), f.pairs)*together, 1))
+	f.unit = together(o)
+	units := (o.panels + f.unit - 1) / f.unit
+	most := max(1, blockBytes/4/max(o.width*depth(min(f.deep, f.k), f.pairs)*f.unit, 1))
 	if f.m <= decodeRows {
 		most = 1
 	}
-	f.group = most * together
+	f.group = most * f.unit
 	f.tasks = (units + most - 1) / most
 	if f.workers > 1 {
 		f.tasks = min(units, max((f.tasks+f.workers-1)/f.workers*f.workers, 4*f.workers))
@@ -157,11 +185,11 @@ func (f *multiplication) layout(x *side, size, from, to int) panels {
 	return p
 }
 
-// span packs some of the shared panels, all of k.
+// span packs some of the shared panels.
 func (f *multiplication) span(s *scratch, from, to int) {
 	x := &f.shared
-	size := x.width * depth(f.k, f.pairs)
-	p := f.layout(x, size, 0, f.k)
+	size := x.width * depth(f.to-f.from, f.pairs)
+	p := f.layout(x, size, f.from, f.to)
 	f.pack(s, f.packed[from*size:], x, &p, f.first+from, f.first+to)
 }
 
@@ -182,12 +210,8 @@ func (f *multiplication) task(s *scratch, task int) {
 		return
 	}
 	t, c := task/f.cuts, task%f.cuts
-	together := 1
-	if !f.own.source.contiguous {
-		together = max(1, f.own.source.together()/f.own.width)
-	}
-	units := (f.own.panels + together - 1) / together
-	first, last := units*t/f.tasks*together, min(units*(t+1)/f.tasks*together, f.own.panels)
+	units := (f.own.panels + f.unit - 1) / f.unit
+	first, last := units*t/f.tasks*f.unit, min(units*(t+1)/f.tasks*f.unit, f.own.panels)
 	from, to := f.first+f.count*c/f.cuts, f.first+f.count*(c+1)/f.cuts
 	for ; first < last; first += f.group {
 		f.block(s, first, min(first+f.group, last), from, to)
@@ -198,16 +222,16 @@ func (f *multiplication) task(s *scratch, task int) {
 func (f *multiplication) block(s *scratch, first, last, from, to int) {
 	c := &s.tile
 	area := f.rows * f.columns
-	var partial []float32
-	if f.deep < f.k {
-		partial = s.need(slotPartial, (last-first)*(to-from)*area)
+	partial, row0, column0, across := f.sums, f.first, 0, f.own.panels // of the sums that are kept
+	if f.sums == nil && f.deep < f.k {
+		partial, row0, column0, across = s.need(slotPartial, (last-first)*(to-from)*area), from, first, last-first
 	}
-	size := f.own.width * depth(min(f.deep, f.k), f.pairs)
+	size := f.own.width * depth(min(f.deep, f.to-f.from), f.pairs)
 	own := s.need(slotA, (last-first)*size)
-	whole := depth(f.k, f.pairs)
-	for k := 0; k == 0 || k < f.k; k += f.deep {
-		end := min(k+f.deep, f.k)
-		deep, done := depth(end-k, f.pairs), depth(k, f.pairs)
+	whole := depth(f.to-f.from, f.pairs)
+	for k := f.from; k == f.from || k < f.to; k += f.deep {
+		end := min(k+f.deep, f.to)
+		deep, done := depth(end-k, f.pairs), depth(k-f.from, f.pairs)
 		p := f.layout(&f.own, size, k, end)
 		if !f.pack(s, own, &f.own, &p, first, last) {
 			return
@@ -228,7 +252,7 @@ func (f *multiplication) block(s *scratch, first, last, from, to int) {
 				}
 				here := (*float32)(nil)
 				if partial != nil {
-					here = at(partial, ((i-from)*(last-first)+j-first)*area)
+					here = at(partial, ((i-row0)*across+j-column0)*area)
 				}
 				if k > 0 {
 					c.partial = here

@@ -30,7 +30,7 @@ func TestStructsMatchTheAssembly(t *testing.T) {
 		{"tile.residual", unsafe.Offsetof(a.residual), 32}, {"tile.bias", unsafe.Offsetof(a.bias), 40}, {"tile.k", unsafe.Offsetof(a.k), 48}, {"tile.stride", unsafe.Offsetof(a.stride), 56},
 		{"rowsTile.a", unsafe.Offsetof(r.a), 0}, {"rowsTile.b", unsafe.Offsetof(r.b), 8}, {"rowsTile.begin", unsafe.Offsetof(r.begin), 16}, {"rowsTile.end", unsafe.Offsetof(r.end), 24},
 		{"rowsTile.stride", unsafe.Offsetof(r.stride), 32}, {"rowsTile.rowBytes", unsafe.Offsetof(r.rowBytes), 40}, {"rowsTile.chunks", unsafe.Offsetof(r.chunks), 48}, {"rowsTile.ahead", unsafe.Offsetof(r.ahead), 56},
-		{"tile.rstride", unsafe.Offsetof(a.rstride), 64}, {"tile.alpha", unsafe.Offsetof(a.alpha), 72}, {"tile.flags", unsafe.Offsetof(a.flags), 76},
+		{"tile.rstride", unsafe.Offsetof(a.rstride), 64}, {"tile.alpha", unsafe.Offsetof(a.alpha), 72}, {"tile.flags", unsafe.Offsetof(a.flags), 76}, {"tile.ahead", unsafe.Offsetof(a.ahead), 80},
 		{"quantTile.first", unsafe.Offsetof(b.first), 0}, {"quantTile.second", unsafe.Offsetof(b.second), 8}, {"quantTile.records", unsafe.Offsetof(b.records), 16}, {"quantTile.blocks", unsafe.Offsetof(b.blocks), 24},
 		{"quantTile.out", unsafe.Offsetof(b.out), 32}, {"quantTile.stride", unsafe.Offsetof(b.stride), 40}, {"quantTile.partial", unsafe.Offsetof(b.partial), 48}, {"quantTile.residual", unsafe.Offsetof(b.residual), 56},
 		{"quantTile.rstride", unsafe.Offsetof(b.rstride), 64}, {"quantTile.bias", unsafe.Offsetof(b.bias), 72}, {"quantTile.alpha", unsafe.Offsetof(b.alpha), 80}, {"quantTile.flags", unsafe.Offsetof(b.flags), 84},

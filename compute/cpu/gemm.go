@@ -21,11 +21,11 @@ type product struct {
 }
 
 const (
+	shortK     = 256       // the same for few rows: a panel of B lies in the level-1 cache
 	longestK    = 1024      // 32-bit elements: a panel of A and one of B of this depth lie in a level-2 cache together
-	shortK      = 256       // the same for few rows: a panel of B lies in the level-1 cache
-	decodeRows  = 16        // up to here B is read from memory faster than it is multiplied
-	blockBytes  = 512 << 10 // of panels that a task packs for itself: half of a level-2 cache
-	manyLanes   = 512       // packing an operand is little work beside multiplying it with so many lanes
+	decodeRows = 16        // up to here B is read from memory faster than it is multiplied
+	blockBytes = 512 << 10 // of panels that a task packs for itself: half of a level-2 cache
+	manyLanes  = 512       // packing an operand is little work beside multiplying it with so many lanes
 )
 
 // sharedBytes is how many bytes of panels all tasks read at a time: they lie in the level-3 cache.
@@ -245,6 +245,9 @@ func (f *multiplication) block(s *scratch, first, last, from, to int) {
 				}
 				rows := min(f.rows, f.m-row*f.rows)
 				*c = tile{k: deep, alpha: 1}
+				if off := (j - first) * fetched(deep); i+1 < to && off < f.shared.width*deep*4 { // the next shared panel
+					c.ahead = skip(shared, f.shared.width*(whole+done)+off/4)
+				}
 				if f.shared.isA {
 					c.a, c.b = skip(shared, done*rows), mine
 				} else {

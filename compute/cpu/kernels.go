@@ -17,9 +17,13 @@ type tile struct {
 	rstride  int // bytes from one row of residual to the next
 	alpha    float32
 	flags    uint32
+	ahead    *float32 // what is fetched into the level-2 cache meanwhile: fetched(k) bytes; may be nil
 }
 
 const flagAccumulate = 1
+
+// fetched is how many bytes from ahead on a kernel call over k fetches.
+func fetched(k int) int { return k / 4 * 64 }
 
 // kernels is what differs between levels. All vector functions take any n ≥ 0.
 type kernels struct {

@@ -24,6 +24,7 @@ const (
 	tileRStride  = 64
 	tileAlpha    = 72
 	tileFlags    = 76
+	tileAhead    = 80
 )
 
 const flagAccumulate = 1
@@ -78,6 +79,9 @@ func (a *assembly) gemm(rows int, pairs bool) {
 		}
 	}
 	a.mark(start)
+	a.op("MOVQ %d(DI), AX", tileAhead) // a line of what comes next for each four steps
+	a.op("TESTQ AX, AX")
+	a.op("CMOVQEQ SI, AX")
 	step := func(u int) {
 		for j := range vecs {
 			a.op("VMOVUPS %d(DX), %s", (u*vecs+j)*a.bytes(), b(j))
@@ -100,6 +104,10 @@ func (a *assembly) gemm(rows int, pairs bool) {
 	a.op("PCALIGN $32")
 	a.mark(loop)
 	for u := range unroll {
+		if u == 0 {
+			a.op("PREFETCHT1 (AX)")
+			a.op("ADDQ $64, AX")
+		}
 		step(u)
 	}
 	a.op("ADDQ $%d, SI", unroll*rows*4)

@@ -3,10 +3,11 @@ package cpu
 import (
 	"sync/atomic"
 
+	"lian/compute"
 	"lian/dtype"
 )
 
-// product is out = alpha·A·B (+ out) (+ residual) (+ bias).
+// product is out = activation(alpha·A·B (+ out) (+ residual) (+ bias)).
 type product struct {
 	m, n, k    int
 	pairs      bool // multiply as bfloat16 pairs
@@ -18,11 +19,14 @@ type product struct {
 	accumulate bool
 	residual   []float32
 	bias       []float32
+	after      compute.ActivationKind
+	out16      []byte // bfloat16 instead of out
+	residual16 []byte // bfloat16 instead of residual
 }
 
 const (
 	shortK     = 256       // the same for few rows: a panel of B lies in the level-1 cache
-	longestK    = 1024      // 32-bit elements: a panel of A and one of B of this depth lie in a level-2 cache together
+	longestK   = 1024      // 32-bit elements: a panel of A and one of B of this depth lie in a level-2 cache together
 	decodeRows = 16        // up to here B is read from memory faster than it is multiplied
 	blockBytes = 512 << 10 // of panels that a task packs for itself: half of a level-2 cache
 	manyLanes  = 512       // packing an operand is little work beside multiplying it with so many lanes
@@ -37,11 +41,11 @@ func (b *backend) multiply(p *product) error {
 	if p.m <= 0 || p.n <= 0 {
 		return nil
 	}
-	if p.pairs && b.gemmPairs == nil {
-		return b.multiplyRounded(p)
-	}
 	if b.canAMX(p) {
-		return b.multiplyAMX(p)
+		return b.multiplyApart(p)
+	}
+	if p.pairs && !b.packsPairs() {
+		return b.multiplyRounded(p)
 	}
 	f := frame[multiplication](b)
 	f.backend, f.product = b, *p
@@ -276,41 +280,91 @@ func (f *multiplication) finish(s *scratch, row, rows, panel int) {
 	c := &s.tile
 	column := panel * f.columns
 	columns := min(f.columns, f.n-column)
+	first := row*f.stride + column
 	c.alpha = f.alpha
 	kernel := f.gemmOf(f.pairs)[rows-1]
-	if columns == f.columns {
-		c.c, c.stride = at(f.out, row*f.stride+column), f.stride*4
-		if f.accumulate {
-			c.flags = flagAccumulate
-		}
+	whole := columns == f.columns && f.residual16 == nil // the kernel itself adds what is added
+	if whole {
 		if f.residual != nil {
-			c.residual, c.rstride = at(f.residual, row*f.stride+column), f.stride*4
+			c.residual, c.rstride = at(f.residual, first), f.stride*4
 		}
 		if f.bias != nil {
 			c.bias = at(f.bias, column)
 		}
-		kernel(c)
-		return
+		if f.out16 == nil && f.after == compute.Identity {
+			c.c, c.stride = at(f.out, first), f.stride*4
+			if f.accumulate {
+				c.flags = flagAccumulate
+			}
+			kernel(c)
+			return
+		}
 	}
 	edge := s.need(slotD, f.rows*f.columns)
 	c.c, c.stride = at(edge, 0), f.columns*4
 	kernel(c)
-	for i := range rows {
-		at := (row+i)*f.stride + column
-		for j := range columns {
-			v := edge[i*f.columns+j]
-			if f.accumulate {
-				v += f.out[at+j]
-			}
-			if f.residual != nil {
-				v += f.residual[at+j]
-			}
-			if f.bias != nil {
-				v += f.bias[column+j]
-			}
-			f.out[at+j] = v
+	if !whole {
+		for i := range rows {
+			f.addTo(edge[i*f.columns:][:columns], first+i*f.stride, column)
 		}
 	}
+	if f.after != compute.Identity {
+		f.activate[f.after](c.c, c.c, rows*f.columns)
+	}
+	for i := range rows {
+		from, values := first+i*f.stride, edge[i*f.columns:][:columns]
+		if f.out16 == nil {
+			copy(f.out[from:], values)
+		} else if err := f.fromFloats(dtype.BF16, values, f.out16[2*from:2*(from+columns)]); err != nil {
+			f.failed.Store(&err)
+		}
+	}
+}
+
+// addTo adds to some outputs of a row, of which the first is number `from` of out, in the order of the kernels.
+func (f *multiplication) addTo(values []float32, from, column int) {
+	for j := range values {
+		if f.accumulate {
+			values[j] += f.out[from+j]
+		}
+		if f.residual != nil {
+			values[j] += f.residual[from+j]
+		}
+		if f.residual16 != nil {
+			values[j] += dtype.BF16ToF32(uint16(f.residual16[2*(from+j)]) | uint16(f.residual16[2*(from+j)+1])<<8)
+		}
+		if f.bias != nil {
+			values[j] += f.bias[column+j]
+		}
+	}
+}
+
+// multiplyApart is multiply by the tile unit, which writes float32 and knows no activation: both follow.
+func (b *backend) multiplyApart(p *product) error {
+	q := *p
+	count := 0
+	if p.m > 0 {
+		count = (p.m-1)*p.stride + p.n
+	}
+	if p.residual16 != nil {
+		q.residual, q.residual16 = b.shared.need(slotF, count), nil
+		b.stretches(count, func(_ *scratch, from, n int) {
+			_ = b.toFloats(dtype.BF16, p.residual16[2*from:2*(from+n)], q.residual[from:from+n]) // lengths fit: cannot fail
+		})
+	}
+	if p.out16 != nil {
+		q.out, q.out16 = b.shared.need(slotG, count), nil
+	}
+	if err := b.multiplyAMX(&q); err != nil {
+		return err
+	}
+	b.activateAll(q.out, p.after)
+	if p.out16 != nil {
+		b.stretches(count, func(_ *scratch, from, n int) {
+			_ = b.fromFloats(dtype.BF16, q.out[from:from+n], p.out16[2*from:2*(from+n)])
+		})
+	}
+	return nil
 }
 
 // packAll writes every panel of B, one behind the other.

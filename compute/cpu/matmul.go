@@ -21,30 +21,69 @@ func (b *backend) matmulLocked(o *compute.MatMul) error {
 	if kind := b.quants[o.B.Type]; kind != nil && o.Fast {
 		b.multiplyQuant(quantProduct{quantKind: kind, m: m, n: n, blocks: k / kind.block, a: host.F32(o.A), weights: host.Bytes(o.B),
 			out: host.F32(o.Out), stride: n, alpha: o.Scale(), accumulate: o.Accumulate, residual: host.F32(o.Residual), bias: host.F32(o.Bias)})
+		b.activateAll(host.F32(o.Out), o.Activation)
 		return nil
 	}
 	if _, ok := superTypes[o.B.Type]; ok && o.Fast && m > 0 && n > 0 && k > 0 {
-		return b.multiplySuper(o, m, n, k)
+		if err := b.multiplySuper(o, m, n, k); err != nil {
+			return err
+		}
+		b.activateAll(host.F32(o.Out), o.Activation)
+		return nil
 	}
-	p := &product{
+	f := frame[dense](b)
+	p := &f.product
+	*p = product{
 		m: m, n: n, k: k,
-		a:   plain(operand{host.F32(o.A), k, true}),
-		out: host.F32(o.Out), stride: n,
-		alpha: o.Scale(), accumulate: o.Accumulate,
-		residual: host.F32(o.Residual), bias: host.F32(o.Bias),
-		pairs: o.BF16 && o.B.Type == dtype.F32,
+		a: b.weight(o.A, m, k, !o.TransA), b: b.weight(o.B, n, k, o.TransB), stride: n,
+		alpha: o.Scale(), accumulate: o.Accumulate, bias: host.F32(o.Bias), after: o.Activation,
+		pairs: o.BF16 && (o.B.Type == dtype.F32 || o.B.Type == dtype.BF16),
 	}
-	if o.TransA {
-		p.a.stride, p.a.contiguous = m, false
+	if o.Out.Type == dtype.F32 {
+		p.out = host.F32(o.Out)
+	} else {
+		p.out16 = host.Bytes(o.Out)
 	}
-	p.b = b.weight(o.B, n, k, o.TransB)
+	if r := o.Residual; r != nil && r.Type == dtype.F32 {
+		p.residual = host.F32(r)
+	} else if r != nil {
+		p.residual16 = host.Bytes(r)
+	}
 	if o.Fast && o.B.Type.Quantized() {
 		p.a.operand = b.roundToInt8(p.a.operand, m, k, o.B.Type.BlockSize())
 	}
-	return b.multiply(p)
+	err := b.multiply(p)
+	*p = product{} // keeps nothing alive
+	return err
 }
 
-// weight is the second operand of a product as a source of panels.
+// dense is a product with float weights in work.
+type dense struct{ product product }
+
+// activateAll applies an activation to all of x.
+func (b *backend) activateAll(x []float32, kind compute.ActivationKind) {
+	if kind == compute.Identity {
+		return
+	}
+	f := frame[activating](b)
+	*f = activating{b.activate[kind], x}
+	b.spansOf(len(x), stretch, f)
+	f.x = nil
+}
+
+// activating applies a function to values in place.
+type activating struct {
+	apply func(out, x *float32, n int)
+	x     []float32
+}
+
+func (a *activating) span(_ *scratch, from, to int) {
+	for ; from < to; from += stretch {
+		a.apply(at(a.x, from), at(a.x, from), min(stretch, to-from))
+	}
+}
+
+// weight is an operand of n lanes as a source of panels; transposed says that k runs along its rows.
 func (b *backend) weight(t *compute.Tensor, n, k int, transposed bool) source {
 	x := source{operand: operand{stride: k, contiguous: true}, kind: t.Type}
 	if !transposed {

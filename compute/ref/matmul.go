@@ -23,7 +23,7 @@ func matmul(o *compute.MatMul) error {
 	if o.Fast && o.B.Type.Quantized() {
 		roundToInt8(a, k, o.B.Type.BlockSize())
 	}
-	if o.BF16 && o.B.Type == dtype.F32 {
+	if o.BF16 && (o.B.Type == dtype.F32 || o.B.Type == dtype.BF16) {
 		roundToBF16(a)
 		roundToBF16(b)
 	}
@@ -35,7 +35,19 @@ func matmul(o *compute.MatMul) error {
 	if o.TransB {
 		bt = func(p, j int) float64 { return b[j*k+p] }
 	}
-	out, residual, bias := host.F32(o.Out), host.F32(o.Residual), host.F32(o.Bias)
+	bias := host.F32(o.Bias)
+	var residual, before []float64
+	if o.Residual != nil {
+		if residual, err = values(o.Residual); err != nil {
+			return err
+		}
+	}
+	if o.Accumulate {
+		if before, err = values(o.Out); err != nil {
+			return err
+		}
+	}
+	out := make([]float32, m*n)
 	for i := range m {
 		for j := range n {
 			sum := 0.0
@@ -44,18 +56,21 @@ func matmul(o *compute.MatMul) error {
 			}
 			sum *= float64(o.Scale())
 			if o.Accumulate {
-				sum += float64(out[i*n+j])
+				sum += before[i*n+j]
 			}
 			if residual != nil {
-				sum += float64(residual[i*n+j])
+				sum += residual[i*n+j]
 			}
 			if bias != nil {
 				sum += float64(bias[j])
 			}
+			if o.Activation != compute.Identity {
+				sum, _ = activate(o.Activation, sum)
+			}
 			out[i*n+j] = float32(sum)
 		}
 	}
-	return nil
+	return dtype.Quantize(o.Out.Type, out, host.Bytes(o.Out))
 }
 
 // roundToBF16 rounds every value to bfloat16.

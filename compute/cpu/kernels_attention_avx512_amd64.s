@@ -254,8 +254,8 @@ TEXT ·hideKeysAVX512(SB), NOSPLIT, $0-48
 	VMOVUPS (R9), Z1
 	VMOVQ DX, X2
 	VPBROADCASTD X2, Z2
-	VMOVUPS int1<>(SB), Z3
-	VMOVUPS minusInfinity<>(SB), Z4
+	VBROADCASTSS int1<>(SB), Z3
+	VBROADCASTSS minusInfinity<>(SB), Z4
 	TESTQ CX, CX
 	JZ l2
 l1:
@@ -281,10 +281,10 @@ TEXT ·softmaxKeysAVX512(SB), NOSPLIT, $0-40
 	LEAQ (SI)(SI*2), R11
 	MOVQ CX, R9
 	MOVQ DI, R10
-	VMOVUPS noneYet<>(SB), Z0
-	VMOVUPS noneYet<>(SB), Z1
-	VMOVUPS noneYet<>(SB), Z2
-	VMOVUPS noneYet<>(SB), Z3
+	VBROADCASTSS noneYet<>(SB), Z0
+	VBROADCASTSS noneYet<>(SB), Z1
+	VBROADCASTSS noneYet<>(SB), Z2
+	VBROADCASTSS noneYet<>(SB), Z3
 	SUBQ $4, CX
 	JLT l2
 l1:
@@ -325,14 +325,14 @@ l3:
 	VXORPS Z2, Z2, Z2
 	VXORPS Z1, Z1, Z1
 	VXORPS Z8, Z8, Z8
-	VMOVUPS powerLowest<>(SB), Z9
-	VMOVUPS powerMagic<>(SB), Z10
-	VMOVUPS power0<>(SB), Z11
-	VMOVUPS power1<>(SB), Z12
-	VMOVUPS power2<>(SB), Z13
-	VMOVUPS power3<>(SB), Z14
-	VMOVUPS power4<>(SB), Z15
-	VMOVUPS power5<>(SB), Z16
+	VBROADCASTSS powerLowest<>(SB), Z9
+	VBROADCASTSS powerMagic<>(SB), Z10
+	VBROADCASTSS power0<>(SB), Z11
+	VBROADCASTSS power1<>(SB), Z12
+	VBROADCASTSS power2<>(SB), Z13
+	VBROADCASTSS power3<>(SB), Z14
+	VBROADCASTSS power4<>(SB), Z15
+	VBROADCASTSS power5<>(SB), Z16
 	MOVQ R9, CX
 	MOVQ R10, DI
 	SUBQ $4, CX
@@ -474,14 +474,14 @@ TEXT ·softmaxJoinAVX512(SB), NOSPLIT, $0-56
 	MOVQ old+32(FP), R9
 	MOVQ new+40(FP), R10
 	MOVQ n+48(FP), CX
-	VMOVUPS powerLowest<>(SB), Z0
-	VMOVUPS powerMagic<>(SB), Z1
-	VMOVUPS power0<>(SB), Z2
-	VMOVUPS power1<>(SB), Z3
-	VMOVUPS power2<>(SB), Z4
-	VMOVUPS power3<>(SB), Z5
-	VMOVUPS power4<>(SB), Z6
-	VMOVUPS power5<>(SB), Z7
+	VBROADCASTSS powerLowest<>(SB), Z0
+	VBROADCASTSS powerMagic<>(SB), Z1
+	VBROADCASTSS power0<>(SB), Z2
+	VBROADCASTSS power1<>(SB), Z3
+	VBROADCASTSS power2<>(SB), Z4
+	VBROADCASTSS power3<>(SB), Z5
+	VBROADCASTSS power4<>(SB), Z6
+	VBROADCASTSS power5<>(SB), Z7
 	SHRQ $4, CX
 	TESTQ CX, CX
 	JZ l2
@@ -543,14 +543,14 @@ TEXT ·softmaxKeysGradAVX512(SB), NOSPLIT, $0-52
 	VMOVUPS (R8), Z0
 	VMOVUPS (R9), Z1
 	LEAQ (SI)(SI*2), R11
-	VMOVUPS powerLowest<>(SB), Z3
-	VMOVUPS powerMagic<>(SB), Z4
-	VMOVUPS power0<>(SB), Z5
-	VMOVUPS power1<>(SB), Z6
-	VMOVUPS power2<>(SB), Z7
-	VMOVUPS power3<>(SB), Z8
-	VMOVUPS power4<>(SB), Z9
-	VMOVUPS power5<>(SB), Z10
+	VBROADCASTSS powerLowest<>(SB), Z3
+	VBROADCASTSS powerMagic<>(SB), Z4
+	VBROADCASTSS power0<>(SB), Z5
+	VBROADCASTSS power1<>(SB), Z6
+	VBROADCASTSS power2<>(SB), Z7
+	VBROADCASTSS power3<>(SB), Z8
+	VBROADCASTSS power4<>(SB), Z9
+	VBROADCASTSS power5<>(SB), Z10
 	SUBQ $4, CX
 	JLT l2
 l1:
@@ -761,7 +761,7 @@ TEXT ·addSlopesAVX512(SB), NOSPLIT, $0-40
 	MOVQ slope+32(FP), R8
 	VMOVUPS (DX), Z0
 	VMOVUPS (R8), Z1
-	VMOVUPS power5<>(SB), Z2
+	VBROADCASTSS power5<>(SB), Z2
 	TESTQ CX, CX
 	JZ l2
 l1:
@@ -805,22 +805,22 @@ TEXT ·tanhScaleAVX512(SB), NOSPLIT, $0-20
 	TESTQ CX, CX
 	JZ l2
 l1:
-	VMOVUPS tanhHighest<>(SB), Z1
+	VBROADCASTSS tanhHighest<>(SB), Z1
 	VMINPS (DI), Z1, Z1
-	VMOVUPS tanhLowest<>(SB), Z2
+	VBROADCASTSS tanhLowest<>(SB), Z2
 	VMAXPS Z1, Z2, Z1
 	VMULPS Z1, Z1, Z2
-	VMOVUPS tanhAbove0<>(SB), Z3
-	VFMADD213PS tanhAbove1<>(SB), Z2, Z3
-	VFMADD213PS tanhAbove2<>(SB), Z2, Z3
-	VFMADD213PS tanhAbove3<>(SB), Z2, Z3
-	VFMADD213PS tanhAbove4<>(SB), Z2, Z3
-	VFMADD213PS tanhAbove5<>(SB), Z2, Z3
-	VFMADD213PS tanhAbove6<>(SB), Z2, Z3
-	VMOVUPS tanhBelow0<>(SB), Z4
-	VFMADD213PS tanhBelow1<>(SB), Z2, Z4
-	VFMADD213PS tanhBelow2<>(SB), Z2, Z4
-	VFMADD213PS tanhBelow3<>(SB), Z2, Z4
+	VBROADCASTSS tanhAbove0<>(SB), Z3
+	VFMADD213PS.BCST tanhAbove1<>(SB), Z2, Z3
+	VFMADD213PS.BCST tanhAbove2<>(SB), Z2, Z3
+	VFMADD213PS.BCST tanhAbove3<>(SB), Z2, Z3
+	VFMADD213PS.BCST tanhAbove4<>(SB), Z2, Z3
+	VFMADD213PS.BCST tanhAbove5<>(SB), Z2, Z3
+	VFMADD213PS.BCST tanhAbove6<>(SB), Z2, Z3
+	VBROADCASTSS tanhBelow0<>(SB), Z4
+	VFMADD213PS.BCST tanhBelow1<>(SB), Z2, Z4
+	VFMADD213PS.BCST tanhBelow2<>(SB), Z2, Z4
+	VFMADD213PS.BCST tanhBelow3<>(SB), Z2, Z4
 	VMULPS Z1, Z3, Z3
 	VDIVPS Z4, Z3, Z3
 	VMULPS Z0, Z3, Z3
@@ -843,7 +843,7 @@ TEXT ·softcapSlopeAVX512(SB), NOSPLIT, $0-36
 	JZ l2
 l1:
 	VMULPS (SI), Z0, Z1
-	VMOVUPS power5<>(SB), Z2
+	VBROADCASTSS power5<>(SB), Z2
 	VFNMADD231PS Z1, Z1, Z2
 	VMOVUPS Z2, (DI)
 	ADDQ DX, DI

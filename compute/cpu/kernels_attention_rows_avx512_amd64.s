@@ -180,7 +180,7 @@ TEXT ·widenInt4AVX512(SB), NOSPLIT, $0-64
 	MOVQ scaleStride+40(FP), R12
 	MOVQ rows+48(FP), CX
 	MOVQ n+56(FP), DX
-	VMOVUPS nibble32<>(SB), Z14
+	VBROADCASTSS nibble32<>(SB), Z14
 	LEAQ (DX*2), R13
 	SHRQ $5, DX
 	TESTQ DX, DX

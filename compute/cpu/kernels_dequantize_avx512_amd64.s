@@ -297,7 +297,7 @@ TEXT ·dequantizeQ5_0AVX512(SB), NOSPLIT, $0-24
 	MOVQ blocks+16(FP), CX
 	VMOVUPS codes16_less16<>(SB), Z2
 	VMOVUPS codes16_less0<>(SB), Z4
-	VMOVUPS mask15<>(SB), Z6
+	VBROADCASTSS mask15<>(SB), Z6
 	TESTQ CX, CX
 	JZ l2
 l1:
@@ -332,7 +332,7 @@ TEXT ·dequantizeQ5_1AVX512(SB), NOSPLIT, $0-24
 	MOVQ blocks+16(FP), CX
 	VMOVUPS codes16_less0<>(SB), Z3
 	VMOVUPS codes16_plus16<>(SB), Z5
-	VMOVUPS mask15<>(SB), Z7
+	VBROADCASTSS mask15<>(SB), Z7
 	TESTQ CX, CX
 	JZ l2
 l1:
@@ -442,7 +442,7 @@ l1:
 	VCVTPH2PS Y9, Z9
 	VPMOVZXBD 0(SI), Z10
 	VPSRLD $4, Z10, Z11
-	VPANDD mask15<>(SB), Z10, Z10
+	VPANDD.BCST mask15<>(SB), Z10, Z10
 	VCVTDQ2PS Z10, Z10
 	VMULPS Z8, Z10, Z10
 	VMOVUPS Z10, 960(DI)
@@ -591,7 +591,7 @@ TEXT ·dequantizeQ3_KAVX512(SB), NOSPLIT, $0-24
 	MOVQ src+8(FP), SI
 	MOVQ blocks+16(FP), CX
 	VMOVUPS codes8_less4<>(SB), Z2
-	VMOVUPS mask3<>(SB), Z3
+	VBROADCASTSS mask3<>(SB), Z3
 	TESTQ CX, CX
 	JZ l2
 l1:
@@ -938,7 +938,7 @@ TEXT ·dequantizeQ5_KAVX512(SB), NOSPLIT, $0-24
 	VMOVUPS codes16_plus16<>(SB), Z5
 	VMOVUPS codes16_less0<>(SB), Z9
 	VMOVUPS codes16_plus16<>(SB), Z11
-	VMOVUPS mask15<>(SB), Z12
+	VBROADCASTSS mask15<>(SB), Z12
 	TESTQ CX, CX
 	JZ l2
 l1:
@@ -1135,9 +1135,9 @@ TEXT ·dequantizeQ6_KAVX512(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ blocks+16(FP), CX
-	VMOVUPS mask15<>(SB), Z2
-	VMOVUPS mask63<>(SB), Z3
-	VMOVUPS mask32<>(SB), Z4
+	VBROADCASTSS mask15<>(SB), Z2
+	VBROADCASTSS mask63<>(SB), Z3
+	VBROADCASTSS mask32<>(SB), Z4
 	TESTQ CX, CX
 	JZ l2
 l1:

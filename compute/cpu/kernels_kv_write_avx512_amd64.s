@@ -63,11 +63,11 @@ TEXT ·narrowBrainAVX512(SB), NOSPLIT, $0-24
 l1:
 	VMOVUPS (SI), Z0
 	VPSRLD $16, Z0, Z1
-	VPANDD int1<>(SB), Z1, Z1
-	VPADDD brainHalf<>(SB), Z1, Z1
+	VPANDD.BCST int1<>(SB), Z1, Z1
+	VPADDD.BCST brainHalf<>(SB), Z1, Z1
 	VPADDD Z0, Z1, Z1
 	VCMPPS $3, Z0, Z0, K2
-	VPORD brainQuiet<>(SB), Z0, K2, Z1
+	VPORD.BCST brainQuiet<>(SB), Z0, K2, Z1
 	VPSRLD $16, Z1, Z1
 	VPMOVDW Z1, Y1
 	VMOVUPS Y1, (DI)
@@ -104,7 +104,7 @@ TEXT ·rowExtentAVX512(SB), NOSPLIT, $0-24
 	MOVQ out+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), CX
-	VMOVUPS minusInfinity<>(SB), Z0
+	VBROADCASTSS minusInfinity<>(SB), Z0
 	VMOVAPS Z0, Z1
 	VXORPS Z2, Z2, Z2
 	SHRQ $4, CX
@@ -115,7 +115,7 @@ l1:
 	VSUBPS Z3, Z3, Z4
 	VADDPS Z4, Z2, Z2
 	VMAXPS Z3, Z1, Z1
-	VXORPS signBit<>(SB), Z3, Z3
+	VXORPS.BCST signBit<>(SB), Z3, Z3
 	VMAXPS Z3, Z0, Z0
 	ADDQ $64, SI
 	DECQ CX

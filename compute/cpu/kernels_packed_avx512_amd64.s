@@ -77,7 +77,7 @@ TEXT ·awqRowAVX512(SB), NOSPLIT, $0-40
 	MOVQ zeros+24(FP), R8
 	MOVQ registers+32(FP), R9
 	VMOVUPS awqOrder<>(SB), Z1
-	VMOVUPS mask15<>(SB), Z2
+	VBROADCASTSS mask15<>(SB), Z2
 	VMOVUPS awqWord<>(SB), Z3
 	TESTQ R9, R9
 	JZ l2

@@ -337,20 +337,20 @@ l1:
 	VUNPCKHPD Z7, Z5, Z3
 	VPSLLD $16, Z0, Z4
 	VMOVUPS Z4, (DI)
-	VPANDD upperHalf<>(SB), Z0, Z4
+	VPANDD.BCST upperHalf<>(SB), Z0, Z4
 	VMOVUPS Z4, (DI)(BX*1)
 	VPSLLD $16, Z1, Z5
 	VMOVUPS Z5, (DI)(BX*2)
-	VPANDD upperHalf<>(SB), Z1, Z5
+	VPANDD.BCST upperHalf<>(SB), Z1, Z5
 	VMOVUPS Z5, (DI)(DX*1)
 	LEAQ (DI)(BX*4), AX
 	VPSLLD $16, Z2, Z6
 	VMOVUPS Z6, (AX)
-	VPANDD upperHalf<>(SB), Z2, Z6
+	VPANDD.BCST upperHalf<>(SB), Z2, Z6
 	VMOVUPS Z6, (AX)(BX*1)
 	VPSLLD $16, Z3, Z7
 	VMOVUPS Z7, (AX)(BX*2)
-	VPANDD upperHalf<>(SB), Z3, Z7
+	VPANDD.BCST upperHalf<>(SB), Z3, Z7
 	VMOVUPS Z7, (AX)(DX*1)
 	LEAQ (DI)(BX*8), DI
 	VMOVDQU 16(SI), X0
@@ -379,20 +379,20 @@ l1:
 	VUNPCKHPD Z7, Z5, Z3
 	VPSLLD $16, Z0, Z4
 	VMOVUPS Z4, (DI)
-	VPANDD upperHalf<>(SB), Z0, Z4
+	VPANDD.BCST upperHalf<>(SB), Z0, Z4
 	VMOVUPS Z4, (DI)(BX*1)
 	VPSLLD $16, Z1, Z5
 	VMOVUPS Z5, (DI)(BX*2)
-	VPANDD upperHalf<>(SB), Z1, Z5
+	VPANDD.BCST upperHalf<>(SB), Z1, Z5
 	VMOVUPS Z5, (DI)(DX*1)
 	LEAQ (DI)(BX*4), AX
 	VPSLLD $16, Z2, Z6
 	VMOVUPS Z6, (AX)
-	VPANDD upperHalf<>(SB), Z2, Z6
+	VPANDD.BCST upperHalf<>(SB), Z2, Z6
 	VMOVUPS Z6, (AX)(BX*1)
 	VPSLLD $16, Z3, Z7
 	VMOVUPS Z7, (AX)(BX*2)
-	VPANDD upperHalf<>(SB), Z3, Z7
+	VPANDD.BCST upperHalf<>(SB), Z3, Z7
 	VMOVUPS Z7, (AX)(DX*1)
 	LEAQ (DI)(BX*8), DI
 	VMOVDQU 32(SI), X0
@@ -421,20 +421,20 @@ l1:
 	VUNPCKHPD Z7, Z5, Z3
 	VPSLLD $16, Z0, Z4
 	VMOVUPS Z4, (DI)
-	VPANDD upperHalf<>(SB), Z0, Z4
+	VPANDD.BCST upperHalf<>(SB), Z0, Z4
 	VMOVUPS Z4, (DI)(BX*1)
 	VPSLLD $16, Z1, Z5
 	VMOVUPS Z5, (DI)(BX*2)
-	VPANDD upperHalf<>(SB), Z1, Z5
+	VPANDD.BCST upperHalf<>(SB), Z1, Z5
 	VMOVUPS Z5, (DI)(DX*1)
 	LEAQ (DI)(BX*4), AX
 	VPSLLD $16, Z2, Z6
 	VMOVUPS Z6, (AX)
-	VPANDD upperHalf<>(SB), Z2, Z6
+	VPANDD.BCST upperHalf<>(SB), Z2, Z6
 	VMOVUPS Z6, (AX)(BX*1)
 	VPSLLD $16, Z3, Z7
 	VMOVUPS Z7, (AX)(BX*2)
-	VPANDD upperHalf<>(SB), Z3, Z7
+	VPANDD.BCST upperHalf<>(SB), Z3, Z7
 	VMOVUPS Z7, (AX)(DX*1)
 	LEAQ (DI)(BX*8), DI
 	VMOVDQU 48(SI), X0
@@ -463,20 +463,20 @@ l1:
 	VUNPCKHPD Z7, Z5, Z3
 	VPSLLD $16, Z0, Z4
 	VMOVUPS Z4, (DI)
-	VPANDD upperHalf<>(SB), Z0, Z4
+	VPANDD.BCST upperHalf<>(SB), Z0, Z4
 	VMOVUPS Z4, (DI)(BX*1)
 	VPSLLD $16, Z1, Z5
 	VMOVUPS Z5, (DI)(BX*2)
-	VPANDD upperHalf<>(SB), Z1, Z5
+	VPANDD.BCST upperHalf<>(SB), Z1, Z5
 	VMOVUPS Z5, (DI)(DX*1)
 	LEAQ (DI)(BX*4), AX
 	VPSLLD $16, Z2, Z6
 	VMOVUPS Z6, (AX)
-	VPANDD upperHalf<>(SB), Z2, Z6
+	VPANDD.BCST upperHalf<>(SB), Z2, Z6
 	VMOVUPS Z6, (AX)(BX*1)
 	VPSLLD $16, Z3, Z7
 	VMOVUPS Z7, (AX)(BX*2)
-	VPANDD upperHalf<>(SB), Z3, Z7
+	VPANDD.BCST upperHalf<>(SB), Z3, Z7
 	VMOVUPS Z7, (AX)(DX*1)
 	LEAQ (DI)(BX*8), DI
 	ADDQ $64, SI
@@ -537,20 +537,20 @@ l2:
 	VUNPCKHPD Z7, Z5, Z3
 	VPSLLD $16, Z0, Z4
 	VMOVUPS Z4, (DI)
-	VPANDD upperHalf<>(SB), Z0, Z4
+	VPANDD.BCST upperHalf<>(SB), Z0, Z4
 	VMOVUPS Z4, (DI)(BX*1)
 	VPSLLD $16, Z1, Z5
 	VMOVUPS Z5, (DI)(BX*2)
-	VPANDD upperHalf<>(SB), Z1, Z5
+	VPANDD.BCST upperHalf<>(SB), Z1, Z5
 	VMOVUPS Z5, (DI)(DX*1)
 	LEAQ (DI)(BX*4), AX
 	VPSLLD $16, Z2, Z6
 	VMOVUPS Z6, (AX)
-	VPANDD upperHalf<>(SB), Z2, Z6
+	VPANDD.BCST upperHalf<>(SB), Z2, Z6
 	VMOVUPS Z6, (AX)(BX*1)
 	VPSLLD $16, Z3, Z7
 	VMOVUPS Z7, (AX)(BX*2)
-	VPANDD upperHalf<>(SB), Z3, Z7
+	VPANDD.BCST upperHalf<>(SB), Z3, Z7
 	VMOVUPS Z7, (AX)(DX*1)
 	LEAQ (DI)(BX*8), DI
 	ADDQ $16, SI
@@ -596,20 +596,20 @@ l4:
 	VUNPCKHPD Z7, Z5, Z3
 	VPSLLD $16, Z0, Z4
 	VMOVUPS Z4, (DI)
-	VPANDD upperHalf<>(SB), Z0, Z4
+	VPANDD.BCST upperHalf<>(SB), Z0, Z4
 	VMOVUPS Z4, (DI)(BX*1)
 	VPSLLD $16, Z1, Z5
 	VMOVUPS Z5, (DI)(BX*2)
-	VPANDD upperHalf<>(SB), Z1, Z5
+	VPANDD.BCST upperHalf<>(SB), Z1, Z5
 	VMOVUPS Z5, (DI)(DX*1)
 	LEAQ (DI)(BX*4), AX
 	VPSLLD $16, Z2, Z6
 	VMOVUPS Z6, (AX)
-	VPANDD upperHalf<>(SB), Z2, Z6
+	VPANDD.BCST upperHalf<>(SB), Z2, Z6
 	VMOVUPS Z6, (AX)(BX*1)
 	VPSLLD $16, Z3, Z7
 	VMOVUPS Z7, (AX)(BX*2)
-	VPANDD upperHalf<>(SB), Z3, Z7
+	VPANDD.BCST upperHalf<>(SB), Z3, Z7
 	VMOVUPS Z7, (AX)(DX*1)
 	LEAQ (DI)(BX*8), DI
 l5:
@@ -1310,20 +1310,20 @@ l1:
 	VUNPCKHPD Z7, Z5, Z3
 	VPSLLD $16, Z0, Z4
 	VMOVUPS Z4, K1, (DI)
-	VPANDD upperHalf<>(SB), Z0, Z4
+	VPANDD.BCST upperHalf<>(SB), Z0, Z4
 	VMOVUPS Z4, K1, (DI)(BX*1)
 	VPSLLD $16, Z1, Z5
 	VMOVUPS Z5, K1, (DI)(BX*2)
-	VPANDD upperHalf<>(SB), Z1, Z5
+	VPANDD.BCST upperHalf<>(SB), Z1, Z5
 	VMOVUPS Z5, K1, (DI)(DX*1)
 	LEAQ (DI)(BX*4), AX
 	VPSLLD $16, Z2, Z6
 	VMOVUPS Z6, K1, (AX)
-	VPANDD upperHalf<>(SB), Z2, Z6
+	VPANDD.BCST upperHalf<>(SB), Z2, Z6
 	VMOVUPS Z6, K1, (AX)(BX*1)
 	VPSLLD $16, Z3, Z7
 	VMOVUPS Z7, K1, (AX)(BX*2)
-	VPANDD upperHalf<>(SB), Z3, Z7
+	VPANDD.BCST upperHalf<>(SB), Z3, Z7
 	VMOVUPS Z7, K1, (AX)(DX*1)
 	LEAQ (DI)(BX*8), DI
 	VMOVDQU 16(SI), X0
@@ -1348,20 +1348,20 @@ l1:
 	VUNPCKHPD Z7, Z5, Z3
 	VPSLLD $16, Z0, Z4
 	VMOVUPS Z4, K1, (DI)
-	VPANDD upperHalf<>(SB), Z0, Z4
+	VPANDD.BCST upperHalf<>(SB), Z0, Z4
 	VMOVUPS Z4, K1, (DI)(BX*1)
 	VPSLLD $16, Z1, Z5
 	VMOVUPS Z5, K1, (DI)(BX*2)
-	VPANDD upperHalf<>(SB), Z1, Z5
+	VPANDD.BCST upperHalf<>(SB), Z1, Z5
 	VMOVUPS Z5, K1, (DI)(DX*1)
 	LEAQ (DI)(BX*4), AX
 	VPSLLD $16, Z2, Z6
 	VMOVUPS Z6, K1, (AX)
-	VPANDD upperHalf<>(SB), Z2, Z6
+	VPANDD.BCST upperHalf<>(SB), Z2, Z6
 	VMOVUPS Z6, K1, (AX)(BX*1)
 	VPSLLD $16, Z3, Z7
 	VMOVUPS Z7, K1, (AX)(BX*2)
-	VPANDD upperHalf<>(SB), Z3, Z7
+	VPANDD.BCST upperHalf<>(SB), Z3, Z7
 	VMOVUPS Z7, K1, (AX)(DX*1)
 	LEAQ (DI)(BX*8), DI
 	VMOVDQU 32(SI), X0
@@ -1386,20 +1386,20 @@ l1:
 	VUNPCKHPD Z7, Z5, Z3
 	VPSLLD $16, Z0, Z4
 	VMOVUPS Z4, K1, (DI)
-	VPANDD upperHalf<>(SB), Z0, Z4
+	VPANDD.BCST upperHalf<>(SB), Z0, Z4
 	VMOVUPS Z4, K1, (DI)(BX*1)
 	VPSLLD $16, Z1, Z5
 	VMOVUPS Z5, K1, (DI)(BX*2)
-	VPANDD upperHalf<>(SB), Z1, Z5
+	VPANDD.BCST upperHalf<>(SB), Z1, Z5
 	VMOVUPS Z5, K1, (DI)(DX*1)
 	LEAQ (DI)(BX*4), AX
 	VPSLLD $16, Z2, Z6
 	VMOVUPS Z6, K1, (AX)
-	VPANDD upperHalf<>(SB), Z2, Z6
+	VPANDD.BCST upperHalf<>(SB), Z2, Z6
 	VMOVUPS Z6, K1, (AX)(BX*1)
 	VPSLLD $16, Z3, Z7
 	VMOVUPS Z7, K1, (AX)(BX*2)
-	VPANDD upperHalf<>(SB), Z3, Z7
+	VPANDD.BCST upperHalf<>(SB), Z3, Z7
 	VMOVUPS Z7, K1, (AX)(DX*1)
 	LEAQ (DI)(BX*8), DI
 	VMOVDQU 48(SI), X0
@@ -1424,20 +1424,20 @@ l1:
 	VUNPCKHPD Z7, Z5, Z3
 	VPSLLD $16, Z0, Z4
 	VMOVUPS Z4, K1, (DI)
-	VPANDD upperHalf<>(SB), Z0, Z4
+	VPANDD.BCST upperHalf<>(SB), Z0, Z4
 	VMOVUPS Z4, K1, (DI)(BX*1)
 	VPSLLD $16, Z1, Z5
 	VMOVUPS Z5, K1, (DI)(BX*2)
-	VPANDD upperHalf<>(SB), Z1, Z5
+	VPANDD.BCST upperHalf<>(SB), Z1, Z5
 	VMOVUPS Z5, K1, (DI)(DX*1)
 	LEAQ (DI)(BX*4), AX
 	VPSLLD $16, Z2, Z6
 	VMOVUPS Z6, K1, (AX)
-	VPANDD upperHalf<>(SB), Z2, Z6
+	VPANDD.BCST upperHalf<>(SB), Z2, Z6
 	VMOVUPS Z6, K1, (AX)(BX*1)
 	VPSLLD $16, Z3, Z7
 	VMOVUPS Z7, K1, (AX)(BX*2)
-	VPANDD upperHalf<>(SB), Z3, Z7
+	VPANDD.BCST upperHalf<>(SB), Z3, Z7
 	VMOVUPS Z7, K1, (AX)(DX*1)
 	LEAQ (DI)(BX*8), DI
 	ADDQ $64, SI
@@ -1488,20 +1488,20 @@ l2:
 	VUNPCKHPD Z7, Z5, Z3
 	VPSLLD $16, Z0, Z4
 	VMOVUPS Z4, K1, (DI)
-	VPANDD upperHalf<>(SB), Z0, Z4
+	VPANDD.BCST upperHalf<>(SB), Z0, Z4
 	VMOVUPS Z4, K1, (DI)(BX*1)
 	VPSLLD $16, Z1, Z5
 	VMOVUPS Z5, K1, (DI)(BX*2)
-	VPANDD upperHalf<>(SB), Z1, Z5
+	VPANDD.BCST upperHalf<>(SB), Z1, Z5
 	VMOVUPS Z5, K1, (DI)(DX*1)
 	LEAQ (DI)(BX*4), AX
 	VPSLLD $16, Z2, Z6
 	VMOVUPS Z6, K1, (AX)
-	VPANDD upperHalf<>(SB), Z2, Z6
+	VPANDD.BCST upperHalf<>(SB), Z2, Z6
 	VMOVUPS Z6, K1, (AX)(BX*1)
 	VPSLLD $16, Z3, Z7
 	VMOVUPS Z7, K1, (AX)(BX*2)
-	VPANDD upperHalf<>(SB), Z3, Z7
+	VPANDD.BCST upperHalf<>(SB), Z3, Z7
 	VMOVUPS Z7, K1, (AX)(DX*1)
 	LEAQ (DI)(BX*8), DI
 	ADDQ $16, SI
@@ -1541,20 +1541,20 @@ l4:
 	VUNPCKHPD Z7, Z5, Z3
 	VPSLLD $16, Z0, Z4
 	VMOVUPS Z4, K1, (DI)
-	VPANDD upperHalf<>(SB), Z0, Z4
+	VPANDD.BCST upperHalf<>(SB), Z0, Z4
 	VMOVUPS Z4, K1, (DI)(BX*1)
 	VPSLLD $16, Z1, Z5
 	VMOVUPS Z5, K1, (DI)(BX*2)
-	VPANDD upperHalf<>(SB), Z1, Z5
+	VPANDD.BCST upperHalf<>(SB), Z1, Z5
 	VMOVUPS Z5, K1, (DI)(DX*1)
 	LEAQ (DI)(BX*4), AX
 	VPSLLD $16, Z2, Z6
 	VMOVUPS Z6, K1, (AX)
-	VPANDD upperHalf<>(SB), Z2, Z6
+	VPANDD.BCST upperHalf<>(SB), Z2, Z6
 	VMOVUPS Z6, K1, (AX)(BX*1)
 	VPSLLD $16, Z3, Z7
 	VMOVUPS Z7, K1, (AX)(BX*2)
-	VPANDD upperHalf<>(SB), Z3, Z7
+	VPANDD.BCST upperHalf<>(SB), Z3, Z7
 	VMOVUPS Z7, K1, (AX)(DX*1)
 	LEAQ (DI)(BX*8), DI
 l5:

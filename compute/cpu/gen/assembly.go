@@ -108,8 +108,47 @@ func (a *assembly) arg(name string) string {
 
 // op writes one instruction.
 func (a *assembly) op(format string, args ...any) {
-	a.body.WriteString("\t" + fmt.Sprintf(format, args...) + "\n")
+	a.body.WriteString("\t" + a.broadcast(fmt.Sprintf(format, args...)) + "\n")
 }
+
+// broadcast makes an AVX-512 instruction read one element of a constant that repeats: the linker aligns tables to 32 bytes, and a
+// load of 64 that crosses a cache line costs two.
+func (a *assembly) broadcast(line string) string {
+	if a.set != avx512 || !strings.Contains(line, "<>(SB)") {
+		return line
+	}
+	mnemonic, operands, _ := strings.Cut(line, " ")
+	name := operands[:strings.Index(operands, "<>")]
+	name = name[strings.LastIndex(name, " ")+1:]
+	if !a.consts.repeats(name) || !strings.Contains(operands, ", Z") {
+		return line
+	}
+	base, suffix, _ := strings.Cut(mnemonic, ".")
+	if suffix != "" {
+		suffix = "." + suffix
+	}
+	switch {
+	case base == "VMOVUPS":
+		return "VBROADCASTSS" + suffix + " " + operands
+	case takesBroadcast[base]:
+		return base + ".BCST" + suffix + " " + operands
+	}
+	return line
+}
+
+// takesBroadcast are the instructions on 32-bit elements that read one of them for all lanes.
+var takesBroadcast = func() map[string]bool {
+	m := map[string]bool{}
+	for _, name := range strings.Fields("VADDPS VSUBPS VMULPS VDIVPS VMAXPS VMINPS VANDPS VORPS VXORPS VANDNPS VCMPPS VPADDD VPSUBD VPANDD VPORD VPXORD VPMULLD") {
+		m[name] = true
+	}
+	for _, kind := range []string{"VFMADD", "VFNMADD", "VFMSUB", "VFNMSUB"} {
+		for _, order := range []string{"132", "213", "231"} {
+			m[kind+order+"PS"] = true
+		}
+	}
+	return m
+}()
 
 // label makes a new label; mark places one.
 func (a *assembly) label() string { a.labels++; return fmt.Sprintf("l%d", a.labels) }

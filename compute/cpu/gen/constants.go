@@ -31,6 +31,15 @@ func (c constants) table(name string, t [16]uint32) string {
 	return name + "<>(SB)"
 }
 
+// repeats says whether a table is one 32-bit value repeated.
+func (c constants) repeats(name string) bool {
+	t, ok := c[name]
+	for _, v := range t {
+		ok = ok && v == t[0]
+	}
+	return ok
+}
+
 func (c constants) source() string {
 	var names []string
 	for n := range c {

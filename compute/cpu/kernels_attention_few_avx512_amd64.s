@@ -1060,14 +1060,14 @@ TEXT ·powerRowAVX512(SB), NOSPLIT, $0-32
 	MOVQ sum+24(FP), SI
 	VBROADCASTSS most+16(FP), Z0
 	VXORPS Z1, Z1, Z1
-	VMOVUPS powerLowest<>(SB), Z4
-	VMOVUPS powerMagic<>(SB), Z5
-	VMOVUPS power0<>(SB), Z6
-	VMOVUPS power1<>(SB), Z7
-	VMOVUPS power2<>(SB), Z8
-	VMOVUPS power3<>(SB), Z9
-	VMOVUPS power4<>(SB), Z10
-	VMOVUPS power5<>(SB), Z11
+	VBROADCASTSS powerLowest<>(SB), Z4
+	VBROADCASTSS powerMagic<>(SB), Z5
+	VBROADCASTSS power0<>(SB), Z6
+	VBROADCASTSS power1<>(SB), Z7
+	VBROADCASTSS power2<>(SB), Z8
+	VBROADCASTSS power3<>(SB), Z9
+	VBROADCASTSS power4<>(SB), Z10
+	VBROADCASTSS power5<>(SB), Z11
 	SUBQ $16, CX
 	JLT l2
 l1:
@@ -1103,7 +1103,7 @@ l2:
 	SHLL CX, AX
 	DECL AX
 	KMOVW AX, K1
-	VMOVUPS minusInfinity<>(SB), Z2
+	VBROADCASTSS minusInfinity<>(SB), Z2
 	VMOVUPS (DI), K1, Z2
 	VSUBPS Z0, Z2, Z2
 	VCMPPS $5, Z4, Z2, K2

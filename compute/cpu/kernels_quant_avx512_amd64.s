@@ -24962,14 +24962,14 @@ TEXT ·round8AVX512(SB), NOSPLIT, $0-72
 	VMOVUPS half<>(SB), Y14
 	VMOVUPS exp7<>(SB), Y13
 	VMOVSS steps127<>(SB), X12
-	VMOVUPS magnitude<>(SB), Z8
-	VMOVUPS signBit<>(SB), Z9
-	VMOVUPS belowHalf<>(SB), Z10
-	VMOVUPS onesOf8<>(SB), Z11
-	VMOVUPS place0<>(SB), Z16
-	VMOVUPS place1<>(SB), Z17
-	VMOVUPS place2<>(SB), Z18
-	VMOVUPS place3<>(SB), Z19
+	VBROADCASTSS magnitude<>(SB), Z8
+	VBROADCASTSS signBit<>(SB), Z9
+	VBROADCASTSS belowHalf<>(SB), Z10
+	VBROADCASTSS onesOf8<>(SB), Z11
+	VBROADCASTSS place0<>(SB), Z16
+	VBROADCASTSS place1<>(SB), Z17
+	VBROADCASTSS place2<>(SB), Z18
+	VBROADCASTSS place3<>(SB), Z19
 	VMOVUPS packedOrder<>(SB), Z20
 	VMOVUPS packedSwapped<>(SB), Z21
 	VMOVDQU32 0(BX), Y22

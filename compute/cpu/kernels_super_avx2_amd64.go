@@ -82,35 +82,35 @@ func superTable83AVX2(t *superTile)
 //go:noescape
 func superTable84AVX2(t *superTile)
 
-// unpackQ4KAVX2 writes 8 rows of super-blocks, stride bytes apart in src, as a panel to dst, and asks for the 1152 bytes from ahead on for each super-block.
+// unpackQ4KAVX2 writes 8 rows of super-blocks, stride bytes apart in src, as a panel to dst.
 //
 //go:noescape
-func unpackQ4KAVX2(dst *byte, src *byte, stride int, blocks int, ahead *byte)
+func unpackQ4KAVX2(dst *byte, src *byte, stride int, blocks int)
 
-// unpackQ5KAVX2 writes 8 rows of super-blocks, stride bytes apart in src, as a panel to dst, and asks for the 1408 bytes from ahead on for each super-block.
+// unpackQ5KAVX2 writes 8 rows of super-blocks, stride bytes apart in src, as a panel to dst.
 //
 //go:noescape
-func unpackQ5KAVX2(dst *byte, src *byte, stride int, blocks int, ahead *byte)
+func unpackQ5KAVX2(dst *byte, src *byte, stride int, blocks int)
 
-// unpackQ6KAVX2 writes 8 rows of super-blocks, stride bytes apart in src, as a panel to dst, and asks for the 1680 bytes from ahead on for each super-block.
+// unpackQ6KAVX2 writes 8 rows of super-blocks, stride bytes apart in src, as a panel to dst.
 //
 //go:noescape
-func unpackQ6KAVX2(dst *byte, src *byte, stride int, blocks int, ahead *byte)
+func unpackQ6KAVX2(dst *byte, src *byte, stride int, blocks int)
 
-// unpackQ2KAVX2 writes 8 rows of super-blocks, stride bytes apart in src, as a panel to dst, and asks for the 672 bytes from ahead on for each super-block.
+// unpackQ2KAVX2 writes 8 rows of super-blocks, stride bytes apart in src, as a panel to dst.
 //
 //go:noescape
-func unpackQ2KAVX2(dst *byte, src *byte, stride int, blocks int, ahead *byte)
+func unpackQ2KAVX2(dst *byte, src *byte, stride int, blocks int)
 
-// unpackQ3KAVX2 writes 8 rows of super-blocks, stride bytes apart in src, as a panel to dst, and asks for the 880 bytes from ahead on for each super-block.
+// unpackQ3KAVX2 writes 8 rows of super-blocks, stride bytes apart in src, as a panel to dst.
 //
 //go:noescape
-func unpackQ3KAVX2(dst *byte, src *byte, stride int, blocks int, ahead *byte)
+func unpackQ3KAVX2(dst *byte, src *byte, stride int, blocks int)
 
-// unpackIQ4XSAVX2 writes 8 rows of super-blocks, stride bytes apart in src, as a panel to dst, and asks for the 1088 bytes from ahead on for each super-block.
+// unpackIQ4XSAVX2 writes 8 rows of super-blocks, stride bytes apart in src, as a panel to dst.
 //
 //go:noescape
-func unpackIQ4XSAVX2(dst *byte, src *byte, stride int, blocks int, ahead *byte)
+func unpackIQ4XSAVX2(dst *byte, src *byte, stride int, blocks int)
 
 // roundSuperAVX2 rounds 256·blocks values to int8: dst, scales and sums of one block to the next are their strides apart, in bytes; there are subs, 8 or 16, sums in a block; a block with NaN or ∞ gets the scale NaN.
 //

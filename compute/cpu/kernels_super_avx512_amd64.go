@@ -162,35 +162,35 @@ func superTable87AVX512(t *superTile)
 //go:noescape
 func superTable88AVX512(t *superTile)
 
-// unpackQ4KAVX512 writes 16 rows of super-blocks, stride bytes apart in src, as a panel to dst, and asks for the 2304 bytes from ahead on for each super-block.
+// unpackQ4KAVX512 writes 16 rows of super-blocks, stride bytes apart in src, as a panel to dst.
 //
 //go:noescape
-func unpackQ4KAVX512(dst *byte, src *byte, stride int, blocks int, ahead *byte)
+func unpackQ4KAVX512(dst *byte, src *byte, stride int, blocks int)
 
-// unpackQ5KAVX512 writes 16 rows of super-blocks, stride bytes apart in src, as a panel to dst, and asks for the 2816 bytes from ahead on for each super-block.
+// unpackQ5KAVX512 writes 16 rows of super-blocks, stride bytes apart in src, as a panel to dst.
 //
 //go:noescape
-func unpackQ5KAVX512(dst *byte, src *byte, stride int, blocks int, ahead *byte)
+func unpackQ5KAVX512(dst *byte, src *byte, stride int, blocks int)
 
-// unpackQ6KAVX512 writes 16 rows of super-blocks, stride bytes apart in src, as a panel to dst, and asks for the 3360 bytes from ahead on for each super-block.
+// unpackQ6KAVX512 writes 16 rows of super-blocks, stride bytes apart in src, as a panel to dst.
 //
 //go:noescape
-func unpackQ6KAVX512(dst *byte, src *byte, stride int, blocks int, ahead *byte)
+func unpackQ6KAVX512(dst *byte, src *byte, stride int, blocks int)
 
-// unpackQ2KAVX512 writes 16 rows of super-blocks, stride bytes apart in src, as a panel to dst, and asks for the 1344 bytes from ahead on for each super-block.
+// unpackQ2KAVX512 writes 16 rows of super-blocks, stride bytes apart in src, as a panel to dst.
 //
 //go:noescape
-func unpackQ2KAVX512(dst *byte, src *byte, stride int, blocks int, ahead *byte)
+func unpackQ2KAVX512(dst *byte, src *byte, stride int, blocks int)
 
-// unpackQ3KAVX512 writes 16 rows of super-blocks, stride bytes apart in src, as a panel to dst, and asks for the 1760 bytes from ahead on for each super-block.
+// unpackQ3KAVX512 writes 16 rows of super-blocks, stride bytes apart in src, as a panel to dst.
 //
 //go:noescape
-func unpackQ3KAVX512(dst *byte, src *byte, stride int, blocks int, ahead *byte)
+func unpackQ3KAVX512(dst *byte, src *byte, stride int, blocks int)
 
-// unpackIQ4XSAVX512 writes 16 rows of super-blocks, stride bytes apart in src, as a panel to dst, and asks for the 2176 bytes from ahead on for each super-block.
+// unpackIQ4XSAVX512 writes 16 rows of super-blocks, stride bytes apart in src, as a panel to dst.
 //
 //go:noescape
-func unpackIQ4XSAVX512(dst *byte, src *byte, stride int, blocks int, ahead *byte)
+func unpackIQ4XSAVX512(dst *byte, src *byte, stride int, blocks int)
 
 // roundSuperAVX512 rounds 256·blocks values to int8: dst, scales and sums of one block to the next are their strides apart, in bytes; there are subs, 8 or 16, sums in a block; a block with NaN or ∞ gets the scale NaN.
 //

@@ -21,6 +21,12 @@ type superTile struct {
 	blocks int
 	stride int // bytes from one row of out to the next
 	resume int // 1: the chains go on from what is in out
+
+	// What is fetched into the cache on the way, so that memory is busy while a panel is multiplied: super-blocks that come next, of
+	// the second half of the rows. It is an address only: it may lie behind the weight's end.
+	ahead      uintptr
+	aheadRow   int // bytes from one row to the next; 0: nothing is fetched
+	aheadBlock int // bytes of a super-block
 }
 
 // superForm is how a block type of 256 values is multiplied.
@@ -53,7 +59,7 @@ var superTypes = map[dtype.Type]superType{
 // superKernels are a level's kernels for super-blocks.
 type superKernels struct {
 	superLanes    int // outputs of a panel
-	superUnpack   map[dtype.Type]func(dst, src *byte, stride, blocks int, ahead *byte)
+	superUnpack   map[dtype.Type]func(dst, src *byte, stride, blocks int)
 	superMultiply [superForms][]func(*superTile) // by rows
 	superRound    func(dst *int8, scales *float32, sums *int16, src *float32, blocks, dstStride, scaleStride, sumStride, subs int)
 }
@@ -61,56 +67,142 @@ type superKernels struct {
 // superElements is how many 32-bit elements each lane of a panel has for a super-block: d, dmin, scales, pairs, values.
 func superElements(subs int) int { return 2 + subs + subs/2 + superSize/4 }
 
-// superChunk is how many super-blocks are unpacked at a time: a panel of them stays in the level-1 cache while all rows are
-// multiplied with it.
-const superChunk = 4
+// superProduct is MatMul with Fast for block types of 256 values that have kernels. Weights are read once, where they lie, unpacked to
+// panels a chunk of k at a time, and each panel is multiplied with all rows; nothing of a weight is kept.
+type superProduct struct {
+	*kernels
+	superType
+	unpack   func(dst, src *byte, stride, blocks int)
+	multiply []func(*superTile)
 
-// multiplySuper is MatMul with Fast for block types of 256 values that have kernels. Weights are read once, row by row in their
-// file, unpacked to panels a chunk of k at a time, and each panel is multiplied with all rows; nothing of a weight is kept.
+	m, n, blocks         int
+	rowBytes, blockBytes int
+	weights              []byte
+	x                    superActivations
+	out                  []float32
+	end                  epilogue
+}
+
+const (
+	// superChunk is how many super-blocks are unpacked at a time: panels of them stay in the level-1 cache while all rows are
+	// multiplied with them.
+	superChunk = 2
+	// superTogether is how many panels are multiplied with a group of rows while it is in the level-1 cache, where rows are many.
+	superTogether = 2
+	// superDistance is how far ahead of the loads memory is fetched, in bytes of a row.
+	superDistance = 512
+)
+
 func (b *backend) multiplySuper(o *compute.MatMul, m, n, k int) error {
-	kind := superTypes[o.B.Type]
-	unpack, multiply, lanes := b.superUnpack[o.B.Type], b.superMultiply[kind.form], b.superLanes
-	group, blocks, rowBytes, blockBytes := len(multiply), k/superSize, o.B.Type.Bytes(k), o.B.Type.BlockBytes()
-	a := b.roundSuper(host.F32(o.A), m, k, group, kind.subs)
-	raw, out := host.Bytes(o.B), host.F32(o.Out)
-	e := epilogueOf(o)
-	b.spans((n+lanes-1)/lanes, 1, func(s *scratch, from, to int) {
-		panel := bytesOf(s.need(slotB, superElements(kind.subs)*lanes*superChunk))
-		for j := from; j < to; j++ {
-			rows, columns := raw[j*lanes*rowBytes:], min(lanes, n-j*lanes)
-			ahead := rows
-			if j+1 < to {
-				ahead = raw[(j+1)*lanes*rowBytes:]
-			}
-			if columns < lanes { // what is not there is 0
-				edge := bytesOf(s.need(slotC, (lanes*rowBytes+3)/4))[:lanes*rowBytes]
-				clear(edge[copy(edge, rows):])
-				rows, ahead = edge, edge
-			}
-			t := &s.super
-			*t = superTile{panel: unsafe.SliceData(panel), out: at(out, j*lanes), stride: n * 4}
-			if !e.plain || columns < lanes {
-				t.out, t.stride = at(s.need(slotD, m*lanes), 0), lanes*4
-			}
-			first := t.out
-			for done := 0; done < blocks; done += superChunk {
-				t.blocks = min(superChunk, blocks-done)
-				unpack(t.panel, &rows[done*blockBytes], rowBytes, t.blocks, &ahead[min(done*blockBytes*lanes, len(ahead)-1)])
-				for r := 0; r < m; r += group {
-					count := min(group, m-r)
-					x := r*blocks + done*count
-					t.values, t.scales, t.sums = atInt8(a.values, x*superSize), at(a.scales, x), atInt16(a.sums, x*kind.subs)
-					t.out = (*float32)(unsafe.Add(unsafe.Pointer(first), r*t.stride))
-					multiply[count-1](t)
-				}
-				t.resume = 1
-			}
-			if t.stride == lanes*4 && (!e.plain || columns < lanes) {
-				e.write(out, slice(first, m*lanes), j*lanes, columns, lanes, m, n)
+	q, kind := frame[superProduct](b), superTypes[o.B.Type]
+	*q = superProduct{kernels: b.kernels, superType: kind, unpack: b.superUnpack[o.B.Type], multiply: b.superMultiply[kind.form],
+		m: m, n: n, blocks: k / superSize, rowBytes: o.B.Type.Bytes(k), blockBytes: o.B.Type.BlockBytes(),
+		weights: host.Bytes(o.B), out: host.F32(o.Out), end: epilogueOf(o)}
+	q.x = b.roundSuper(host.F32(o.A), m, k, len(q.multiply), kind.subs)
+	b.spansOf((n+b.superLanes-1)/b.superLanes, 1, q)
+	*q = superProduct{}
+	return nil
+}
+
+// span computes the outputs of panels [from, to).
+func (q *superProduct) span(s *scratch, from, to int) {
+	lanes := q.superLanes
+	row, last := from*lanes, min(to*lanes, q.n)
+	for row < last {
+		if last-row < lanes { // what is not there is 0
+			edge := bytesOf(s.need(slotC, (lanes*q.rowBytes+3)/4))[:lanes*q.rowBytes]
+			clear(edge[copy(edge, q.weights[row*q.rowBytes:]):])
+			q.few(s, &edge[0], row, 1, last-row)
+			break
+		}
+		if q.m > fewRows {
+			count := min(superTogether, (last-row)/lanes)
+			q.many(s, row, count)
+			row += count * lanes
+			continue
+		}
+		apart := q.apart((last - row) / lanes)
+		for i := range apart {
+			q.few(s, &q.weights[(row+i)*q.rowBytes], row+i, apart, lanes)
+		}
+		row += apart * lanes
+	}
+}
+
+// apart is how many rows lie between the lanes of panels, where there are rows for at most so many panels. Hardware follows a
+// stream of addresses within pages of 4 KiB, one stream a page; so each lane reads a stretch of memory of its own, rows after
+// rows, longer than a page. Lanes must not all be a multiple of 4 KiB apart, where they would meet in one set of the level-1 cache.
+func (q *superProduct) apart(most int) int {
+	const stretch, page = 16 << 10, 4096
+	rows := min(most, (stretch+q.rowBytes-1)/q.rowBytes)
+	for less := rows; less > rows/2; less-- {
+		if off := less * q.rowBytes % page; off >= 64 && off <= page-64 && less*q.rowBytes*2%page >= 64 {
+			return less
+		}
+	}
+	return rows
+}
+
+// few computes a panel of outputs for all rows: lane i is row + i·apart of the weight, which src points to.
+func (q *superProduct) few(s *scratch, src *byte, row, apart, columns int) {
+	lanes, group := q.superLanes, len(q.multiply)
+	t, sums := &s.super, s.need(slotD, q.m*lanes)
+	*t = superTile{panel: q.panelSpace(s, 1), stride: lanes * 4}
+	for done := 0; done < q.blocks; done += superChunk {
+		t.blocks = min(superChunk, q.blocks-done)
+		q.unpack(t.panel, (*byte)(unsafe.Add(unsafe.Pointer(src), done*q.blockBytes)), apart*q.rowBytes, t.blocks)
+		t.ahead = uintptr(unsafe.Pointer(src)) + uintptr(done*q.blockBytes+lanes/2*apart*q.rowBytes+superDistance)
+		t.aheadRow, t.aheadBlock = apart*q.rowBytes, q.blockBytes
+		for r := 0; r < q.m; r += group {
+			t.out = at(sums, r*lanes)
+			q.call(t, r, done)
+			t.aheadRow = 0
+		}
+		t.resume = 1
+	}
+	q.end.write(q.out, sums, row, apart, columns, lanes, q.m, q.n)
+}
+
+// many computes panels of outputs from row on.
+func (q *superProduct) many(s *scratch, row, panels int) {
+	lanes, group := q.superLanes, len(q.multiply)
+	t := &s.super
+	*t = superTile{}
+	first, size := q.panelSpace(s, panels), superElements(q.subs)*lanes*4
+	sums, stride := q.out[row:], q.n
+	if q.end.accumulate || q.end.residual != nil { // which may be out
+		sums, stride = s.need(slotD, q.m*panels*lanes), panels*lanes
+	}
+	for done := 0; done < q.blocks; done += superChunk {
+		t.blocks = min(superChunk, q.blocks-done)
+		for p := range panels {
+			q.unpack((*byte)(unsafe.Add(unsafe.Pointer(first), p*size*superChunk)), &q.weights[(row+p*lanes)*q.rowBytes+done*q.blockBytes], q.rowBytes, t.blocks)
+		}
+		for r := 0; r < q.m; r += group {
+			for p := range panels {
+				t.panel = (*byte)(unsafe.Add(unsafe.Pointer(first), p*size*superChunk))
+				t.out, t.stride = at(sums, r*stride+p*lanes), stride*4
+				q.call(t, r, done)
 			}
 		}
-	})
-	return nil
+		t.resume = 1
+	}
+	if !q.end.plain {
+		q.end.finish(q.kernels, q.out, sums, stride, row, panels*lanes, q.m, q.n)
+	}
+}
+
+// panelSpace is memory for panels of a chunk.
+func (q *superProduct) panelSpace(s *scratch, panels int) *byte {
+	return (*byte)(unsafe.Pointer(unsafe.SliceData(s.need(slotB, superElements(q.subs)*q.superLanes*superChunk*panels))))
+}
+
+// call multiplies the group of rows from r on with a panel whose first super-block is number `done`.
+func (q *superProduct) call(t *superTile, r, done int) {
+	count := min(len(q.multiply), q.m-r)
+	x := r*q.blocks + done*count
+	t.values, t.scales, t.sums = atInt8(q.x.values, x*superSize), at(q.x.scales, x), atInt16(q.x.sums, x*q.subs)
+	q.multiply[count-1](t)
 }
 
 // superActivations are rows of activations as the kernels read them: groups of rows, in a group block by block, in a block row by
@@ -121,30 +213,47 @@ type superActivations struct {
 	sums   []int16 // of sub-blocks
 }
 
+// superRounding makes them.
+type superRounding struct {
+	*kernels
+	superActivations
+	a                      []float32
+	m, blocks, group, subs int
+}
+
 func (b *backend) roundSuper(a []float32, m, k, group, subs int) superActivations {
 	blocks := k / superSize
 	values, sums := b.shared.need(slotE, m*k/4), b.shared.need(slotG, m*blocks*subs/2)
-	x := superActivations{
+	q := frame[superRounding](b)
+	*q = superRounding{kernels: b.kernels, a: a, m: m, blocks: blocks, group: group, subs: subs, superActivations: superActivations{
 		values: unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(values))), m*k),
 		sums:   unsafe.Slice((*int16)(unsafe.Pointer(unsafe.SliceData(sums))), m*blocks*subs),
 		scales: b.shared.need(slotF, m*blocks),
+	}}
+	if m == 1 {
+		q.span(nil, 0, 1)
+	} else {
+		b.spansOf(m, 1, q)
 	}
-	b.spans(m, 4, func(_ *scratch, from, to int) {
-		for r := from; r < to; r++ {
-			first := r / group * group
-			rows, lane := min(group, m-first), r%group
-			where := first*blocks + lane
-			b.superRound(atInt8(x.values, where*superSize), at(x.scales, where), atInt16(x.sums, where*subs), at(a, r*k), blocks, rows*superSize, rows*4, rows*subs*2, subs)
-		}
-	})
-	return x
+	q.a = nil
+	return q.superActivations
+}
+
+func (q *superRounding) span(_ *scratch, from, to int) {
+	for r := from; r < to; r++ {
+		first := r / q.group * q.group
+		rows := min(q.group, q.m-first)
+		where := first*q.blocks + r - first
+		q.superRound(atInt8(q.values, where*superSize), at(q.scales, where), atInt16(q.sums, where*q.subs), at(q.a, r*q.blocks*superSize),
+			q.blocks, rows*superSize, rows*4, rows*q.subs*2, q.subs)
+	}
 }
 
 func atInt16(x []int16, i int) *int16 {
 	return (*int16)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(x)), i*2))
 }
 
-// epilogue is what MatMul does with finished sums.
+// epilogue is what MatMul does with finished sums: alpha, what is in out, residual, bias, in this order.
 type epilogue struct {
 	scale          float32
 	accumulate     bool
@@ -158,23 +267,50 @@ func epilogueOf(o *compute.MatMul) epilogue {
 	return e
 }
 
-// write finishes m rows of `columns` sums, lanes apart, and puts them into out [m, n] from a column on.
-func (e *epilogue) write(out, sums []float32, column, columns, lanes, m, n int) {
+// write finishes m rows of `columns` sums, lanes apart, and puts them into out [m, n], from a column on and `apart` columns apart.
+func (e *epilogue) write(out, sums []float32, column, apart, columns, lanes, m, n int) {
 	for i := range m {
 		row := sums[i*lanes : i*lanes+columns]
-		to := out[i*n+column:][:columns]
+		where := i*n + column
+		if e.plain {
+			for c, v := range row {
+				out[where+c*apart] = v
+			}
+			continue
+		}
 		for c, v := range row {
 			v = float32(v * e.scale)
 			if e.accumulate {
-				v += to[c]
+				v += out[where+c*apart]
 			}
 			if e.residual != nil {
-				v += e.residual[i*n+column+c]
+				v += e.residual[where+c*apart]
 			}
 			if e.bias != nil {
-				v += e.bias[column+c]
+				v += e.bias[column+c*apart]
 			}
-			to[c] = v
+			out[where+c*apart] = v
+		}
+	}
+}
+
+// finish is write for whole neighbouring columns, by vectors. Without an accumulation and residual, sums may be where they go.
+func (e *epilogue) finish(k *kernels, out, sums []float32, stride, column, columns, m, n int) {
+	for i := range m {
+		row, to := at(sums, i*stride), at(out, i*n+column)
+		if e.scale != 1 {
+			k.scale(row, columns, e.scale)
+		}
+		if e.accumulate {
+			k.add(to, row, to, columns)
+			row = to
+		}
+		if e.residual != nil {
+			k.add(to, row, at(e.residual, i*n+column), columns)
+			row = to
+		}
+		if e.bias != nil {
+			k.add(to, row, at(e.bias, column), columns)
 		}
 	}
 }

@@ -2,7 +2,7 @@ package cpu
 
 import "lian/dtype"
 
-type unpackSuper = func(dst, src *byte, stride, blocks int, ahead *byte)
+type unpackSuper = func(dst, src *byte, stride, blocks int)
 
 func superKernelsAVX2() superKernels {
 	return superKernels{

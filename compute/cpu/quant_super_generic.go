@@ -83,9 +83,9 @@ var iq4Steps = [16]int{-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 
 const genericSuperLanes = 8
 
 // genericUnpackSuper writes panels as the AVX2 kernels have them: scales twice, as 16-bit numbers.
-func genericUnpackSuper(t dtype.Type) func(dst, src *byte, stride, blocks int, ahead *byte) {
+func genericUnpackSuper(t dtype.Type) func(dst, src *byte, stride, blocks int) {
 	subs, size := superTypes[t].subs, t.BlockBytes()
-	return func(dst, src *byte, stride, blocks int, _ *byte) {
+	return func(dst, src *byte, stride, blocks int) {
 		const lanes = genericSuperLanes
 		elements := superElements(subs)
 		panel := unsafe.Slice((*uint32)(unsafe.Pointer(dst)), elements*lanes*blocks)
@@ -188,7 +188,7 @@ func genericRoundSuper(dst *int8, scales *float32, sums *int16, src *float32, bl
 }
 
 func genericSuperKernels() superKernels {
-	k := superKernels{superLanes: genericSuperLanes, superRound: genericRoundSuper, superUnpack: map[dtype.Type]func(dst, src *byte, stride, blocks int, ahead *byte){}}
+	k := superKernels{superLanes: genericSuperLanes, superRound: genericRoundSuper, superUnpack: map[dtype.Type]func(dst, src *byte, stride, blocks int){}}
 	for t := range superTypes {
 		k.superUnpack[t] = genericUnpackSuper(t)
 	}

@@ -29,7 +29,7 @@ func superKinds() []dtype.Type {
 func TestTheSuperTileMatchesTheAssembly(t *testing.T) {
 	var s superTile
 	for i, at := range []uintptr{unsafe.Offsetof(s.panel), unsafe.Offsetof(s.values), unsafe.Offsetof(s.sums), unsafe.Offsetof(s.scales), unsafe.Offsetof(s.out),
-		unsafe.Offsetof(s.blocks), unsafe.Offsetof(s.stride), unsafe.Offsetof(s.resume)} {
+		unsafe.Offsetof(s.blocks), unsafe.Offsetof(s.stride), unsafe.Offsetof(s.resume), unsafe.Offsetof(s.ahead), unsafe.Offsetof(s.aheadRow), unsafe.Offsetof(s.aheadBlock)} {
 		if at != uintptr(i)*8 {
 			t.Errorf("field %d of superTile is at %d, the assembly reads it at %d", i, at, i*8)
 		}
@@ -73,10 +73,10 @@ func TestEveryLevelUnpacksTheSamePanels(t *testing.T) {
 		for _, level := range available[1:] {
 			lanes := level.superLanes
 			got := make([]uint32, elements*lanes*blocks)
-			level.superUnpack[kind]((*byte)(unsafe.Pointer(&got[0])), &raw[0], stride, blocks, &raw[0])
+			level.superUnpack[kind]((*byte)(unsafe.Pointer(&got[0])), &raw[0], stride, blocks)
 			want := make([]uint32, elements*genericSuperLanes*blocks)
 			for first := 0; first < lanes; first += genericSuperLanes {
-				available[0].superUnpack[kind]((*byte)(unsafe.Pointer(&want[0])), &raw[first*stride], stride, blocks, nil)
+				available[0].superUnpack[kind]((*byte)(unsafe.Pointer(&want[0])), &raw[first*stride], stride, blocks)
 				for i, w := range want {
 					element, lane := i/genericSuperLanes, i%genericSuperLanes
 					g := got[element*lanes+first+lane]
@@ -150,8 +150,8 @@ func TestEveryLevelRoundsSuperBlocksAlike(t *testing.T) {
 	}
 }
 
-// superProduct runs MatMul with Fast and gives the result.
-func superProduct(t *testing.T, be compute.Backend, kind dtype.Type, a []float32, w []byte, m, n, k int) []float32 {
+// runSuper runs MatMul with Fast and gives the result.
+func runSuper(t *testing.T, be compute.Backend, kind dtype.Type, a []float32, w []byte, m, n, k int) []float32 {
 	t.Helper()
 	b := computetest.NewBuild(be, 1)
 	o := &compute.MatMul{A: b.Set(b.Zero(dtype.F32, m, k), a), B: b.Zero(kind, n, k), Out: b.Zero(dtype.F32, m, n), TransB: true, Fast: true}
@@ -188,7 +188,7 @@ func TestSuperBlockProductsHaveTheSameBitsEverywhere(t *testing.T) {
 							if plain && m > 8 {
 								continue
 							}
-							got := superProduct(t, newBackend(level, workers), kind, a[:m*k], w, m, n, k)
+							got := runSuper(t, newBackend(level, workers), kind, a[:m*k], w, m, n, k)
 							if want == nil {
 								want = got
 							}
@@ -205,7 +205,7 @@ func TestSuperBlockProductsHaveTheSameBitsEverywhere(t *testing.T) {
 						t.Fatalf("output %d of row %d is %v; the NaN is in row 3", i%n, i/n, v)
 					}
 				}
-				exact := superProduct(t, ref.New(), kind, a[:2*k], w, 2, n, k)
+				exact := runSuper(t, ref.New(), kind, a[:2*k], w, 2, n, k)
 				scale := 0.0
 				for _, v := range exact {
 					scale = max(scale, math.Abs(float64(v)))
@@ -233,9 +233,9 @@ func TestTheLargestIntegersOfSuperBlocksFit(t *testing.T) {
 			for i := range a {
 				a[i] = float32(1 - 2*(i/superSize))
 			}
-			exact := superProduct(t, ref.New(), kind, a, w, 2, 3, superSize)
+			exact := runSuper(t, ref.New(), kind, a, w, 2, 3, superSize)
 			for _, level := range available {
-				for i, v := range superProduct(t, newBackend(level, 1), kind, a, w, 2, 3, superSize) {
+				for i, v := range runSuper(t, newBackend(level, 1), kind, a, w, 2, 3, superSize) {
 					if d := math.Abs(float64(v - exact[i])); d > 1e-6*math.Abs(float64(exact[i])) {
 						t.Errorf("%v of bytes %#x at %s: output %d is %v, ref says %v", kind, fill, level.level, i, v, exact[i])
 					}

@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+)
 
 var _ = topic("super", func(a *assembly) {
 	for _, f := range superForms {
@@ -17,18 +20,25 @@ type superForm struct {
 	name  string
 	subs  int // sub-blocks, each with a scale
 	chain int // AVX2: registers of values whose products fit one 16-bit sum; 0 for signed values, whose products are summed one by one
+	size  int // bytes of the largest type's super-block
 	shift int // stored values are 1<<shift above their meaning; 0: the pairs are minimums and scaled apart
 }
 
 var superForms = []superForm{
-	{"Minimum8", 8, 4, 0},   // Q4_K, Q5_K: values below 32, 8 · 31 · 127 < 2¹⁵
-	{"Minimum16", 16, 4, 0}, // Q2_K
-	{"Offset16", 16, 2, 5},  // Q6_K, Q3_K: values below 64, 4 · 63 · 127 < 2¹⁵
-	{"Table8", 8, 0, 7},     // IQ4_XS: any 8 bits, signed at AVX2
+	{"Minimum8", 8, 4, 176, 0},   // Q4_K, Q5_K: values below 32, 8 · 31 · 127 < 2¹⁵
+	{"Minimum16", 16, 4, 84, 0}, // Q2_K
+	{"Offset16", 16, 2, 210, 5},  // Q6_K, Q3_K: values below 64, 4 · 63 · 127 < 2¹⁵
+	{"Table8", 8, 0, 136, 7},     // IQ4_XS: any 8 bits, signed at AVX2
 }
 
 // Offsets in cpu.superTile, kept in step by TestTheSuperTileMatchesTheAssembly.
 var superTile = []string{"SI", "DX", "R8", "R9", "R10", "CX", "R11", "AX"} // panel, values, sums, scales, out, blocks, stride, resume
+
+const (
+	superAhead      = 64 // see cpu.superTile
+	superAheadRow   = 72
+	superAheadBlock = 80
+)
 
 const superGroups = 64 // registers of values in a super-block
 
@@ -54,7 +64,10 @@ func (a *assembly) multiplySuper(f superForm, rows int) {
 	}
 	var sum, whole, part []string
 	for range rows {
-		sum, whole, part = append(sum, v.new()), append(whole, v.new()), append(part, v.new())
+		part = append(part, v.new()) // the lowest: to clear them costs nothing
+	}
+	for range rows {
+		sum, whole = append(sum, v.new()), append(whole, v.new())
 	}
 	w, t, scale := v.new(), v.new(), v.new()
 	fresh, loop, done := a.label(), a.label(), a.label()
@@ -79,14 +92,30 @@ func (a *assembly) multiplySuper(f superForm, rows int) {
 	for r := range rows {
 		a.zero(whole[r])
 	}
-	unroll := 1
-	if rows <= 2 {
+	each := f.subs * 2 / a.lanes // sub-blocks for each row that is fetched ahead
+	unroll := each
+	if rows == 1 {
 		unroll = f.subs
 	}
+	a.op("MOVQ %s, AX", a.arg("t"))
+	a.op("MOVQ %d(AX), DI", superAhead)
+	a.op("MOVQ %d(AX), BX", superAheadBlock)
+	a.op("ADDQ BX, %d(AX)", superAhead)
+	a.op("MOVQ %d(AX), AX", superAheadRow)
 	a.op("MOVQ $%d, BX", f.subs/unroll)
 	sub := a.label()
 	a.mark(sub)
 	for u := range unroll {
+		if u%each == 0 {
+			without := a.label()
+			a.op("TESTQ AX, AX")
+			a.op("JZ %s", without)
+			for line := range aheadLines(f.size) {
+				a.op("PREFETCHT0 %d(DI)", line*64)
+			}
+			a.op("ADDQ AX, DI")
+			a.mark(without)
+		}
 		values := func(g int) string { return fmt.Sprintf("%d(R13)", (u*columns+g)*B) }
 		row := func(r, g int) string { return fmt.Sprintf("%d(DX)", r*256+(u*columns+g)*4) }
 		a.load(fmt.Sprintf("%d(R12)", u*B), scale)
@@ -211,11 +240,16 @@ func (a *assembly) multiplySuper(f superForm, rows int) {
 // signed says that a form's values are stored as they are, signed.
 func (f superForm) signed(s *set) bool { return f.chain == 0 && s == avx2 }
 
+// zero clears a register, with the short encoding where it has one.
 func (a *assembly) zero(r string) {
-	if a.set == avx512 {
-		a.op("VPXORD %s, %s, %s", r, r, r)
+	n, err := strconv.Atoi(r[1:])
+	if err != nil {
+		panic(err)
+	}
+	if n < 16 {
+		a.op("VPXOR X%d, X%d, X%d", n, n, n)
 	} else {
-		a.op("VPXOR %s, %s, %s", r, r, r)
+		a.op("VPXORD %s, %s, %s", r, r, r)
 	}
 }
 

@@ -155,18 +155,18 @@ func (a *assembly) unpackers() {
 // unpacker writes one such function.
 type unpacker struct {
 	*vector
-	subs     int
-	lines    int // of memory ahead, to be asked for during a super-block
-	nextLine int
-	masks    map[uint32]string // constants that have a register for good
+	subs  int
+	size  int               // bytes of a super-block
+	asked int               // lines fetched ahead so far
+	masks map[uint32]string // constants that have a register for good
 }
 
 func (a *assembly) unpack(kind string, size, subs int, body func(u *unpacker)) {
-	a.function("unpack"+kind, fmt.Sprintf("writes %d rows of super-blocks, stride bytes apart in src, as a panel to dst, and asks for the %d bytes from ahead on for each super-block.", a.lanes, size*a.lanes),
-		[]argument{{"dst", "*byte"}, {"src", "*byte"}, {"stride", "int"}, {"blocks", "int"}, {"ahead", "*byte"}})
-	trial := &unpacker{vector: newAssembly(a.set).vector(), subs: subs, masks: map[uint32]string{}}
+	a.function("unpack"+kind, fmt.Sprintf("writes %d rows of super-blocks, stride bytes apart in src, as a panel to dst.", a.lanes),
+		[]argument{{"dst", "*byte"}, {"src", "*byte"}, {"stride", "int"}, {"blocks", "int"}})
+	trial := &unpacker{vector: newAssembly(a.set).vector(), subs: subs, size: size, masks: map[uint32]string{}}
 	body(trial)
-	u := &unpacker{vector: a.vector(), subs: subs, masks: map[uint32]string{}}
+	u := &unpacker{vector: a.vector(), subs: subs, size: size, masks: map[uint32]string{}}
 	if a.set == avx512 { // has registers enough
 		for _, m := range slices.Sorted(maps.Keys(trial.masks)) {
 			r := u.new()
@@ -178,7 +178,6 @@ func (a *assembly) unpack(kind string, size, subs int, body func(u *unpacker)) {
 	a.op("MOVQ %s, SI", a.arg("src"))
 	a.op("MOVQ %s, R9", a.arg("stride"))
 	a.op("MOVQ %s, CX", a.arg("blocks"))
-	a.op("MOVQ %s, R11", a.arg("ahead"))
 	a.op("LEAQ (R9)(R9*2), R10")
 	bases := u.bases()
 	for i, base := range bases[1:] {
@@ -188,17 +187,15 @@ func (a *assembly) unpack(kind string, size, subs int, body func(u *unpacker)) {
 	a.op("TESTQ CX, CX")
 	a.op("JZ %s", done)
 	a.mark(loop)
-	u.lines = (size*a.lanes + 63) / 64
 	free := len(u.free)
 	body(u)
 	if len(u.free) != free {
 		panic(kind + ": registers were not given back")
 	}
-	u.ask(u.lines)
+	u.ask(size)
 	for _, base := range bases {
 		a.op("ADDQ $%d, %s", size, base)
 	}
-	a.op("ADDQ $%d, R11", size*a.lanes)
 	a.op("ADDQ $%d, DI", (superHeader(subs)+superGroups)*a.bytes())
 	a.op("DECQ CX")
 	a.op("JNZ %s", loop)
@@ -209,20 +206,32 @@ func (a *assembly) unpack(kind string, size, subs int, body func(u *unpacker)) {
 // bases are the registers that point to rows 0, 4, 8 and 12.
 func (u *unpacker) bases() []string { return []string{"SI", "R12", "R13", "BX"}[:u.lanes/4] }
 
-// ask prefetches lines of the memory that comes next into the level-2 cache.
+// aheadOfSuper is how far ahead of the loads each row is fetched into the level-1 cache, in bytes: cpu.superDistance.
+const aheadOfSuper = 512
+
+// ask fetches lines of the first half of the rows ahead of the loads; multiplySuper fetches the others. What a super-block's lines leave over at its end, the next one's fetch.
 func (u *unpacker) ask(lines int) {
-	for end := min(u.nextLine+lines, u.lines); u.nextLine < end; u.nextLine++ {
-		u.op("PREFETCHT1 %d(R11)", u.nextLine*64)
+	each := aheadLines(u.size)
+	for end := min(u.asked+lines, each*u.lanes/2); u.asked < end; u.asked++ {
+		u.op("PREFETCHT0 %s", u.row(u.asked/each, aheadOfSuper+u.asked%each*64))
 	}
+}
+
+// aheadLines is how many cache lines are fetched for a super-block of a row.
+func aheadLines(size int) int { return (size + 63) / 64 }
+
+// row is the operand of what lies at an offset in row i.
+func (u *unpacker) row(i, offset int) string {
+	return fmt.Sprintf("%d(%s)", offset, u.bases()[i/4]) + []string{"", "(R9*1)", "(R9*2)", "(R10*1)"}[i%4]
 }
 
 func (u *unpacker) rows(offset int) []string {
 	var rows []string
-	for _, form := range []string{"%d(%s)", "%d(%s)(R9*1)", "%d(%s)(R9*2)", "%d(%s)(R10*1)"} {
+	for j := range 4 {
 		r := u.new()
 		rows = append(rows, r)
-		for l, base := range u.bases() {
-			at := fmt.Sprintf(form, offset, base)
+		for l := range u.lanes / 4 {
+			at := u.row(4*l+j, offset)
 			switch {
 			case l == 0 && u.set == avx512:
 				u.op("VMOVDQU32 %s, X%s", at, r[1:])

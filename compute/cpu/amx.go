@@ -2,144 +2,260 @@ package cpu
 
 import "lian/dtype"
 
-// amxTile is one call of the tile unit's kernel: rows × up to 32 columns. The assembly reads it by offset.
+// amxTile is one call of the tile unit's kernels. The assembly reads it by offset, and counts in it.
 type amxTile struct {
-	a, b       *float32 // packed by amxKernels
-	begin, end *float32 // sums in blocks of 32 × 32 that the chains go on from, and where sums go that are not final; or nil
-	c          *float32
-	residual   *float32
-	bias       *float32
-	config     *byte
-	space      *float32 // 1024 values
-	steps      int      // of 32 k
-	rows       int
-	stride     int // bytes from one row of c and residual to the next
-	columns    int
-	alpha      float32
-	flags      uint32
+	streams, stays *float32 // packed operands: blocks after each other, and the one block that each is multiplied with
+	begin, end     *float32 // sums of all blocks that the chains go on from, and where sums go that are not final; or nil
+	c              *float32
+	residual       *float32
+	bias           *float32
+	config         *byte
+	space          *float32 // of a block's sums
+	steps          int      // of 32 k
+	rows, columns  int
+	stride         int      // bytes from one row of c and residual to the next
+	next           *float32 // rows of an operand with contiguous k that will be packed next, or nil
+	nextRow        int      // bytes from one of them to the next
+	perStep        int      // rows of outputs to finish in a step of the next block
+	alpha          float32
+	flags          uint32
+	moved          int // bytes that c, residual and bias have moved by
 }
 
-const flagDirect = 2 // nothing to add, nothing to scale, all columns
+const (
+	flagResidual = 2
+	flagBias     = 4
+)
 
 // amxKernels is what a processor with a tile unit for bfloat16 (Intel AMX) has.
 type amxKernels struct {
-	config   *byte // the shapes of the tile registers
-	multiply func(*amxTile)
+	config        *byte // the shapes of the tile registers
+	rows, columns func(*amxTile)
 
 	// Packers of 16 or 32 lanes, by whether k runs along memory and whether lanes are to be rows (A) or columns (B).
 	packRows, packPairs, turnRows, turnPairs func(dst, src *float32, stride, steps, lanes int)
 }
 
 const (
-	amxLanes = 32                     // rows of a block, columns of a panel
+	amxLanes = 32                     // rows or columns of a block
 	amxDeep  = 32                     // values of k in a step
 	amxUnit  = amxLanes * amxDeep / 2 // float32-sized elements of a packed step
 	amxBlock = amxLanes * amxLanes    // sums of a block
 
-	amxMostSteps  = 18  // of a panel of B that stays in the level-1 cache
-	amxMostBlocks = 16  // of rows in a task
-	amxMostPanels = 18  // of columns in a task whose sums stay in the level-2 cache
-	amxMostUnits  = 576 // of packed rows that stay in the level-2 cache
+	amxMostSteps  = 18  // of what stays: 36 KiB of the level-1 cache
+	amxMostBlocks = 18  // of what streams in a task, if there are many steps
+	amxMostUnits  = 576 // of packed steps that stream: about half of a level-2 cache of 2 MiB
+	amxMostStays  = 72  // blocks of what stays in a task that keeps their sums
+	amxWidth      = 8   // blocks of what stays that are packed together, if their lanes are contiguous
 )
 
-// amxPlan is how a product is cut. Only parts, the bounds of k, could change a result, and they depend on k alone.
-type amxPlan struct {
-	blocks, rowTasks    int // of 32 rows
-	panels, columnTasks int // of 32 columns
-	steps, parts, deep  int // of 32 k, blocks of k, steps in one
-	wholeRows           bool
+// amxProduct is how a product is cut. Only parts, the bounds of k, could change a result, and they depend on k alone.
+//
+// A task takes blocks of one operand that stream through the kernels again and again: they are packed first, all of k if they
+// then fit the level-2 cache. Blocks of the other operand are packed one by one, multiplied with all of those, and forgotten.
+type amxProduct struct {
+	product
+	b                       *backend
+	streamsRows             bool
+	blocks, blockTasks      int // of what streams, 32 lanes each
+	others, otherTasks      int // of what stays
+	parts, deep             int // blocks of k; steps of 32 k in one
+	whole                   bool
+	streams, stays          operand
+	streamLanes, otherLanes int
 }
 
-func planAMX(m, n, k, workers int) amxPlan {
-	up := func(a, b int) int { return (a + b - 1) / b }
-	c := amxPlan{blocks: up(m, amxLanes), panels: up(n, amxLanes), steps: up(k, amxDeep)}
-	c.parts = max(1, up(c.steps, amxMostSteps))
-	c.deep = up(c.steps, c.parts)
-	c.rowTasks, c.columnTasks = up(c.blocks, amxMostBlocks), 1
-	c.wholeRows = c.parts == 1 || up(c.blocks, c.rowTasks)*c.steps <= amxMostUnits
-	if !c.wholeRows {
-		c.columnTasks = up(c.panels, amxMostPanels)
+func ceil(a, b int) int { return (a + b - 1) / b }
+
+// plan chooses what streams.
+func (c *amxProduct) plan(workers int) {
+	rows, columns := c.cut(true, workers), c.cut(false, workers)
+	// What stays is packed in pieces, between calls: if there is a choice, the operand whose k is contiguous, which is read in
+	// long stretches.
+	near := rows.read() / 8
+	if !c.a.contiguous || c.product.b.contiguous {
+		near = -near
 	}
-	if workers > 1 {
-		c.columnTasks = min(c.panels, max(c.columnTasks, up(2*workers, c.rowTasks)))
+	if c.m <= amxLanes || columns.read() > rows.read()+near {
+		*c = rows
+	} else {
+		*c = columns
 	}
-	return c
 }
 
-// multiplyAMX computes a product of bfloat16 pairs with the tile unit. A task packs its rows once (or, if they are too many
-// for the level-2 cache, one block of k at a time) and its columns panel by panel, and keeps sums that are not final. An
-// output's chain goes over k in steps of 32, whoever computes it.
+// cut is the product cut with rows or with columns as what streams.
+func (c *amxProduct) cut(streamsRows bool, workers int) amxProduct {
+	d := *c
+	d.streamsRows = streamsRows
+	d.streams, d.streamLanes, d.stays, d.otherLanes = d.a.operand, d.m, d.product.b.operand, d.n
+	if !streamsRows {
+		d.streams, d.streamLanes, d.stays, d.otherLanes = d.stays, d.otherLanes, d.streams, d.streamLanes
+	}
+	d.blocks, d.others = ceil(d.streamLanes, amxLanes), ceil(d.otherLanes, amxLanes)
+	steps := ceil(d.k, amxDeep)
+	d.parts = max(1, ceil(steps, amxMostSteps))
+	d.deep = ceil(steps, d.parts)
+	most := amxMostBlocks
+	if d.parts == 1 {
+		most, d.whole = max(most, amxMostUnits/max(1, steps)), true
+	} else if tasks := ceil(d.blocks, most); ceil(d.blocks, tasks)*steps <= amxMostUnits {
+		d.whole = true
+	}
+	d.blockTasks, d.otherTasks = ceil(d.blocks, most), 1
+	if !d.whole {
+		d.otherTasks = ceil(d.others, amxMostStays)
+	}
+	want := workers
+	if d.whole && workers > 1 { // a worker that takes a second task with the same blocks has them packed
+		want = 2 * workers
+	}
+	for d.blockTasks*d.otherTasks < want {
+		switch {
+		case d.otherTasks < d.others && d.others*d.blockTasks >= d.blocks*d.otherTasks:
+			d.otherTasks++
+		case d.blockTasks < d.blocks:
+			d.blockTasks++
+		case d.otherTasks < d.others:
+			d.otherTasks++
+		default:
+			want = 0
+		}
+	}
+	return d
+}
+
+// read is how many lanes are packed in all.
+func (c *amxProduct) read() int {
+	if c.whole {
+		return c.streamLanes + c.otherLanes*c.blockTasks
+	}
+	return c.streamLanes*c.otherTasks + c.otherLanes*c.blockTasks
+}
+
+// multiplyAMX computes a product of bfloat16 pairs with the tile unit. An output's chain goes over k in steps of 32, whoever
+// computes it.
 func (b *backend) multiplyAMX(p *product) error {
-	plan := planAMX(p.m, p.n, p.k, b.workers)
+	c := frame[amxProduct](b)
+	*c = amxProduct{product: *p, b: b}
+	c.plan(b.workers)
 	for i := range b.scratch {
-		b.scratch[i].amxRows = -1
+		b.scratch[i].amxPacked = -1
 	}
-	b.each(plan.rowTasks*plan.columnTasks, func(s *scratch, task int) {
-		r, c := task/plan.columnTasks, task%plan.columnTasks
-		first, last := plan.blocks*r/plan.rowTasks, plan.blocks*(r+1)/plan.rowTasks
-		from, to := plan.panels*c/plan.columnTasks, plan.panels*(c+1)/plan.columnTasks
-		b.amxTask(s, p, &plan, first*amxLanes, min(last*amxLanes, p.m), from, to, r)
-	})
+	b.eachOf(c.blockTasks*c.otherTasks, c)
+	*c = amxProduct{}
 	return nil
 }
 
-// amxTask computes rows [top, bottom) and panels [from, to).
-func (b *backend) amxTask(s *scratch, p *product, plan *amxPlan, top, bottom, from, to, rowTask int) {
-	blocks := (bottom - top + amxLanes - 1) / amxLanes
-	group, kept := 1, to-from // parts packed at a time, panels whose sums are kept
-	if plan.wholeRows {
-		group, kept = plan.parts, 1
+// task computes some blocks with some others. It implements tasker.
+func (c *amxProduct) task(s *scratch, task int) {
+	mine, amx := task/c.otherTasks, c.b.amx
+	top, bottom := c.blocks*mine/c.blockTasks*amxLanes, min(c.blocks*(mine+1)/c.blockTasks*amxLanes, c.streamLanes)
+	from, to := c.others*(task%c.otherTasks)/c.otherTasks, c.others*(task%c.otherTasks+1)/c.otherTasks
+	blocks := ceil(bottom-top, amxLanes)
+	group, kept := 1, to-from // parts packed at a time, others whose sums are kept
+	if c.whole {
+		group, kept = c.parts, c.width()
 	}
-	if plan.parts == 1 {
+	if c.parts == 1 {
 		kept = 0
 	}
-	rows := s.need(slotA, blocks*amxUnit*min(plan.steps, group*plan.deep))
-	panel := s.need(slotB, amxUnit*plan.deep)
+	streams := s.need(slotA, blocks*amxUnit*group*c.deep)
+	stays := s.need(slotB, amxUnit*c.deep*c.width())
 	sums := s.need(slotPartial, kept*blocks*amxBlock)
 	space := s.need(slotD, amxBlock)
-	for g := 0; g < plan.parts; g += group {
-		if !plan.wholeRows || s.amxRows != rowTask {
-			s.amxRows = rowTask
+	for g := 0; g < c.parts; g += group {
+		if !c.whole || s.amxPacked != mine {
+			s.amxPacked = mine
 			for part := g; part < g+group; part++ {
-				k0, k1 := plan.span(part, p.k)
-				deep := (k1 - k0 + amxDeep - 1) / amxDeep
-				for i := range blocks {
-					to := (part-g)*plan.deep*blocks + i*deep
-					b.amx.pack(s, rows[to*amxUnit:], p.a.operand, top+i*amxLanes, min(amxLanes, bottom-top-i*amxLanes), k0, k1, true)
-				}
+				amx.packBlocks(s, streams[(part-g)*c.deep*blocks*amxUnit:], c, c.streams, top, bottom, part, c.streamsRows)
 			}
 		}
-		for j := from; j < to; j++ {
-			columns := min(amxLanes, p.n-j*amxLanes)
+		for j := from; j < to; j += c.width() {
+			width := min(c.width(), to-j)
 			for part := g; part < g+group; part++ {
-				k0, k1 := plan.span(part, p.k)
-				b.amx.pack(s, panel, p.b.operand, j*amxLanes, columns, k0, k1, false)
-				t := &s.amx
-				*t = amxTile{
-					a: at(rows, (part-g)*plan.deep*blocks*amxUnit), b: at(panel, 0), config: b.amx.config, space: at(space, 0),
-					steps: (k1 - k0 + amxDeep - 1) / amxDeep, rows: bottom - top, stride: p.stride * 4, columns: columns, alpha: p.alpha,
+				amx.packBlocks(s, stays, c, c.stays, j*amxLanes, min((j+width)*amxLanes, c.otherLanes), part, !c.streamsRows)
+				deep := c.steps(part)
+				for i := range width {
+					t := &s.amx
+					*t = amxTile{
+						streams: at(streams, (part-g)*c.deep*blocks*amxUnit), stays: at(stays, i*deep*amxUnit), config: amx.config, space: at(space, 0),
+						steps: deep, stride: c.stride * 4, alpha: c.alpha, perStep: ceil(amxLanes, max(1, deep)),
+					}
+					here := i * blocks * amxBlock
+					if !c.whole {
+						here += (j - from) * blocks * amxBlock
+					}
+					if part > 0 {
+						t.begin = at(sums, here)
+					}
+					if part+1 < c.parts {
+						t.end = at(sums, here)
+					}
+					if c.stays.contiguous && blocks >= 8 {
+						if part+1 < g+group {
+							t.fetch(c, j, part+1)
+						} else if j+1 < to {
+							t.fetch(c, j+1, g)
+						}
+					}
+					lanes := min(amxLanes, c.otherLanes-(j+i)*amxLanes)
+					if c.streamsRows {
+						t.rows, t.columns = bottom-top, lanes
+						t.outputs(&c.product, top, (j+i)*amxLanes)
+						amx.rows(t)
+					} else {
+						t.rows, t.columns = lanes, bottom-top
+						t.outputs(&c.product, (j+i)*amxLanes, top)
+						amx.columns(t)
+					}
 				}
-				here := 0
-				if !plan.wholeRows {
-					here = (j - from) * blocks * amxBlock
-				}
-				if part > 0 {
-					t.begin = at(sums, here)
-				}
-				if part+1 < plan.parts {
-					t.end = at(sums, here)
-				} else {
-					t.outputs(p, top, j*amxLanes)
-				}
-				b.amx.multiply(t)
 			}
 		}
 	}
 }
 
+// width is how many blocks of what stays are packed together: several if their lanes are contiguous, to read more than 128 bytes
+// of each row.
+func (c *amxProduct) width() int {
+	if c.stays.contiguous {
+		return 1
+	}
+	return amxWidth
+}
+
 // span is the k of a part.
-func (c *amxPlan) span(part, k int) (from, to int) {
-	return min(part*c.deep*amxDeep, k), min((part+1)*c.deep*amxDeep, k)
+func (c *amxProduct) span(part int) (from, to int) {
+	return min(part*c.deep*amxDeep, c.k), min((part+1)*c.deep*amxDeep, c.k)
+}
+
+// steps is how many steps of 32 k a part has.
+func (c *amxProduct) steps(part int) int {
+	from, to := c.span(part)
+	return ceil(to-from, amxDeep)
+}
+
+// fetch says that a part of block j of what stays is what will be packed next.
+func (t *amxTile) fetch(c *amxProduct, j, part int) {
+	k, _ := c.span(part)
+	t.next, t.nextRow = at(c.stays.data, j*amxLanes*c.stays.stride+k), c.stays.stride*4
+}
+
+// packBlocks packs lanes [top, bottom) of a part of k, block after block.
+func (x *amxKernels) packBlocks(s *scratch, dst []float32, c *amxProduct, from operand, top, bottom, part int, rows bool) {
+	k0, k1 := c.span(part)
+	deep := c.steps(part)
+	if from.contiguous {
+		for i := top; i < bottom; i += amxLanes {
+			x.pack(s, dst[(i-top)/amxLanes*deep*amxUnit:], from, i, min(amxLanes, bottom-i), k0, k1, rows)
+		}
+		return
+	}
+	for step := range deep { // along the rows of memory
+		k := k0 + step*amxDeep
+		for i := top; i < bottom; i += amxLanes {
+			x.pack(s, dst[((i-top)/amxLanes*deep+step)*amxUnit:], from, i, min(amxLanes, bottom-i), k, min(k+amxDeep, k1), rows)
+		}
+	}
 }
 
 // outputs says where the outputs from a row and a column on go, and what is added to them.
@@ -147,16 +263,15 @@ func (t *amxTile) outputs(p *product, row, column int) {
 	first := row*p.stride + column
 	t.c = at(p.out, first)
 	if p.accumulate {
-		t.flags = flagAccumulate
+		t.flags |= flagAccumulate
 	}
 	if p.residual != nil {
 		t.residual = at(p.residual, first)
+		t.flags |= flagResidual
 	}
 	if p.bias != nil {
 		t.bias = at(p.bias, column)
-	}
-	if p.alpha == 1 && !p.accumulate && p.residual == nil && p.bias == nil && t.columns == amxLanes {
-		t.flags = flagDirect
+		t.flags |= flagBias
 	}
 }
 
@@ -179,7 +294,7 @@ func (c *amxKernels) pack(s *scratch, dst []float32, x operand, lane, count, fro
 	done := 0
 	if count == lanes {
 		done = (to - from) / amxDeep
-		first := (lane * x.stride) + from
+		first := lane*x.stride + from
 		if !x.contiguous {
 			first = from*x.stride + lane
 		}

@@ -17,7 +17,7 @@ func levelAMX() *kernels {
 	k := levelAVX512()
 	k.level = "amx"
 	k.amx = &amxKernels{
-		config: &tileShapes[0], multiply: amxMultiplyAVX512,
+		config: &tileShapes[0], rows: amxRowsAVX512, columns: amxColumnsAVX512,
 		packRows: amxPackRowsAVX512, packPairs: amxPackPairsAVX512, turnRows: amxTurnRowsAVX512, turnPairs: amxTurnPairsAVX512,
 	}
 	space := aligned(2 * amxUnit)

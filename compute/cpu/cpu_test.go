@@ -40,10 +40,11 @@ func TestStructsMatchTheAssembly(t *testing.T) {
 		{"adamwFactors.gradScale", unsafe.Offsetof(c.gradScale), 0}, {"adamwFactors.beta1", unsafe.Offsetof(c.beta1), 4}, {"adamwFactors.rest1", unsafe.Offsetof(c.rest1), 8},
 		{"adamwFactors.beta2", unsafe.Offsetof(c.beta2), 12}, {"adamwFactors.rest2", unsafe.Offsetof(c.rest2), 16}, {"adamwFactors.keep", unsafe.Offsetof(c.keep), 20},
 		{"adamwFactors.rate", unsafe.Offsetof(c.rate), 24}, {"adamwFactors.inverse2", unsafe.Offsetof(c.inverse2), 28}, {"adamwFactors.epsilon", unsafe.Offsetof(c.epsilon), 32},
-		{"amxTile.a", unsafe.Offsetof(x.a), 0}, {"amxTile.b", unsafe.Offsetof(x.b), 8}, {"amxTile.begin", unsafe.Offsetof(x.begin), 16}, {"amxTile.end", unsafe.Offsetof(x.end), 24},
+		{"amxTile.streams", unsafe.Offsetof(x.streams), 0}, {"amxTile.stays", unsafe.Offsetof(x.stays), 8}, {"amxTile.begin", unsafe.Offsetof(x.begin), 16}, {"amxTile.end", unsafe.Offsetof(x.end), 24},
 		{"amxTile.c", unsafe.Offsetof(x.c), 32}, {"amxTile.residual", unsafe.Offsetof(x.residual), 40}, {"amxTile.bias", unsafe.Offsetof(x.bias), 48}, {"amxTile.config", unsafe.Offsetof(x.config), 56},
-		{"amxTile.space", unsafe.Offsetof(x.space), 64}, {"amxTile.steps", unsafe.Offsetof(x.steps), 72}, {"amxTile.rows", unsafe.Offsetof(x.rows), 80}, {"amxTile.stride", unsafe.Offsetof(x.stride), 88},
-		{"amxTile.columns", unsafe.Offsetof(x.columns), 96}, {"amxTile.alpha", unsafe.Offsetof(x.alpha), 104}, {"amxTile.flags", unsafe.Offsetof(x.flags), 108},
+		{"amxTile.space", unsafe.Offsetof(x.space), 64}, {"amxTile.steps", unsafe.Offsetof(x.steps), 72}, {"amxTile.rows", unsafe.Offsetof(x.rows), 80}, {"amxTile.columns", unsafe.Offsetof(x.columns), 88},
+		{"amxTile.stride", unsafe.Offsetof(x.stride), 96}, {"amxTile.next", unsafe.Offsetof(x.next), 104}, {"amxTile.nextRow", unsafe.Offsetof(x.nextRow), 112}, {"amxTile.perStep", unsafe.Offsetof(x.perStep), 120},
+		{"amxTile.alpha", unsafe.Offsetof(x.alpha), 128}, {"amxTile.flags", unsafe.Offsetof(x.flags), 132}, {"amxTile.moved", unsafe.Offsetof(x.moved), 136},
 	} {
 		if f.got != f.want {
 			t.Errorf("%s is at %d, the assembly reads it at %d", f.name, f.got, f.want)

@@ -2,10 +2,15 @@
 
 package cpu
 
-// amxMultiplyAVX512 multiplies packed rows with a packed panel of 32 columns.
+// amxRowsAVX512 multiplies blocks of 32 packed rows with one packed panel of 32 columns.
 //
 //go:noescape
-func amxMultiplyAVX512(t *amxTile)
+func amxRowsAVX512(t *amxTile)
+
+// amxColumnsAVX512 multiplies 32 packed rows with packed panels of 32 columns.
+//
+//go:noescape
+func amxColumnsAVX512(t *amxTile)
 
 // amxPeakAVX512 multiplies two tiles with two tiles of space (4 KiB), again and again.
 //

@@ -14,8 +14,8 @@ type scratch struct {
 
 	columns packedColumns
 
-	amx     amxTile
-	amxRows int // which rows slotA holds, packed, while a product runs
+	amx       amxTile
+	amxPacked int // which blocks slotA holds, packed, while a product runs
 }
 
 // Purposes of scratch memory.

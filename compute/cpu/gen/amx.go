@@ -10,7 +10,8 @@ var _ = topic("amx", func(a *assembly) {
 	if a.set != avx512 {
 		return
 	}
-	a.amxMultiply()
+	a.amxMultiply(amxStreamsRows)
+	a.amxMultiply(amxStreamsColumns)
 	a.amxPeak()
 	a.amxPackRows()
 	a.amxPackPairs()
@@ -20,8 +21,8 @@ var _ = topic("amx", func(a *assembly) {
 
 // Offsets in cpu.amxTile, which the assembly reads; kept in step by TestStructsMatchTheAssembly.
 const (
-	amxA        = 0
-	amxB        = 8
+	amxStreams  = 0
+	amxStays    = 8
 	amxBegin    = 16
 	amxEnd      = 24
 	amxC        = 32
@@ -31,10 +32,14 @@ const (
 	amxSpace    = 64
 	amxSteps    = 72
 	amxRows     = 80
-	amxStride   = 88
-	amxColumns  = 96
-	amxAlpha    = 104
-	amxFlags    = 108
+	amxColumns  = 88
+	amxStride   = 96
+	amxNext     = 104
+	amxNextRow  = 112
+	amxPerStep  = 120
+	amxAlpha    = 128
+	amxFlags    = 132
+	amxMoved    = 136
 )
 
 const (
@@ -47,7 +52,6 @@ const (
 	regDX = 2
 	regBX = 3
 	regSI = 6
-	regDI = 7
 	regR8 = 8
 )
 
@@ -120,7 +124,125 @@ func (a *assembly) roundTwo(low, high, to int) {
 	a.bytes5([]byte{0x62, p0, p1, p2, 0x72, 0xc0 | byte(to&7)<<3 | byte(low&7)})
 }
 
-// amxSums loads the four (two) tiles of sums that chains go on from, or clears them.
+// amxSide says which operand streams through the kernel, block after block; the other stays in the level-1 cache.
+type amxSide struct {
+	name, about string
+	streamsRows bool
+}
+
+var (
+	amxStreamsRows    = amxSide{"amxRows", "multiplies blocks of 32 packed rows with one packed panel of 32 columns.", true}
+	amxStreamsColumns = amxSide{"amxColumns", "multiplies 32 packed rows with packed panels of 32 columns.", false}
+)
+
+// amxMultiply writes a kernel that makes blocks of 32 × 32 sums, all steps of k at a time. Sums then go to memory as they are,
+// or wait in `space` and become outputs, some rows in each step of the next block. Tile registers live within one call: the runtime
+// knows nothing of them.
+//
+// A tile instruction takes 16 cycles, and a load of a tile 8 from the level-1 cache: 2 × 2 tiles are bound by multiplying as
+// long as what stays is in the level-1 cache and what streams, from the level-2 cache, does not push it out (TILELOADDT1). In
+// 64 cycles of a step there is room for a hundred other instructions: outputs, and lines to fetch for the next call.
+//
+// Registers: SI streams, DX stays, R13 bytes into the sums, R14 the lines to fetch, R15 rows of outputs that wait, from
+// BX on, for R10 (C) with R11 (residual), masked by K1 and K2.
+func (a *assembly) amxMultiply(side amxSide) {
+	a.function(side.name, side.about, []argument{{"t", "*amxTile"}})
+	const regR9 = 9
+	a.op("MOVQ %s, DI", a.arg("t"))
+	a.op("MOVQ %d(DI), AX", amxConfig)
+	a.tileConfigure(0)
+	a.op("MOVQ %d(DI), SI", amxStreams)
+	a.op("MOVL $64, R8")
+	a.op("MOVQ %d(DI), R10", amxC)
+	a.op("MOVQ %d(DI), R11", amxResidual)
+	a.op("MOVQ %d(DI), R14", amxNext)
+	a.op("XORL R13, R13")
+	a.op("XORL R15, R15")
+	a.op("VBROADCASTSS %d(DI), Z4", amxAlpha)
+	left := amxColumns
+	if side.streamsRows {
+		left = amxRows
+		a.amxColumnsOfBlock()
+	}
+	next, few, fetching, multiplied, outputs, done := a.label(), a.label(), a.label(), a.label(), a.label(), a.label()
+	flush, back := a.label(), a.label()
+	a.mark(next)
+	if side.streamsRows {
+		a.op("CMPQ %d(DI), $16", left)
+		a.op("JLE %s", few)
+	}
+	a.amxSums(4)
+	a.op("TESTQ R14, R14")
+	a.op("JNZ %s", fetching)
+	a.amxLoop(side, 4, false)
+	a.op("JMP %s", multiplied)
+	a.mark(fetching)
+	a.amxLoop(side, 4, true)
+	a.op("JMP %s", multiplied)
+	if side.streamsRows {
+		a.mark(few)
+		a.amxSums(2)
+		a.amxLoop(side, 2, false)
+	}
+
+	a.mark(multiplied)
+	a.op("MOVQ %d(DI), AX", amxEnd)
+	a.op("TESTQ AX, AX")
+	a.op("JZ %s", outputs)
+	a.op("ADDQ R13, AX")
+	for i := range 4 {
+		a.tileStore(i, 0, regR8, i*amxHalf)
+	}
+	after := a.label()
+	a.op("JMP %s", after)
+
+	a.mark(outputs)
+	a.op("TESTQ R15, R15") // what is left of the block before
+	a.op("JNZ %s", flush)
+	a.mark(back)
+	a.op("MOVQ %d(DI), BX", amxSpace)
+	a.op("MOVL $128, R9")
+	a.tileStore(0, regBX, regR9, 0)
+	a.tileStore(1, regBX, regR9, 64)
+	a.tileStore(2, regBX, regR9, 2*amxHalf)
+	a.tileStore(3, regBX, regR9, 2*amxHalf+64)
+	a.op("MOVQ %d(DI), R15", amxRows)
+	if side.streamsRows {
+		a.op("MOVL $32, AX")
+		a.op("CMPQ R15, AX")
+		a.op("CMOVQGT AX, R15")
+	} else {
+		a.amxColumnsOfBlock()
+		a.op("MOVQ %d(DI), AX", amxMoved)
+		a.op("ADDQ $128, %d(DI)", amxMoved)
+		a.op("MOVQ %d(DI), R10", amxC)
+		a.op("ADDQ AX, R10")
+		a.op("MOVQ %d(DI), R11", amxResidual)
+		a.op("ADDQ AX, R11")
+	}
+	a.mark(after)
+	a.op("ADDQ $%d, R13", 2*amxUnit)
+	a.op("SUBQ $32, %d(DI)", left)
+	a.op("JG %s", next)
+	a.mark(done)
+	a.tileRelease()
+	last, end := a.label(), a.label()
+	a.mark(last)
+	a.op("TESTQ R15, R15")
+	a.op("JZ %s", end)
+	a.amxOutputRow()
+	a.op("JMP %s", last)
+	a.mark(end)
+	a.ret()
+
+	a.mark(flush)
+	a.amxOutputRow()
+	a.op("TESTQ R15, R15")
+	a.op("JNZ %s", flush)
+	a.op("JMP %s", back)
+}
+
+// amxSums loads the tiles of sums that chains go on from, or clears them.
 func (a *assembly) amxSums(tiles int) {
 	zero, done := a.label(), a.label()
 	a.op("MOVQ %d(DI), AX", amxBegin)
@@ -138,181 +260,127 @@ func (a *assembly) amxSums(tiles int) {
 	a.mark(done)
 }
 
-// amxLoop multiplies all steps: 2 × 2 tiles of sums for four loads, or 1 × 2 for three.
-func (a *assembly) amxLoop(tiles int) {
-	loop, done := a.label(), a.label()
-	a.op("MOVQ %d(DI), DX", amxB)
+// amxLoop multiplies all steps: 2 × 2 tiles of sums for four loads, or 1 × 2 for three. With fetch, each step asks for 128 bytes of two
+// rows that the next call's packing will read.
+func (a *assembly) amxLoop(side amxSide, tiles int, fetch bool) {
+	loop, done, outputs, row, back := a.label(), a.label(), a.label(), a.label(), a.label()
+	a.op("MOVQ %d(DI), DX", amxStays)
 	a.op("MOVQ %d(DI), CX", amxSteps)
+	if fetch {
+		a.op("MOVQ %d(DI), R12", amxNextRow)
+	}
 	a.op("TESTQ CX, CX")
 	a.op("JZ %s", done)
 	a.op("PCALIGN $32")
 	a.mark(loop)
-	a.tileLoadPast(4, regSI, regR8, 0)
-	a.tileLoad(6, regDX, regR8, 0)
+	lines := func(index string) {
+		if fetch {
+			a.op("PREFETCHT1 (R14)%s", index)
+			a.op("PREFETCHT1 64(R14)%s", index)
+		}
+	}
+	loadA, loadB, rows, columns := a.tileLoadPast, a.tileLoad, regSI, regDX
+	if !side.streamsRows {
+		loadA, loadB, rows, columns = a.tileLoad, a.tileLoadPast, regDX, regSI
+	}
+	loadA(4, rows, regR8, 0)
+	loadB(6, columns, regR8, 0)
 	a.tileDot(0, 4, 6)
-	a.tileLoad(7, regDX, regR8, amxHalf)
+	lines("")
+	loadB(7, columns, regR8, amxHalf)
 	a.tileDot(1, 4, 7)
 	if tiles == 4 {
-		a.tileLoadPast(5, regSI, regR8, amxHalf)
+		loadA(5, rows, regR8, amxHalf)
 		a.tileDot(2, 5, 6)
+		lines("(R12*1)")
 		a.tileDot(3, 5, 7)
 	}
 	a.op("ADDQ $%d, SI", amxUnit)
 	a.op("ADDQ $%d, DX", amxUnit)
+	if fetch {
+		a.op("ADDQ $128, R14")
+	}
+	a.op("TESTQ R15, R15")
+	a.op("JNZ %s", outputs)
+	a.mark(back)
 	a.op("DECQ CX")
 	a.op("JNZ %s", loop)
+	if fetch { // the next two rows
+		a.op("MOVQ %d(DI), AX", amxSteps)
+		a.op("SHLQ $7, AX")
+		a.op("SUBQ AX, R14")
+		a.op("LEAQ (R14)(R12*2), R14")
+	}
+	a.op("JMP %s", done)
+
+	a.mark(outputs)
+	a.op("MOVQ %d(DI), AX", amxPerStep)
+	a.mark(row)
+	a.amxOutputRow()
+	a.op("JZ %s", back)
+	a.op("DECQ AX")
+	a.op("JNZ %s", row)
+	a.op("JMP %s", back)
 	a.mark(done)
 }
 
-// amxMultiply writes the kernel of a panel of 32 columns and any number of rows: for each 32 rows, all steps of k, then the
-// sums go to memory as they are, or become outputs. Tile registers live within one call: the runtime knows nothing of them.
-//
-// A tile instruction takes 16 cycles, and a load of a tile 8 from the level-1 cache: 2 × 2 tiles are bound by multiplying as
-// long as B's panel stays in the level-1 cache. A comes from the level-2 cache.
-func (a *assembly) amxMultiply() {
-	a.function("amxMultiply", "multiplies packed rows with a packed panel of 32 columns.", []argument{{"t", "*amxTile"}})
-	a.op("MOVQ %s, DI", a.arg("t"))
-	a.op("MOVQ %d(DI), AX", amxConfig)
-	a.tileConfigure(0)
-	a.op("MOVQ %d(DI), SI", amxA)
-	a.op("MOVL $64, R8")
-	a.op("MOVQ %d(DI), R9", amxStride)
-	a.op("MOVQ %d(DI), R10", amxC)
-	a.op("MOVQ %d(DI), R11", amxResidual)
-	a.op("MOVQ %d(DI), R12", amxRows)
-	a.op("XORL R13, R13") // bytes into the sums
+// amxColumnsOfBlock sets the masks of the columns that a block has, and loads their bias.
+func (a *assembly) amxColumnsOfBlock() {
+	none := a.label()
 	a.op("MOVQ %d(DI), CX", amxColumns)
+	a.op("MOVL $32, AX")
+	a.op("CMPQ CX, AX")
+	a.op("CMOVQGT AX, CX")
 	a.op("MOVL $1, AX")
 	a.op("SHLQ CX, AX")
 	a.op("DECQ AX")
 	a.op("KMOVW AX, K1")
 	a.op("SHRQ $16, AX")
 	a.op("KMOVW AX, K2")
-	a.op("VBROADCASTSS %d(DI), Z4", amxAlpha)
-	noBias := a.label()
+	a.op("TESTL $%d, %d(DI)", amxFlagBias, amxFlags)
+	a.op("JZ %s", none)
 	a.op("MOVQ %d(DI), AX", amxBias)
-	a.op("TESTQ AX, AX")
-	a.op("JZ %s", noBias)
+	a.op("ADDQ %d(DI), AX", amxMoved)
 	a.op("VMOVUPS.Z (AX), K1, Z5")
 	a.op("VMOVUPS.Z 64(AX), K2, Z6")
-	a.mark(noBias)
-	next, few, summed, outputs, after := a.label(), a.label(), a.label(), a.label(), a.label()
-	done := a.label()
-	a.op("TESTQ R12, R12")
-	a.op("JLE %s", done)
-	a.mark(next)
-	a.op("CMPQ R12, $16")
-	a.op("JLE %s", few)
-	a.amxSums(4)
-	a.amxLoop(4)
-	a.op("MOVQ %d(DI), AX", amxEnd)
-	a.op("TESTQ AX, AX")
-	a.op("JZ %s", outputs)
-	a.op("ADDQ R13, AX")
-	for i := range 4 {
-		a.tileStore(i, 0, regR8, i*amxHalf)
-	}
-	a.op("JMP %s", after)
-
-	a.mark(few)
-	a.amxSums(2)
-	a.amxLoop(2)
-	a.op("MOVQ %d(DI), AX", amxEnd)
-	a.op("TESTQ AX, AX")
-	a.op("JZ %s", summed)
-	a.op("ADDQ R13, AX")
-	for i := range 2 {
-		a.tileStore(i, 0, regR8, i*amxHalf)
-	}
-	a.op("JMP %s", done)
-
-	// Whole tiles without anything to add go straight to C.
-	direct := a.label()
-	a.mark(outputs)
-	a.op("MOVL %d(DI), AX", amxFlags)
-	a.op("TESTL $%d, AX", amxFlagDirect)
-	a.op("JZ %s", direct)
-	a.op("CMPQ R12, $32")
-	a.op("JLT %s", direct)
-	const regR9, regR10 = 9, 10
-	a.tileStore(0, regR10, regR9, 0)
-	a.tileStore(1, regR10, regR9, 64)
-	a.op("MOVQ R9, BX")
-	a.op("SHLQ $4, BX")
-	a.op("ADDQ R10, BX")
-	a.tileStore(2, regBX, regR9, 0)
-	a.tileStore(3, regBX, regR9, 64)
-	a.op("MOVQ R9, BX")
-	a.op("SHLQ $5, BX")
-	a.op("ADDQ BX, R10")
-	a.op("JMP %s", after)
-
-	a.mark(direct)
-	a.op("MOVQ %d(DI), BX", amxSpace)
-	a.tileStore(2, regBX, regR8, 2*amxHalf)
-	a.tileStore(3, regBX, regR8, 3*amxHalf)
-	both := a.label()
-	a.op("JMP %s", both)
-	a.mark(summed)
-	a.op("MOVQ %d(DI), BX", amxSpace)
-	a.mark(both)
-	a.tileStore(0, regBX, regR8, 0)
-	a.tileStore(1, regBX, regR8, amxHalf)
-	a.amxOutputs()
-
-	a.mark(after)
-	a.op("ADDQ $%d, R13", 2*amxUnit)
-	a.op("SUBQ $32, R12")
-	a.op("JG %s", next)
-	a.mark(done)
-	a.tileRelease()
-	a.ret()
+	a.mark(none)
 }
 
 const (
 	amxFlagAccumulate = 1
-	amxFlagDirect     = 2
+	amxFlagResidual   = 2
+	amxFlagBias       = 4
 )
 
-// amxOutputs writes up to 32 rows of sums from BX on to C: alpha, the sum so far, residual, bias, in this order.
-func (a *assembly) amxOutputs() {
-	rows, other, noSum, noResidual, noBias, store := a.label(), a.label(), a.label(), a.label(), a.label(), a.label()
-	a.op("MOVQ R12, CX")
-	a.op("CMPQ CX, $32")
-	a.op("JLE %s", other)
-	a.op("MOVL $32, CX")
-	a.mark(other)
-	a.op("MOVL $16, DX")
-	a.mark(rows)
+// amxOutputRow turns a row of sums into outputs: alpha, the sum so far, residual, bias, in this order. It ends with the count of
+// rows that wait, and the flags of it.
+func (a *assembly) amxOutputRow() {
+	noSum, noResidual, store := a.label(), a.label(), a.label()
 	a.op("VMULPS (BX), Z4, Z0")
-	a.op("VMULPS %d(BX), Z4, Z1", amxHalf)
-	a.op("MOVL %d(DI), AX", amxFlags)
-	a.op("TESTL $%d, AX", amxFlagAccumulate)
+	a.op("VMULPS 64(BX), Z4, Z1")
+	a.op("CMPL %d(DI), $0", amxFlags)
+	a.op("JEQ %s", store)
+	a.op("TESTL $%d, %d(DI)", amxFlagAccumulate, amxFlags)
 	a.op("JZ %s", noSum)
 	a.op("VADDPS (R10), Z0, K1, Z0")
 	a.op("VADDPS 64(R10), Z1, K2, Z1")
 	a.mark(noSum)
-	a.op("TESTQ R11, R11")
+	a.op("TESTL $%d, %d(DI)", amxFlagResidual, amxFlags)
 	a.op("JZ %s", noResidual)
 	a.op("VADDPS (R11), Z0, K1, Z0")
 	a.op("VADDPS 64(R11), Z1, K2, Z1")
-	a.op("ADDQ R9, R11")
+	a.op("ADDQ %d(DI), R11", amxStride)
 	a.mark(noResidual)
-	a.op("CMPQ %d(DI), $0", amxBias)
-	a.op("JEQ %s", noBias)
+	a.op("TESTL $%d, %d(DI)", amxFlagBias, amxFlags)
+	a.op("JZ %s", store)
 	a.op("VADDPS Z5, Z0, Z0")
 	a.op("VADDPS Z6, Z1, Z1")
-	a.mark(noBias)
+	a.mark(store)
 	a.op("VMOVUPS Z0, K1, (R10)")
 	a.op("VMOVUPS Z1, K2, 64(R10)")
-	a.op("ADDQ R9, R10")
-	a.op("ADDQ $64, BX")
-	a.op("DECQ DX")
-	a.op("JNZ %s", store)
-	a.op("ADDQ $%d, BX", amxHalf) // rows 16 to 31 follow the two tiles of rows 0 to 15
-	a.mark(store)
-	a.op("DECQ CX")
-	a.op("JNZ %s", rows)
+	a.op("ADDQ %d(DI), R10", amxStride)
+	a.op("ADDQ $128, BX")
+	a.op("DECQ R15")
 }
 
 // amxPeak writes a loop over one step that stays in the level-1 cache.

@@ -128,12 +128,17 @@ func (w *PackedWeight) check(c *checker) {
 //	Out, Residual [m, outputs], or [m, inputs] if Transposed   float32
 //	Bias          [outputs], or [inputs] if Transposed         float32
 //
-// Sums are those of MatMul without Fast. Gradient: dA, dResidual and dBias as MatMul; the weight has none.
+// Sums are those of MatMul without Fast. With Fast (not Transposed) A is rounded to int8 in blocks of 32 inputs as MatMul does for
+// types of 32. AWQ and GPTQ weights of 4 bits in whole groups of 32 then have the sums of such a type with a minimum −zero·scale:
+// for each block Σ += Σ value·a · (scale·d_a), then Σ += minimum · (d_a · Σ a). Other weights are multiplied with A as rounded.
+//
+// Gradient, always float: dA, dResidual and dBias as MatMul; the weight has none.
 // Sources: AutoAWQ and AutoGPTQ (arXiv 2306.00978, 2210.17323), bitsandbytes (arXiv 2305.14314, 2208.07339).
 type PackedMatMul struct {
 	A, Out         *Tensor
 	Weight         PackedWeight
 	Transposed     bool
+	Fast           bool
 	Alpha          float32 // 0 means 1
 	Accumulate     bool
 	Residual, Bias *Tensor
@@ -179,6 +184,7 @@ func (o *PackedMatMul) Check() error {
 	if o.Weight.check(c); c.err != nil {
 		return c.err
 	}
+	c.that(!o.Fast || !o.Transposed, "Fast and Transposed: a gradient is always float")
 	m, n, k := o.Dimensions()
 	c.that(o.A.Type == dtype.F32 && o.A.Columns() == k, "A is %v, expected F32[%d %d]", o.A, m, k)
 	c.that(o.Out.Type == dtype.F32 && o.Out.Rows() == m && o.Out.Columns() == n, "Out is %v, expected F32[%d %d]", o.Out, m, n)

@@ -77,7 +77,7 @@ func rowsSample(b Maker, n, k int) PackedWeight {
 var _ = sampled(func() []Sample {
 	weights := []packedSample{
 		{"awq/g32", 8, 32, awqSample(32)}, {"awq/g128", 264, 640, awqSample(128)}, {"awq/g50", 72, 130, awqSample(50)},
-		{"gptq4/g32", 8, 32, gptqSample(4, 32, 1, false)}, {"gptq4/g128", 264, 640, gptqSample(4, 128, 2, false)}, {"gptq4/order", 104, 320, gptqSample(4, 64, 1, true)},
+		{"gptq4/g32", 8, 32, gptqSample(4, 32, 1, false)}, {"gptq4/g128", 264, 640, gptqSample(4, 128, 2, false)}, {"gptq4/g64", 88, 1344, gptqSample(4, 64, 1, false)}, {"gptq4/order", 104, 320, gptqSample(4, 64, 1, true)},
 		{"gptq2/g32", 48, 160, gptqSample(2, 32, 1, false)}, {"gptq3/g32", 64, 160, gptqSample(3, 32, 1, false)}, {"gptq3/order", 96, 96, gptqSample(3, 32, 2, true)},
 		{"gptq8/g32", 20, 640, gptqSample(8, 32, 1, false)},
 		{"codes/whole", 40, 640, codesSample(64, false)}, {"codes/double", 300, 320, codesSample(64, true)}, {"codes/across", 64, 80, codesSample(64, true)},
@@ -87,10 +87,14 @@ var _ = sampled(func() []Sample {
 	var list []Sample
 	for _, w := range weights {
 		for _, m := range []int{1, 5, 21} {
-			for _, transposed := range []bool{false, true} {
-				name := fmt.Sprintf("packed_matmul/%s/%d/transposed=%v", w.name, m, transposed)
-				list = append(list, Sample{Name: name, Tolerance: 5e-6, Make: func(b Maker) Op {
-					o := &PackedMatMul{Weight: w.make(b, w.outputs, w.inputs), Transposed: transposed}
+			for mode := range 3 {
+				transposed, fast, gradient := mode == 1, mode == 2, 0.0
+				if fast {
+					gradient = -1
+				}
+				name := fmt.Sprintf("packed_matmul/%s/%d/%s", w.name, m, []string{"exact", "transposed", "fast"}[mode])
+				list = append(list, Sample{Name: name, Tolerance: 5e-6, GradientTolerance: gradient, Make: func(b Maker) Op {
+					o := &PackedMatMul{Weight: w.make(b, w.outputs, w.inputs), Transposed: transposed, Fast: fast}
 					for _, t := range o.Weight.tensors(nil) {
 						t.Constant = true
 					}

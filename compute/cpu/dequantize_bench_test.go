@@ -62,12 +62,13 @@ func BenchmarkPackedMatMul(b *testing.B) {
 	for _, c := range weights {
 		c.w.Outputs, c.w.Inputs = n, k
 		for _, m := range []int{1, 8, 512} {
-			for _, transposed := range []bool{false, true} {
-				o := &compute.PackedMatMul{A: build.Normal(1, m, k), Out: build.Zero(dtype.F32, m, n), Weight: c.w, Transposed: transposed}
+			for mode, name := range []string{"exact", "transposed", "fast"} {
+				transposed := mode == 1
+				o := &compute.PackedMatMul{A: build.Normal(1, m, k), Out: build.Zero(dtype.F32, m, n), Weight: c.w, Transposed: transposed, Fast: mode == 2}
 				if transposed {
 					o.A, o.Out = o.Out, o.A
 				}
-				b.Run(fmt.Sprintf("%s/%d/transposed=%v", c.name, m, transposed), func(b *testing.B) {
+				b.Run(fmt.Sprintf("%s/%d/%s", c.name, m, name), func(b *testing.B) {
 					st := be.NewStream()
 					b.ReportAllocs()
 					for b.Loop() {

@@ -3,7 +3,7 @@ package cpu
 import "unsafe"
 
 var _ = kernelsOf("generic", func(k *kernels) {
-	k.packedKernels = packedKernels{1, genericGPTQRow, genericAWQRow, genericCodesRow, genericInt8Row}
+	k.packedKernels = packedKernels{1, genericGPTQRow, genericAWQRow, genericCodesRow, genericInt8Row, nil, nil, nil}
 })
 
 func genericGPTQRow(dst *float32, words, next *int32, scales, zeros *float32, n, right, left, mask int) {

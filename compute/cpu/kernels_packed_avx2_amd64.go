@@ -7,6 +7,8 @@ var _ = kernelsOf("avx2", func(k *kernels) {
 	k.awqRow = awqRowAVX2
 	k.codesRow = codesRowAVX2
 	k.int8Row = int8RowAVX2
+	k.gptqPanel = gptqPanelAVX2
+	k.awqPanel = awqPanelAVX2
 	k.packedLanes = 8
 })
 
@@ -29,3 +31,13 @@ func codesRowAVX2(dst *float32, src *byte, codes *float32, scales *float32, bloc
 //
 //go:noescape
 func int8RowAVX2(dst *float32, src *byte, registers int, scale float32)
+
+// gptqPanelAVX2 unpacks four words of a panel's outputs, stride bytes apart, to eight registers of bytes: inputs 0 2 4 6, 1 3 5 7 of each word.
+//
+//go:noescape
+func gptqPanelAVX2(dst *byte, words *int32, stride int)
+
+// awqPanelAVX2 unpacks 32 inputs of a panel's outputs, stride bytes apart, to eight registers of bytes in the order of gptqPanel.
+//
+//go:noescape
+func awqPanelAVX2(dst *byte, words *int32, stride int)

@@ -7,6 +7,8 @@ var _ = kernelsOf("avx512", func(k *kernels) {
 	k.awqRow = awqRowAVX512
 	k.codesRow = codesRowAVX512
 	k.int8Row = int8RowAVX512
+	k.gptqPanel = gptqPanelAVX512
+	k.awqPanel = awqPanelAVX512
 	k.packedLanes = 16
 })
 
@@ -29,3 +31,13 @@ func codesRowAVX512(dst *float32, src *byte, codes *float32, scales *float32, bl
 //
 //go:noescape
 func int8RowAVX512(dst *float32, src *byte, registers int, scale float32)
+
+// gptqPanelAVX512 unpacks four words of a panel's outputs, stride bytes apart, to eight registers of bytes: inputs 0 2 4 6, 1 3 5 7 of each word.
+//
+//go:noescape
+func gptqPanelAVX512(dst *byte, words *int32, stride int)
+
+// awqPanelAVX512 unpacks 32 inputs of a panel's outputs, stride bytes apart, to eight registers of bytes in the order of gptqPanel.
+//
+//go:noescape
+func awqPanelAVX512(dst *byte, words *int32, stride int)

@@ -15,6 +15,10 @@ type packedKernels struct {
 	awqRow      func(dst *float32, words *int32, scales, zeros *float32, registers int)
 	codesRow    func(dst *float32, src *byte, codes, scales *float32, blocks, groups int)
 	int8Row     func(dst *float32, src *byte, registers int, scale float32)
+
+	// The values of 32 inputs of a panel of packedLanes outputs for int8 products; stride is the bytes of a row of words.
+	gptqPanel, awqPanel func(dst *byte, words *int32, stride int)
+	quantPacked         *quantKind // see packedKind
 }
 
 var _ = provides((*backend).packedMatmul)
@@ -23,9 +27,19 @@ func (b *backend) packedMatmul(o *compute.PackedMatMul) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	m, n, k := o.Dimensions()
-	rows, err := packedRowsOf(&o.Weight)
-	if err != nil {
+	rows := frame[packedRows](b)
+	defer func() { *rows = packedRows{} }() // keeps nothing alive
+	if err := rows.open(&o.Weight); err != nil {
 		return err
+	}
+	if o.Fast && rows.hasPanels() {
+		b.multiplyQuant(quantProduct{quantKind: b.packedKind(), kernels: b.kernels, packed: rows, m: m, n: n, blocks: k / quantBlock, a: host.F32(o.A), out: host.F32(o.Out),
+			stride: n, alpha: o.Scale(), accumulate: o.Accumulate, residual: host.F32(o.Residual), bias: host.F32(o.Bias)})
+		return nil
+	}
+	a := operand{host.F32(o.A), k, true}
+	if o.Fast {
+		a = b.roundToInt8(a, m, k, quantBlock)
 	}
 	// AWQ and GPTQ weights have rows of outputs, the others of inputs.
 	along, contiguous := o.Weight.Inputs, !o.Transposed
@@ -34,7 +48,7 @@ func (b *backend) packedMatmul(o *compute.PackedMatMul) error {
 	}
 	return b.multiply(&product{
 		m: m, n: n, k: k,
-		a:   plain(operand{host.F32(o.A), k, true}),
+		a:   plain(a),
 		b:   source{operand: operand{nil, along, contiguous}, packed: rows},
 		out: host.F32(o.Out), stride: n,
 		alpha: o.Scale(), accumulate: o.Accumulate,
@@ -52,14 +66,14 @@ type packedRows struct {
 	scaleScales         []float32
 }
 
-func packedRowsOf(w *compute.PackedWeight) (*packedRows, error) {
-	r := &packedRows{PackedWeight: *w, index: host.I32(w.GroupIndex), scales: host.Bytes(w.Scales), codes: host.F32(w.Codes),
+func (r *packedRows) open(w *compute.PackedWeight) error {
+	*r = packedRows{PackedWeight: *w, index: host.I32(w.GroupIndex), scales: host.Bytes(w.Scales), codes: host.F32(w.Codes),
 		scaleCodes: host.F32(w.ScaleCodes), scaleScales: host.F32(w.ScaleScales)}
 	switch w.Layout {
 	case compute.PackedAWQ, compute.PackedGPTQ:
 		r.words, r.zeros = host.I32(w.Values), host.I32(w.Zeros)
 		if err := host.CheckIndex(r.index, w.Groups()); err != nil {
-			return nil, err
+			return err
 		}
 		if w.Layout == compute.PackedAWQ {
 			r.Bits = 4
@@ -67,7 +81,7 @@ func packedRowsOf(w *compute.PackedWeight) (*packedRows, error) {
 	default:
 		r.values = host.Bytes(w.Values)
 	}
-	return r, nil
+	return nil
 }
 
 // packedColumns is what a worker keeps for a range of columns: the scales and zeros of groups that it has met.

@@ -1,10 +1,12 @@
 package cpu
 
 import (
+	"slices"
 	"testing"
 
 	"lian/compute"
 	"lian/compute/computetest"
+	"lian/compute/host"
 	"lian/compute/ref"
 	"lian/dtype"
 	"lian/format/safetensors"
@@ -56,6 +58,57 @@ func TestPackedWeightsThatDoNotFitAreRefused(t *testing.T) {
 		c.spoil(&o.Weight, b)
 		if st.Launch(o); st.Err() == nil {
 			t.Errorf("%s: accepted", c.why)
+		}
+	}
+}
+
+// TestFastPackedProductsHaveTheSameBits: at every level, and for a row alone as among others.
+func TestFastPackedProductsHaveTheSameBits(t *testing.T) {
+	const n, k, most = 104, 1344, 19
+	weights := func(b *computetest.Build) []compute.PackedWeight {
+		words := func(shape ...int) *compute.Tensor {
+			count := shape[0] * shape[1]
+			v, more := b.Below(count, 0, 1<<30), b.Below(count, 0, 4)
+			for i := range v {
+				v[i] |= more[i] << 30
+			}
+			return b.Ints(v, shape...)
+		}
+		scales := b.Packed(dtype.F16, 0.1, k/64, n)
+		return []compute.PackedWeight{
+			{Layout: compute.PackedAWQ, Outputs: n, Inputs: k, Group: 64, Values: words(k, n/8), Zeros: words(k/64, n/8), Scales: scales},
+			{Layout: compute.PackedGPTQ, Outputs: n, Inputs: k, Bits: 4, ZeroOffset: 1, Group: 64, Values: words(k/8, n), Zeros: words(k/64, n/8), Scales: scales},
+		}
+	}
+	for which := range 2 {
+		var first []float32
+		for _, level := range available {
+			be := newBackend(level, 2)
+			b := computetest.NewBuild(be, 5)
+			w, a := weights(b)[which], b.Normal(1, most, k)
+			st := be.NewStream()
+			run := func(from, to int) []float32 {
+				o := &compute.PackedMatMul{A: a.Slice(from, to), Weight: w, Fast: true, Out: b.Zero(dtype.F32, to-from, n)}
+				st.Launch(o)
+				if err := st.Err(); err != nil {
+					t.Fatal(err)
+				}
+				return host.F32(o.Out)
+			}
+			whole := run(0, most)
+			if first == nil {
+				first = whole
+			}
+			if !slices.Equal(whole, first) {
+				t.Errorf("layout %v: level %s differs from %s", w.Layout, level.level, available[0].level)
+			}
+			for _, count := range []int{1, 2, 7, 8} {
+				for from := 0; from+count <= most; from += 5 {
+					if !slices.Equal(run(from, from+count), whole[from*n:(from+count)*n]) {
+						t.Errorf("layout %v, level %s: rows %d to %d differ from the same among %d", w.Layout, level.level, from, from+count, most)
+					}
+				}
+			}
 		}
 	}
 }

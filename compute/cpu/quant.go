@@ -50,14 +50,18 @@ type quantKind struct {
 	few []func(*quantTile)
 	// round writes the records of one row, number `lane` of a group of `rows`: a group has, block by block, what the kernels read.
 	round func(k *quantKind, records *byte, src *float32, blocks, rows, lane int)
+	// round8 is what round calls, for kinds of blocks of 32.
+	round8 func(dst *byte, scales, src *float32, orders *byte, blocks, stride, sumAt, offset, period int)
 }
 
 // quantProduct is out = alpha·A·Bᵀ (+ out) (+ residual) (+ bias) with a quantised B.
 type quantProduct struct {
 	*quantKind
+	kernels      *kernels // packed only
 	m, n, blocks int
 	a            []float32
-	weights      []byte // n rows
+	weights      []byte      // n rows
+	packed       *packedRows // instead of weights
 	out          []float32
 	stride       int // values from one row of out and residual to the next
 	alpha        float32
@@ -126,7 +130,7 @@ func (b *backend) multiplyQuant(p quantProduct) {
 		}
 		b.spans(q.pairs*q.split, 1, q.pairTask)
 	}
-	q.a, q.weights, q.out, q.residual, q.bias, q.records = nil, nil, nil, nil, nil, nil
+	q.a, q.weights, q.packed, q.out, q.residual, q.bias, q.records = nil, nil, nil, nil, nil, nil, nil
 }
 
 // roundRows makes the records of rows.
@@ -208,6 +212,10 @@ func (q *quantProduct) multiplyChunk(s *scratch, space []byte, partial []float32
 // panel unpacks blocks [first, first+count) of the rows of the weight from number `row` on, and asks for as many bytes of the
 // next pair of panels: its first ones for the first panel of a chunk of this pair, then the next ones.
 func (q *quantProduct) panel(s *scratch, dst *byte, row, first, count, second int) {
+	if q.packed != nil {
+		q.packed.panel(q.kernels, s, q.quantKind, dst, row, first, count)
+		return
+	}
 	periods := (count + q.period - 1) / q.period
 	columns := bytesOf(s.need(slotC, periods*q.period*q.bytes*q.lanes/4))
 	rowBytes, chunk := q.blocks*q.bytes, q.lanes*q.bytes

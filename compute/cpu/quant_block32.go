@@ -46,6 +46,7 @@ func (b block32) kind(t dtype.Type) *quantKind {
 	for k.period*k.bytes%4 != 0 {
 		k.period *= 2
 	}
+	k.round8 = b.round8
 	k.recordBytes, k.panelBytes = quantBlock+8, k.lanes*(4+quantBlock)
 	offset := b.offset
 	if layout.minimum {

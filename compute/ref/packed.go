@@ -14,15 +14,22 @@ func packedMatmul(o *compute.PackedMatMul) error {
 		return err
 	}
 	inputs := o.Weight.Inputs
-	a, out, residual, bias := host.F32(o.A), host.F32(o.Out), host.F32(o.Residual), host.F32(o.Bias)
+	a, err := values(o.A)
+	if err != nil {
+		return err
+	}
+	if o.Fast {
+		roundToInt8(a, k, 32)
+	}
+	out, residual, bias := host.F32(o.Out), host.F32(o.Residual), host.F32(o.Bias)
 	for i := range m {
 		for j := range n {
 			sum := 0.0
 			for p := range k {
 				if o.Transposed {
-					sum += float64(a[i*k+p]) * float64(w[p*inputs+j])
+					sum += a[i*k+p] * float64(w[p*inputs+j])
 				} else {
-					sum += float64(a[i*k+p]) * float64(w[j*inputs+p])
+					sum += a[i*k+p] * float64(w[j*inputs+p])
 				}
 			}
 			sum *= float64(o.Scale())

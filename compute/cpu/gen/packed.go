@@ -5,6 +5,8 @@ var _ = topic("packed", func(a *assembly) {
 	a.awqRow()
 	a.codesRow()
 	a.int8Row()
+	a.gptqPanel()
+	a.awqPanel()
 	a.put("packedLanes = %d", a.lanes)
 })
 
@@ -157,5 +159,71 @@ func (a *assembly) int8Row() {
 		a.op("VMULPS %s, %s, %s", s, x, x)
 		a.op("VMOVUPS %s, (DI)", x)
 	}, map[string]int{"DI": a.bytes(), "SI": a.lanes}, "DI", "SI")
+	a.ret()
+}
+
+// gptqPanel writes the values of a block of a panel for int8 products: 32 inputs of one output a lane. A word's even nibbles are
+// one register of four inputs, its odd ones the next.
+func (a *assembly) gptqPanel() {
+	v := a.begin("gptqPanel", "unpacks four words of a panel's outputs, stride bytes apart, to eight registers of bytes: inputs 0 2 4 6, 1 3 5 7 of each word.",
+		append([]argument{{"dst", "*byte"}, {"words", "*int32"}}, ints("stride")...))
+	mask, x, y := v.new(), v.new(), v.new()
+	a.op("VMOVUPS %s, %s", a.consts.bits("lowNibbles", 0x0f0f0f0f), mask)
+	for i := range 4 {
+		a.op("VMOVUPS (SI), %s", x)
+		a.op("VPSRLD $4, %s, %s", x, y)
+		v.bitwise("VPAND", mask, x, x)
+		v.bitwise("VPAND", mask, y, y)
+		a.op("VMOVUPS %s, %d(DI)", x, 2*i*a.bytes())
+		a.op("VMOVUPS %s, %d(DI)", y, (2*i+1)*a.bytes())
+		if i < 3 {
+			a.op("ADDQ DX, SI")
+		}
+	}
+	a.ret()
+}
+
+// awqPanel is gptqPanel for AWQ's words, of eight outputs and one input each.
+func (a *assembly) awqPanel() {
+	v := a.begin("awqPanel", "unpacks 32 inputs of a panel's outputs, stride bytes apart, to eight registers of bytes in the order of gptqPanel.",
+		append([]argument{{"dst", "*byte"}, {"words", "*int32"}}, ints("stride")...))
+	var shifts, word [16]uint32
+	for i := range shifts {
+		shifts[i], word[i] = []uint32{0, 16, 4, 20, 8, 24, 12, 28}[i%8], uint32(i/8)
+	}
+	by, mask, x := v.new(), v.new(), v.new()
+	a.op("VMOVUPS %s, %s", a.consts.table("awqOrder", shifts), by)
+	a.op("VMOVUPS %s, %s", a.consts.bits("mask15", 15), mask)
+	spread := ""
+	if a.set == avx512 {
+		spread = v.new()
+		a.op("VMOVUPS %s, %s", a.consts.table("awqWord", word), spread)
+	}
+	sums := [2]string{v.new(), v.new()}
+	for i := range 32 {
+		to, place := sums[i%2], i%8/2
+		y := x
+		if place == 0 {
+			y = to
+		}
+		if a.set == avx512 {
+			a.op("VPBROADCASTQ (SI), %s", y)
+			a.op("VPERMD %s, %s, %s", y, spread, y)
+		} else {
+			a.op("VPBROADCASTD (SI), %s", y)
+		}
+		a.op("VPSRLVD %s, %s, %s", by, y, y)
+		v.bitwise("VPAND", mask, y, y)
+		if place > 0 {
+			a.op("VPSLLD $%d, %s, %s", 8*place, y, y)
+			v.bitwise("VPOR", y, to, to)
+		}
+		if place == 3 {
+			a.op("VMOVUPS %s, %d(DI)", to, (i/8*2+i%2)*a.bytes())
+		}
+		if i < 31 {
+			a.op("ADDQ DX, SI")
+		}
+	}
 	a.ret()
 }

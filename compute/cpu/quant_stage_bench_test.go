@@ -51,6 +51,25 @@ func BenchmarkQuantStages(b *testing.B) {
 				}
 				report(b)
 			})
+			for _, m := range []int{1, 8} {
+				for _, cached := range []int{1, 2} { // in the level-1 cache, or the level-2 cache
+					if m > len(q.few) {
+						continue
+					}
+					b.Run(name(fmt.Sprintf("few%d/L%d", m, cached)), func(b *testing.B) {
+						records, out := make([]byte, m*k/32*q.recordBytes), make([]float32, m*q.lanes)
+						work := make([]byte, 16*q.lanes*q.bytes)
+						for b.Loop() {
+							for i := range n / q.lanes * 2 {
+								t := quantTile{first: &raw[i/2*(cached-1)*q.lanes*rowBytes], second: &raw[0], records: &records[0], columns: &work[0], out: &out[0], stride: 4 * q.lanes, alpha: 1,
+									rowBytes: rowBytes, bytes: fewUnit * q.bytes, blocks: fewUnit, units: k / 32 / fewUnit / 2}
+								q.few[m-1](&t)
+							}
+						}
+						report(b)
+					})
+				}
+			}
 			for _, m := range []int{1, 4, len(q.multiply)} {
 				if m > len(q.multiply) {
 					continue

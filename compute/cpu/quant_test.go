@@ -26,8 +26,8 @@ func packed(b *computetest.Build, kind dtype.Type, n, k int) *compute.Tensor {
 
 func TestQuantisedProductsHaveTheSameBitsAtEveryLevel(t *testing.T) {
 	for kind, q := range available[0].quants {
-		for _, m := range []int{1, 5, 8, 19, 40} {
-			for _, shape := range [][2]int{{77, q.block * 3}, {5, q.block}, {32, q.block * 18}, {16, q.block * 4}, {40, q.block * 35}} {
+		for _, m := range []int{1, 2, 5, 8, 19, 40} {
+			for _, shape := range [][2]int{{77, q.block * 3}, {5, q.block}, {32, q.block * 18}, {16, q.block * 4}, {40, q.block * 35}, {700, q.block * 9}} {
 				n, k := shape[0], shape[1]
 				var first []float32
 				for _, level := range levelsOfQuants() {

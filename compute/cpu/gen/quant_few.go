@@ -5,13 +5,15 @@ import "fmt"
 // fewUnit is how many blocks are turned at a time.
 const fewUnit = 8
 
+// aheadOfRows is how far ahead of its loads each row is fetched into the level-1 cache, in bytes.
+const aheadOfRows = 512
+
 // quantFew writes the kernel for few rows, where the time is that of reading the weights: it takes the rows of the weight as they
 // lie, a register's lanes of them, turns fewUnit blocks into columns, and multiplies each four values with all rows of activations
-// as they are unpacked. There is no panel. Between the instructions it asks for the memory that comes next, evenly: asked for in
-// bursts, lines would fill the processor's buffers and nothing would be multiplied meanwhile.
+// as they are unpacked. There is no panel.
 //
-// The tile's first is where the weight's rows begin, second what to ask for; units of blocks of bytes, rowBytes apart. The last
-// may be shorter: bytes is a multiple of 4 and at least 16.
+// The tile's first is where the weight's rows begin; units of blocks of bytes, rowBytes apart. The last may be shorter: bytes is
+// a multiple of 4 and at least 16.
 func (a *assembly) quantFew(k quantType, rows int) {
 	a.function(fmt.Sprintf("few%s_%d", k.name, rows), fmt.Sprintf("multiplies %d rows of int8 with %d rows of %s.", rows, a.lanes, k.name), []argument{{"t", "*quantTile"}})
 	q := &quantTileOf{vector: a.vector(), rows: rows, panels: 1}
@@ -27,41 +29,39 @@ func (a *assembly) quantFew(k quantType, rows int) {
 	u := a.blockUnpacker(q.vector, k, true, "BX")
 	u.constants()
 	a.op("MOVQ %d(DI), SI", quantFirst)
-	a.op("MOVQ %d(DI), R13", quantSecond)
 	a.op("MOVQ %d(DI), DX", quantRecords)
 	a.op("MOVQ %d(DI), R8", quantRowBytes)
 	a.op("LEAQ (R8)(R8*2), R9")
 	for l := 1; l < quarters; l++ {
 		a.op("LEAQ (%s)(R8*4), %s", bases[l-1], bases[l])
 	}
-	chunks := (fewUnit*k.bytes + 15) / 16
-	lines := fewUnit * k.bytes * a.lanes / 64
-	inChunk := quarters / 2
-	inBlock := (lines - chunks*inChunk + fewUnit - 1) / fewUnit
-	ask := func(n int) {
-		for i := range n {
-			a.op("PREFETCHT1 %d(R13)", i*64)
-		}
-		a.op("ADDQ $%d, R13", n*64)
+	row := func(l, j, offset int) string {
+		return fmt.Sprintf("%d(%s)", offset, bases[l]) + []string{"", "(R8*1)", "(R8*2)", "(R9*1)"}[j]
 	}
 	chunk := func() {
-		in := a.transposeChunk(0, func(l, j int) string {
-			return fmt.Sprintf("(%s)", bases[l]) + []string{"", "(R8*1)", "(R8*2)", "(R9*1)"}[j]
-		})
+		in := a.transposeChunk(0, func(l, j int) string { return row(l, j, 0) })
 		for i := range 4 {
 			a.op("VMOVUPS %s, %d(BX)", a.r(in+i), i*a.bytes())
 		}
 		for _, b := range bases {
 			a.op("ADDQ $16, %s", b)
 		}
-		ask(inChunk)
 	}
+	asked := a.label()
 	unit, turn, whole, period, next := a.label(), a.label(), a.label(), a.label(), a.label()
 	a.mark(unit)
 	a.op("MOVQ %d(DI), BX", quantColumns)
 	a.op("MOVQ %d(DI), CX", quantBytes)
 	a.op("SUBQ $16, CX")
 	a.mark(turn)
+	a.op("TESTQ $48, CX")
+	a.op("JNZ %s", asked)
+	for l := range quarters {
+		for j := range 4 {
+			a.op("PREFETCHT0 %s", row(l, j, aheadOfRows))
+		}
+	}
+	a.mark(asked)
 	chunk()
 	a.op("ADDQ $%d, BX", 4*a.bytes())
 	a.op("SUBQ $16, CX")
@@ -129,7 +129,6 @@ func (a *assembly) quantFew(k quantType, rows int) {
 				a.op("VADDPS %s, %s, %s", t, q.sum[r][0], q.sum[r][0])
 			}
 		}
-		ask(inBlock)
 		a.op("ADDQ $%d, DX", rows*40)
 		a.op("DECQ CX")
 		a.op("JZ %s", next)
@@ -137,7 +136,6 @@ func (a *assembly) quantFew(k quantType, rows int) {
 	a.op("ADDQ $%d, BX", k.period()*k.bytes/4*a.bytes())
 	a.op("JMP %s", period)
 	a.mark(next)
-	a.op("SUBQ $%d, R13", (chunks*inChunk+fewUnit*inBlock-lines)*64)
 	a.op("DECQ %d(DI)", quantUnits)
 	a.op("JNZ %s", unit)
 	q.finish()

@@ -26,8 +26,15 @@ func newWorkshop(b compute.Backend) *workshop {
 	return &workshop{b, b.NewStream(), compute.NewArena(b, 64<<20), map[cpu.Ceiling]meter{}}
 }
 
-// reset takes back the operands of the measurement before.
-func (w *workshop) reset() { w.arena.Reset() }
+// reset takes back the operands of the measurement before. Memory in pieces of all sizes is given back when it is too much.
+func (w *workshop) reset() {
+	w.arena.Reset()
+	if w.arena.Bytes() > mostKept {
+		w.arena = compute.NewArena(w.backend, 64<<20)
+	}
+}
+
+const mostKept = 1 << 30
 
 // ceiling is what measures a ceiling, made at its first use.
 func (w *workshop) ceiling(c cpu.Ceiling) meter {
@@ -37,9 +44,9 @@ func (w *workshop) ceiling(c cpu.Ceiling) meter {
 	return w.meters[c]
 }
 
-// tensor is an operand with rows of values between −0.5 and 0.5. Every row of a packed type is the same: quantising takes longer than
-// measuring.
-func (w *workshop) tensor(t dtype.Type, shape ...int) (*compute.Tensor, error) {
+// tensor is an operand with rows of values between −0.5 and 0.5. Every row is the same: making values, and quantising them, takes longer
+// than measuring. What fails is the stream's error.
+func (w *workshop) tensor(t dtype.Type, shape ...int) *compute.Tensor {
 	x := w.arena.Tensor(t, shape...)
 	values, key := make([]float32, x.Columns()), random.New(1, "bench", t.String())
 	for i := range values {
@@ -48,23 +55,21 @@ func (w *workshop) tensor(t dtype.Type, shape ...int) (*compute.Tensor, error) {
 	row := make([]byte, t.Bytes(len(values)))
 	if dtype.CanQuantize(t) {
 		if err := dtype.Quantize(t, values, row); err != nil {
-			return nil, err
+			panic(err) // finite values of whole blocks
 		}
 	}
 	w.stream.Write(x, bytes.Repeat(row, x.Rows()))
-	return x, w.stream.Err()
+	return x
 }
 
-// floats makes several float32 operands.
-func (w *workshop) floats(into map[**compute.Tensor][]int) error {
-	for to, shape := range into {
-		x, err := w.tensor(dtype.F32, shape...)
-		if err != nil {
-			return err
-		}
-		*to = x
-	}
-	return nil
+// floats is a float32 operand.
+func (w *workshop) floats(shape ...int) *compute.Tensor { return w.tensor(dtype.F32, shape...) }
+
+// zeros is a float32 operand of zeros.
+func (w *workshop) zeros(shape ...int) *compute.Tensor {
+	x := w.arena.Tensor(dtype.F32, shape...)
+	w.stream.Write(x, make([]byte, x.Bytes()))
+	return x
 }
 
 // ints is an int32 operand.

@@ -24,6 +24,7 @@ type attending struct {
 	sequences
 	heads, kv, group, head, value int
 	deepHead, deepValue           int     // rounded up to whole registers
+	headRow, valueRow             int     // from one dense row to the next
 	factor                        float32 // of Q·Kᵀ, so that scores are logarithms to base 2
 	slopes, sinks                 []float32
 	tasks                         []attentionTask
@@ -89,6 +90,7 @@ func (b *backend) attend(o *compute.Attention) (*attending, error) {
 	a.heads, a.kv, a.head, a.value = o.Q.Shape[1], o.K.Shape[1], o.Q.Shape[2], o.ValueHead()
 	a.group = a.heads / a.kv
 	a.deepHead, a.deepValue = roundUp(a.head, max(b.lanes, 8)), roundUp(a.value, max(b.lanes, 8))
+	a.headRow, a.valueRow = oddLines(a.deepHead), oddLines(a.deepValue)
 	a.factor = float32(float64(o.Scale) * log2E)
 	if o.Softcap > 0 {
 		a.factor = float32(float64(o.Scale) / float64(o.Softcap))
@@ -97,6 +99,9 @@ func (b *backend) attend(o *compute.Attention) (*attending, error) {
 	a.tasks, a.parts, a.fewParts, a.fewJoins = a.tasks[:0], a.parts[:0], a.fewParts[:0], a.fewJoins[:0]
 	return a, nil
 }
+
+// oddLines is a length of rows, an odd number of cache lines, for which many rows do not fall into the same sets of the cache.
+func oddLines(n int) int { return roundUp(n, 16) | 16 }
 
 func roundUp(n, unit int) int { return (n + unit - 1) / unit * unit }
 

@@ -25,7 +25,7 @@ type backTask struct{ pair, from int }
 type prepared struct {
 	sequence, group, rows int
 	queries, douts        []float32 // lanes: each panel [head, width] times the scores' factor, and [value, width]
-	q, d                  []float32 // rows of deepHead and deepValue
+	q, d                  []float32 // rows, headRow and valueRow apart
 	most, mean            []float32 // LogSumExp to base 2; Σ DOut · Out
 	dq                    []float32 // lanes: each panel [head, width], sums
 }
@@ -169,7 +169,7 @@ func (a *attending) sinkGradients() {
 func (a *attending) panels(rows int) int { return (rows + 2*a.b.lanes - 1) / (2 * a.b.lanes) }
 
 func (a *attending) preparedSize(s int) int {
-	return a.panels(a.queries(s)*a.group) * 2 * a.b.lanes * (3*a.deepHead + 2*a.deepValue + 2)
+	return a.panels(a.queries(s)*a.group) * 2 * a.b.lanes * (2*a.deepHead + a.headRow + a.deepValue + a.valueRow + 2)
 }
 
 func (a *attending) preparation(memory []float32, s, g int) prepared {
@@ -180,7 +180,7 @@ func (a *attending) preparation(memory []float32, s, g int) prepared {
 		memory = memory[n*width:]
 		return x
 	}
-	p.queries, p.douts, p.q, p.d, p.dq = take(a.deepHead), take(a.deepValue), take(a.deepHead), take(a.deepValue), take(a.deepHead)
+	p.queries, p.douts, p.q, p.d, p.dq = take(a.deepHead), take(a.deepValue), take(a.headRow), take(a.valueRow), take(a.deepHead)
 	p.most, p.mean = take(1), take(1)
 	return p
 }
@@ -202,14 +202,13 @@ func (a *attending) prepare(s *scratch, p *prepared, i int) {
 	a.loadQueries(s, &q)
 	dout := host.F32(a.back.o.DOut)
 	a.packRows(s, p.douts[first*a.deepValue:], dout, &q, a.value, a.deepValue, 1)
-	dense := func(dst, src []float32, n, deep int) []float32 {
-		x := dst[first*deep : (first+width)*deep]
-		a.denseRows(x, src, &q, n, deep, 1)
-		clear(x[q.rows*deep:])
-		return x
+	dense := func(dst, src []float32, n, deep, row int) {
+		x := dst[first*row : (first+width)*row]
+		a.denseRows(x, src, &q, n, deep, row, 1)
+		clear(x[q.rows*row:])
 	}
-	dense(p.q, host.F32(a.o.Q), a.head, a.deepHead)
-	dense(p.d, dout, a.value, a.deepValue)
+	dense(p.q, host.F32(a.o.Q), a.head, a.deepHead, a.headRow)
+	dense(p.d, dout, a.value, a.deepValue, a.valueRow)
 	clear(p.dq[first*a.deepHead : (first+width)*a.deepHead])
 	out, lse := host.F32(a.o.Out), host.F32(a.o.LogSumExp)
 	for r := range width {
@@ -230,7 +229,7 @@ func (a *attending) prepare(s *scratch, p *prepared, i int) {
 func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toKeys, toQueries bool) {
 	b, width := a.b, 2*a.b.lanes
 	count := min(keyTile, int(a.lengths[p.sequence])-tile)
-	stride := panelsOfBlock * width
+	stride := a.blockRow()
 	loaded := a.loadTile(s, attentionTask{p.sequence, p.group, 0, p.rows}, tile, count)
 	k, v := loaded.k, loaded.v
 	work := s.need(slotC, 2*keyTile*stride)
@@ -284,7 +283,7 @@ func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toK
 				derivative = capped[column:]
 			}
 			a.rawScores(s, q, &loaded, x[column:], derivative, stride, from, to)
-			s.strip = strip{a: at(v, from*a.deepValue), aStride: a.deepValue * 4, b: at(p.douts, row*a.deepValue), bStride: width * 4, c: at(y, from*stride+column), cStride: stride * 4, k: a.value}
+			s.strip = strip{a: at(v, from*a.valueRow), aStride: a.valueRow * 4, b: at(p.douts, row*a.deepValue), bStride: width * 4, c: at(y, from*stride+column), cStride: stride * 4, k: a.value}
 			b.product(s, false, 2, to-from)
 			for j := 0; j < width; j += b.lanes {
 				d := at(y, from*stride+column+j)
@@ -294,13 +293,13 @@ func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toK
 				}
 			}
 			if toQueries {
-				s.strip = strip{a: at(k, from*a.deepHead), aStride: a.deepHead * 4, b: at(y, from*stride+column), bStride: stride * 4, c: at(p.dq, row*a.deepHead), cStride: width * 4, k: to - from, flags: flagAccumulate}
+				s.strip = strip{a: at(k, from*a.headRow), aStride: a.headRow * 4, b: at(y, from*stride+column), bStride: stride * 4, c: at(p.dq, row*a.deepHead), cStride: width * 4, k: to - from, flags: flagAccumulate}
 				b.product(s, true, 2, a.head)
 			}
 		}
 		if toKeys {
-			a.addKeys(s, panels[:n], dv, x, p.d[block*width*a.deepValue:], a.deepValue, tile, begin, end)
-			a.addKeys(s, panels[:n], dk, y, p.q[block*width*a.deepHead:], a.deepHead, tile, begin, end)
+			a.addKeys(s, panels[:n], dv, x, p.d[block*width*a.valueRow:], a.deepValue, a.valueRow, tile, begin, end)
+			a.addKeys(s, panels[:n], dk, y, p.q[block*width*a.headRow:], a.deepHead, a.headRow, tile, begin, end)
 		}
 	}
 	s.ahead.clear()
@@ -323,8 +322,8 @@ func (a *attending) blockAhead(x *ahead, p *prepared, panel, n int, toKeys, toQu
 		add(p.dq, a.deepHead)
 	}
 	if toKeys {
-		add(p.d, a.deepValue)
-		add(p.q, a.deepHead)
+		add(p.d, a.valueRow)
+		add(p.q, a.headRow)
 	}
 }
 
@@ -337,32 +336,32 @@ func clearRows(x, y []float32, column, stride, width, from, to int) {
 }
 
 // addKeys adds Xᵀ·rows to the sums of the keys [begin, end) of a tile: strip by strip, over the panels that see some of its keys.
-func (a *attending) addKeys(s *scratch, panels []panel, sums, x, rows []float32, deep, tile, begin, end int) {
-	width, stride := 2*a.b.lanes, panelsOfBlock*2*a.b.lanes
+func (a *attending) addKeys(s *scratch, panels []panel, sums, x, rows []float32, deep, row, tile, begin, end int) {
+	width, stride := 2*a.b.lanes, a.blockRow()
 	most := len(a.b.stripRows[0])
-	for i := begin; i < end; i += most {
-		count := min(most, end-i)
-		first, last := 0, len(panels)
-		for first < last && (panels[first].maxLast <= tile+i || panels[first].minFirst >= tile+i+count) {
-			first++
-		}
-		for first < last && (panels[last-1].maxLast <= tile+i || panels[last-1].minFirst >= tile+i+count) {
-			last--
-		}
-		if first == last {
-			continue
-		}
-		for j := 0; j < deep; j += 2 * a.b.lanes {
-			vecs := 2
-			if deep-j <= a.b.lanes {
-				vecs = 1
+	for j := 0; j < deep; j += 2 * a.b.lanes { // the lanes of the rows stay in the level-1 cache
+		vecs := min(2, (deep-j)/a.b.lanes)
+		for i := begin; i < end; i += most {
+			count := min(most, end-i)
+			first, last := 0, len(panels)
+			for first < last && (panels[first].maxLast <= tile+i || panels[first].minFirst >= tile+i+count) {
+				first++
 			}
-			s.strip = strip{a: at(x, i*stride+first*width), aStride: stride * 4, b: at(rows, first*width*deep+j), bStride: deep * 4, c: at(sums, i*deep+j), cStride: deep * 4, k: (last - first) * width, flags: flagAccumulate}
+			for first < last && (panels[last-1].maxLast <= tile+i || panels[last-1].minFirst >= tile+i+count) {
+				last--
+			}
+			if first == last {
+				continue
+			}
+			s.strip = strip{a: at(x, i*stride+first*width), aStride: stride * 4, b: at(rows, first*width*row+j), bStride: row * 4, c: at(sums, i*deep+j), cStride: deep * 4, k: (last - first) * width, flags: flagAccumulate}
 			s.step(a.b.kernels)
 			a.b.stripRows[vecs-1][count-1](&s.strip)
 		}
 	}
 }
+
+// blockRow is from one key's probabilities for a block of queries to the next one's.
+func (a *attending) blockRow() int { return oddLines(panelsOfBlock * 2 * a.b.lanes) }
 
 // storeQueries writes DQ of panels [first, last).
 func (a *attending) storeQueries(s *scratch, p *prepared, first, last int) {

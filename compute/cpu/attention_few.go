@@ -75,7 +75,7 @@ func (a *attending) fewTile(s *scratch, number int) {
 	q := s.need(slotD, groups*rows*a.deepHead)
 	for g := range groups {
 		p := panel{sequence: t.sequence, group: t.first + g, rows: rows}
-		a.denseRows(q[g*rows*a.deepHead:], host.F32(a.o.Q), &p, a.head, a.deepHead, a.factor)
+		a.denseRows(q[g*rows*a.deepHead:], host.F32(a.o.Q), &p, a.head, a.deepHead, a.deepHead, a.factor)
 	}
 	first, last := keyTile, 0
 	masked := false
@@ -87,7 +87,7 @@ func (a *attending) fewTile(s *scratch, number int) {
 	k := s.need(slotA, keysTogether*a.deepHead)
 	for i := first &^ (keysTogether - 1); i < last; i += keysTogether {
 		for g := range groups {
-			a.loadRows(k, a.o.K, a.o.KScale, attentionTask{sequence: t.sequence, group: t.first + g}, t.tile+i, min(keysTogether, last-i), a.head, a.deepHead)
+			a.loadRows(k, a.o.K, a.o.KScale, attentionTask{sequence: t.sequence, group: t.first + g}, t.tile+i, min(keysTogether, last-i), a.head, a.deepHead, a.deepHead)
 			for j := 0; j < keysTogether && i+j < last; j += 16 {
 				s.strip = strip{a: at(q, g*rows*a.deepHead), aStride: a.deepHead * 4, b: at(k, j*a.deepHead), bStride: a.deepHead * 4, c: at(x, g*rows*keyTile+i+j), cStride: keyTile * 4, k: a.deepHead}
 				a.b.keyScores[rows-1](&s.strip)
@@ -109,7 +109,7 @@ func (a *attending) fewTile(s *scratch, number int) {
 	for i := first &^ (keysTogether - 1); i < last; i += keysTogether {
 		from, to := max(i, first), min(i+keysTogether, last)
 		for g := range groups {
-			a.loadRows(v, a.o.V, a.o.VScale, attentionTask{sequence: t.sequence, group: t.first + g}, t.tile+from, to-from, a.value, a.deepValue)
+			a.loadRows(v, a.o.V, a.o.VScale, attentionTask{sequence: t.sequence, group: t.first + g}, t.tile+from, to-from, a.value, a.deepValue, a.deepValue)
 			part, _, _ := a.fewResult(t, g, rows)
 			p := x[g*rows*keyTile:]
 			if !masked {

@@ -89,15 +89,15 @@ func (a *attending) loadQueries(s *scratch, p *panel) {
 // packRows writes rows of a tensor [rows, heads, n] as lanes [n, width], times a factor.
 func (a *attending) packRows(s *scratch, dst, src []float32, p *panel, n, deep int, by float32) {
 	dense := s.need(slotG, p.width*deep)
-	a.denseRows(dense, src, p, n, deep, by)
+	a.denseRows(dense, src, p, n, deep, deep, by)
 	clear(dense[p.rows*deep : p.width*deep])
 	for i := 0; i < p.width; i += 8 {
 		a.b.transpose8(at(dst, i), p.width*4, at(dense, i*deep), deep*4, deep/8)
 	}
 }
 
-// denseRows copies the rows of a panel from a tensor [rows, heads, n] to rows of deep values.
-func (a *attending) denseRows(dst, src []float32, p *panel, n, deep int, by float32) {
+// denseRows copies the rows of a panel from a tensor [rows, heads, n] to rows of deep values, row values apart.
+func (a *attending) denseRows(dst, src []float32, p *panel, n, deep, row int, by float32) {
 	for r := 0; r < p.rows; {
 		// Rows that lie evenly: the heads of one query, or with one head to a kv head all.
 		count := min(a.group-(p.first+r)%a.group, p.rows-r)
@@ -105,7 +105,7 @@ func (a *attending) denseRows(dst, src []float32, p *panel, n, deep int, by floa
 		if a.group == 1 {
 			count, stride = p.rows, a.heads*n
 		}
-		a.b.widen(at(dst, r*deep), deep, floatRows, bytesAt(src, a.rowAt(p, r)*n), stride*4, count, n, deep, by)
+		a.b.widen(at(dst, r*row), row, floatRows, bytesAt(src, a.rowAt(p, r)*n), stride*4, count, n, deep, by)
 		r += count
 	}
 }
@@ -165,7 +165,7 @@ func (a *attending) scores(s *scratch, p *panel, t *tileRows, from, to int) {
 // derivative, if that is wanted.
 func (a *attending) rawScores(s *scratch, p *panel, t *tileRows, x, derivative []float32, stride, from, to int) {
 	tile := t.from
-	s.strip = strip{a: at(t.k, from*a.deepHead), aStride: a.deepHead * 4, b: at(p.queries, 0), bStride: p.width * 4, c: at(x, from*stride), cStride: stride * 4, k: a.head}
+	s.strip = strip{a: at(t.k, from*a.headRow), aStride: a.headRow * 4, b: at(p.queries, 0), bStride: p.width * 4, c: at(x, from*stride), cStride: stride * 4, k: a.head}
 	a.b.product(s, false, p.vecs, to-from)
 	if a.o.Softcap > 0 {
 		a.softcap(p, x, derivative, stride, from, to)
@@ -197,7 +197,7 @@ func (a *attending) values(s *scratch, p *panel, t *tileRows, from, to int, out 
 }
 
 func (a *attending) addValues(s *scratch, p *panel, v, x []float32, from, to int, out []float32, joined bool) {
-	s.strip = strip{a: at(v, from*a.deepValue), aStride: a.deepValue * 4, b: at(x, from*p.width), bStride: p.width * 4, c: at(out, 0), cStride: p.width * 4, k: to - from}
+	s.strip = strip{a: at(v, from*a.valueRow), aStride: a.valueRow * 4, b: at(x, from*p.width), bStride: p.width * 4, c: at(out, 0), cStride: p.width * 4, k: to - from}
 	if joined {
 		s.strip.old, s.strip.new = at(p.old, 0), at(p.new, 0)
 	}
@@ -208,14 +208,14 @@ func (a *attending) addValues(s *scratch, p *panel, v, x []float32, from, to int
 // 0 for the values that the lane does not see. The chains are the same.
 func (a *attending) seenValues(s *scratch, p *panel, v, x []float32, tile, from, to int, out []float32, joined bool) {
 	n := a.value * p.width
-	work := s.need(slotH, 3*n+keyTile*a.deepValue)
+	work := s.need(slotH, 3*n+keyTile*a.valueRow)
 	before, after, result, seen := work[:n], work[n:2*n], work[2*n:3*n], work[3*n:]
 	copy(before, out[:n])
 	for lane := range p.rows {
 		clear(seen)
 		first, last := max(int(p.firsts[lane])-tile, from), min(int(p.lasts[lane])-tile, to)
 		if first < last {
-			copy(seen[first*a.deepValue:last*a.deepValue], v[first*a.deepValue:])
+			copy(seen[first*a.valueRow:last*a.valueRow], v[first*a.valueRow:])
 		}
 		copy(after, before)
 		a.addValues(s, p, seen, x, from, to, after, joined)

@@ -78,7 +78,7 @@ func (c *kernels) widen(dst *float32, deep int, kind rowKind, src *byte, stride,
 	}
 }
 
-// tileRows is a tile of keys as dense float32 rows of deepHead and deepValue.
+// tileRows is a tile of keys as float32 rows, headRow and valueRow apart.
 type tileRows struct {
 	from, count int // key positions
 	k, v        []float32
@@ -87,22 +87,26 @@ type tileRows struct {
 
 // loadTile makes dense rows of the keys and values of a tile.
 func (a *attending) loadTile(s *scratch, t attentionTask, tile, count int) tileRows {
-	x := tileRows{from: tile, count: count, k: s.need(slotA, keyTile*a.deepHead), v: s.need(slotB, keyTile*a.deepValue)}
-	a.loadRows(x.k, a.o.K, a.o.KScale, t, tile, count, a.head, a.deepHead)
-	a.loadRows(x.v, a.o.V, a.o.VScale, t, tile, count, a.value, a.deepValue)
+	x := tileRows{from: tile, count: count, k: s.need(slotA, keyTile*a.headRow), v: s.need(slotB, keyTile*a.valueRow)}
+	a.loadRows(x.k, a.o.K, a.o.KScale, t, tile, count, a.head, a.deepHead, a.headRow)
+	a.loadRows(x.v, a.o.V, a.o.VScale, t, tile, count, a.value, a.deepValue, a.valueRow)
 	return x
 }
 
 // finite says whether all values of the tile are.
 func (a *attending) finite(x *tileRows) bool {
 	if !x.known {
-		x.known, x.ok = true, finite(a.b.dot(at(x.v, 0), at(x.v, 0), x.count*a.deepValue))
+		x.known, x.ok = true, true
+		for i := 0; i < x.count && x.ok; i++ {
+			row := at(x.v, i*a.valueRow)
+			x.ok = finite(a.b.dot(row, row, a.value))
+		}
 	}
 	return x.ok
 }
 
-// loadRows makes dense float32 rows of one head of the keys or values at positions tile … tile+count−1.
-func (a *attending) loadRows(dst []float32, x, scale *compute.Tensor, t attentionTask, tile, count, n, deep int) {
+// loadRows makes float32 rows, row values apart, of one head of the keys or values at positions tile … tile+count−1.
+func (a *attending) loadRows(dst []float32, x, scale *compute.Tensor, t attentionTask, tile, count, n, deep, row int) {
 	kind := rowsOf(x, n)
 	data := host.Bytes(x)
 	head := x.Type.Bytes(x.Shape[2])
@@ -111,9 +115,9 @@ func (a *attending) loadRows(dst []float32, x, scale *compute.Tensor, t attentio
 		at0 := slot*a.kv + t.group
 		src := bytePointer(data, at0*head)
 		if kind >= int8Rows {
-			a.b.widenCodes(at(dst, done*deep), deep, kind == int4Rows, src, a.kv*head, at(host.F32(scale), 2*at0), a.kv*8, run, n)
+			a.b.widenCodes(at(dst, done*row), row, kind == int4Rows, src, a.kv*head, at(host.F32(scale), 2*at0), a.kv*8, run, n, deep)
 		} else {
-			a.b.widen(at(dst, done*deep), deep, kind, src, a.kv*head, run, n, deep, 1)
+			a.b.widen(at(dst, done*row), row, kind, src, a.kv*head, run, n, deep, 1)
 		}
 		done += run
 	}
@@ -137,7 +141,7 @@ func (q *sequences) run(s, p, most int) (slot, count int) {
 }
 
 // widenCodes writes rows of codes with a scale and a minimum each as float32.
-func (c *kernels) widenCodes(dst *float32, deep int, four bool, src *byte, stride int, scales *float32, scaleStride, rows, n int) {
+func (c *kernels) widenCodes(dst *float32, deep int, four bool, src *byte, stride int, scales *float32, scaleStride, rows, n, whole int) {
 	if rows <= 0 {
 		return
 	}
@@ -149,11 +153,11 @@ func (c *kernels) widenCodes(dst *float32, deep int, four bool, src *byte, strid
 		}
 	}
 	kernel(dst, deep*4, src, stride, scales, scaleStride, rows, n8)
-	if n8 == deep {
+	if n8 == whole {
 		return
 	}
 	for r := range rows {
-		row := slice(bytesFrom(dst, r*deep*4), deep)
+		row := slice(bytesFrom(dst, r*deep*4), whole)
 		clear(row[n8:])
 		two := slice(bytesFrom(scales, r*scaleStride), 2)
 		codes := unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(src), r*stride)), n)

@@ -189,6 +189,9 @@ func (a *attending) rows(s *scratch, number int) {
 	begin, end := a.seen(t)
 	for tile := begin / keyTile * keyTile; tile < end; tile += keyTile {
 		loaded := a.loadTile(s, t, tile, min(keyTile, end-tile))
+		if a.tiled() {
+			a.loadTiles(s, &loaded, false)
+		}
 		s.ahead.clear()
 		if next := number - a.b.workers; tile+keyTile < end {
 			a.tileAhead(&s.ahead, t, tile+keyTile)

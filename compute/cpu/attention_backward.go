@@ -25,6 +25,7 @@ type backTask struct{ pair, from int }
 type prepared struct {
 	sequence, group, rows int
 	queries, douts        []float32 // lanes: each panel [head, width] times the scores' factor, and [value, width]
+	queryPairs, doutPairs []float32 // the same for the tile unit
 	q, d                  []float32 // rows, headRow and valueRow apart
 	most, mean            []float32 // LogSumExp to base 2; Σ DOut · Out
 	dq                    []float32 // lanes: each panel [head, width], sums
@@ -169,7 +170,7 @@ func (a *attending) sinkGradients() {
 func (a *attending) panels(rows int) int { return (rows + 2*a.b.lanes - 1) / (2 * a.b.lanes) }
 
 func (a *attending) preparedSize(s int) int {
-	return a.panels(a.queries(s)*a.group) * 2 * a.b.lanes * (2*a.deepHead + a.headRow + a.deepValue + a.valueRow + 2)
+	return a.panels(a.queries(s)*a.group) * 2 * a.b.lanes * (2*a.deepHead + a.headRow + a.deepValue + a.valueRow + 2 + (stepsOf(a.head)+stepsOf(a.value))*amxDeep/2)
 }
 
 func (a *attending) preparation(memory []float32, s, g int) prepared {
@@ -182,6 +183,7 @@ func (a *attending) preparation(memory []float32, s, g int) prepared {
 	}
 	p.queries, p.douts, p.q, p.d, p.dq = take(a.deepHead), take(a.deepValue), take(a.headRow), take(a.valueRow), take(a.deepHead)
 	p.most, p.mean = take(1), take(1)
+	p.queryPairs, p.doutPairs = take(stepsOf(a.head)*amxDeep/2), take(stepsOf(a.value)*amxDeep/2)
 	return p
 }
 
@@ -191,6 +193,7 @@ func (a *attending) backPanel(s *scratch, p *prepared, i int) panel {
 	t := attentionTask{p.sequence, p.group, i * width, min((i+1)*width, p.rows)}
 	q := a.panelOf(s.need(slotE, panelsOfBlock*a.panelSize())[i%panelsOfBlock*a.panelSize():], t, t.first, 2)
 	q.queries = p.queries[i*width*a.deepHead:][:width*a.deepHead]
+	q.pairs = p.queryPairs[i*width*stepsOf(a.head)*amxDeep/2:]
 	return q
 }
 
@@ -202,6 +205,9 @@ func (a *attending) prepare(s *scratch, p *prepared, i int) {
 	a.loadQueries(s, &q)
 	dout := host.F32(a.back.o.DOut)
 	a.packRows(s, p.douts[first*a.deepValue:], dout, &q, a.value, a.deepValue, 1)
+	if a.tiled() {
+		a.pairs(s, p.doutPairs[first*stepsOf(a.value)*amxDeep/2:], p.douts[first*a.deepValue:], width, 0, amxLanes, 0, a.value)
+	}
 	dense := func(dst, src []float32, n, deep, row int) {
 		x := dst[first*row : (first+width)*row]
 		a.denseRows(x, src, &q, n, deep, row, 1)
@@ -231,8 +237,11 @@ func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toK
 	count := min(keyTile, int(a.lengths[p.sequence])-tile)
 	stride := a.blockRow()
 	loaded := a.loadTile(s, attentionTask{p.sequence, p.group, 0, p.rows}, tile, count)
-	k, v := loaded.k, loaded.v
-	work := s.need(slotC, 2*keyTile*stride)
+	k, v, tiled := loaded.k, loaded.v, a.tiled()
+	if tiled {
+		a.loadTiles(s, &loaded, true)
+	}
+	work := s.need(slotJ, 2*keyTile*stride)
 	x, y := work[:keyTile*stride], work[keyTile*stride:]
 	var capped []float32
 	if a.o.Softcap > 0 {
@@ -263,6 +272,9 @@ func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toK
 		if begin >= end {
 			continue
 		}
+		if tiled {
+			begin &^= amxLanes - 1
+		}
 		for i := range n {
 			q := &panels[i]
 			from, to := q.range_(tile)
@@ -283,8 +295,12 @@ func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toK
 				derivative = capped[column:]
 			}
 			a.rawScores(s, q, &loaded, x[column:], derivative, stride, from, to)
-			s.strip = strip{a: at(v, from*a.valueRow), aStride: a.valueRow * 4, b: at(p.douts, row*a.deepValue), bStride: width * 4, c: at(y, from*stride+column), cStride: stride * 4, k: a.value}
-			b.product(s, false, 2, to-from)
+			if tiled {
+				a.tiledScores(s, loaded.tiles.valueRows, p.doutPairs[row*stepsOf(a.value)*amxDeep/2:], y[column:], stride, a.value, from, to)
+			} else {
+				s.strip = strip{a: at(v, from*a.valueRow), aStride: a.valueRow * 4, b: at(p.douts, row*a.deepValue), bStride: width * 4, c: at(y, from*stride+column), cStride: stride * 4, k: a.value}
+				b.product(s, false, 2, to-from)
+			}
 			for j := 0; j < width; j += b.lanes {
 				d := at(y, from*stride+column+j)
 				b.softmaxKeysGrad(at(x, from*stride+column+j), d, stride*4, to-from, at(p.most, row+j), at(p.mean, row+j), a.o.Scale)
@@ -292,12 +308,20 @@ func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toK
 					b.mulRows(d, at(capped, from*stride+column+j), stride*4, to-from)
 				}
 			}
-			if toQueries {
+			if tiled && toKeys { // the products have written rows before the first one
+				clearRows(x, y, column, stride, width, from&^(amxLanes-1), from)
+			}
+			if toQueries && tiled {
+				a.tiledTurned(s, loaded.tiles.keyTurned, y[column:], p.dq[row*a.deepHead:], stride, a.head, count, from, to, true)
+			} else if toQueries {
 				s.strip = strip{a: at(k, from*a.headRow), aStride: a.headRow * 4, b: at(y, from*stride+column), bStride: stride * 4, c: at(p.dq, row*a.deepHead), cStride: width * 4, k: to - from, flags: flagAccumulate}
 				b.product(s, true, 2, a.head)
 			}
 		}
-		if toKeys {
+		if toKeys && tiled {
+			a.tiledKeys(s, dv, x, p.d[block*width*a.valueRow:], a.deepValue, a.valueRow, n*width, begin, end)
+			a.tiledKeys(s, dk, y, p.q[block*width*a.headRow:], a.deepHead, a.headRow, n*width, begin, end)
+		} else if toKeys {
 			a.addKeys(s, panels[:n], dv, x, p.d[block*width*a.valueRow:], a.deepValue, a.valueRow, tile, begin, end)
 			a.addKeys(s, panels[:n], dk, y, p.q[block*width*a.headRow:], a.deepHead, a.headRow, tile, begin, end)
 		}

@@ -53,12 +53,19 @@ func BenchmarkAttention(b *testing.B) {
 	for _, level := range available[1:] {
 		for _, workers := range []int{1, 2} {
 			be := newBackend(level, workers)
+			kind := ""
+			if level.amx != nil {
+				kind = "_bf16" // in float32 the level is the one before
+			}
 			for _, s := range shapes {
-				b.Run(fmt.Sprintf("%s/w%d/forward/%v", level.level, workers, s), func(b *testing.B) {
-					benchmarkShare(b, be, s.forward(be), s.pairs()*float64(2*s.head+2*s.value))
-				})
-				b.Run(fmt.Sprintf("%s/w%d/backward/%v", level.level, workers, s), func(b *testing.B) {
+				b.Run(fmt.Sprintf("%s/w%d/forward%s/%v", level.level, workers, kind, s), func(b *testing.B) {
 					f := s.forward(be)
+					f.BF16 = kind != ""
+					benchmarkShare(b, be, f, s.pairs()*float64(2*s.head+2*s.value))
+				})
+				b.Run(fmt.Sprintf("%s/w%d/backward%s/%v", level.level, workers, kind, s), func(b *testing.B) {
+					f := s.forward(be)
+					f.BF16 = kind != ""
 					be.NewStream().Launch(f)
 					o := &compute.AttentionBackward{Forward: *f, DOut: normal(be, f.Out.Shape...), DQ: normal(be, f.Q.Shape...), DK: normal(be, f.K.Shape...), DV: normal(be, f.V.Shape...)}
 					benchmarkShare(b, be, o, s.pairs()*float64(6*s.head+4*s.value))

@@ -71,7 +71,7 @@ func (a *attending) planFew() {
 func (a *attending) fewTile(s *scratch, number int) {
 	t := &a.fewParts[number]
 	rows, groups := a.queries(t.sequence)*a.group, t.last-t.first
-	x := s.need(slotC, groups*rows*keyTile)
+	x := s.need(slotJ, groups*rows*keyTile)
 	q := s.need(slotD, groups*rows*a.deepHead)
 	for g := range groups {
 		p := panel{sequence: t.sequence, group: t.first + g, rows: rows}

@@ -10,6 +10,7 @@ type panel struct {
 	vecs            int
 
 	queries            []float32 // [head, width], times the factor of the scores
+	pairs              []float32 // the same for the tile unit
 	out                []float32 // [value, width]
 	most, sum          []float32 // of the tile at hand
 	allMost, allSum    []float32 // of all tiles so far
@@ -20,12 +21,14 @@ type panel struct {
 }
 
 // panelSize is the memory of a panel.
-func (a *attending) panelSize() int { return 2 * a.b.lanes * (a.deepHead + a.deepValue + 8) }
+func (a *attending) panelSize() int {
+	return 2 * a.b.lanes * (a.deepHead + a.deepValue + 8 + stepsOf(a.head)*amxDeep/2)
+}
 
 // panel lays a panel out in memory and finds what its rows see.
 func (a *attending) panel(memory []float32, t attentionTask, first int) panel {
 	vecs := 1
-	if t.last-first > a.b.lanes {
+	if t.last-first > a.b.lanes || a.tiled() {
 		vecs = 2
 	}
 	return a.panelOf(memory, t, first, vecs)
@@ -41,6 +44,7 @@ func (a *attending) panelOf(memory []float32, t attentionTask, first, vecs int) 
 		return x
 	}
 	p.queries, p.out = take(a.deepHead), take(a.deepValue)
+	p.pairs = take(stepsOf(a.head) * amxDeep / 2)
 	p.most, p.sum, p.allMost, p.allSum, p.old, p.new = take(1), take(1), take(1), take(1), take(1), take(1)
 	p.firsts, p.lasts = intsOf(take(1)), intsOf(take(1))
 	for i := range p.width {
@@ -84,6 +88,9 @@ func (p *panel) masked(tile, from, to int) bool { return p.maxFirst > tile+from 
 // loadQueries packs the rows of a panel as lanes.
 func (a *attending) loadQueries(s *scratch, p *panel) {
 	a.packRows(s, p.queries, host.F32(a.o.Q), p, a.head, a.deepHead, a.factor)
+	if a.tiled() {
+		a.pairs(s, p.pairs, p.queries, p.width, 0, amxLanes, 0, a.head)
+	}
 }
 
 // packRows writes rows of a tensor [rows, heads, n] as lanes [n, width], times a factor.
@@ -154,7 +161,7 @@ func (c *kernels) product(s *scratch, byColumns bool, vecs, m int) {
 
 // scores makes the probabilities of the keys [from, to) of a tile, up to each lane's largest score and sum.
 func (a *attending) scores(s *scratch, p *panel, t *tileRows, from, to int) {
-	x := s.need(slotC, keyTile*p.width)
+	x := s.need(slotJ, keyTile*p.width)
 	a.rawScores(s, p, t, x, nil, p.width, from, to)
 	for j := 0; j < p.width; j += a.b.lanes {
 		a.b.softmaxKeys(at(x, from*p.width+j), p.width*4, to-from, at(p.most, j), at(p.sum, j))
@@ -165,8 +172,12 @@ func (a *attending) scores(s *scratch, p *panel, t *tileRows, from, to int) {
 // derivative, if that is wanted.
 func (a *attending) rawScores(s *scratch, p *panel, t *tileRows, x, derivative []float32, stride, from, to int) {
 	tile := t.from
-	s.strip = strip{a: at(t.k, from*a.headRow), aStride: a.headRow * 4, b: at(p.queries, 0), bStride: p.width * 4, c: at(x, from*stride), cStride: stride * 4, k: a.head}
-	a.b.product(s, false, p.vecs, to-from)
+	if a.tiled() {
+		a.tiledScores(s, t.tiles.keyRows, p.pairs, x, stride, a.head, from, to)
+	} else {
+		s.strip = strip{a: at(t.k, from*a.headRow), aStride: a.headRow * 4, b: at(p.queries, 0), bStride: p.width * 4, c: at(x, from*stride), cStride: stride * 4, k: a.head}
+		a.b.product(s, false, p.vecs, to-from)
+	}
 	if a.o.Softcap > 0 {
 		a.softcap(p, x, derivative, stride, from, to)
 	}
@@ -188,9 +199,13 @@ func (a *attending) rawScores(s *scratch, p *panel, t *tileRows, x, derivative [
 
 // values adds the values of the keys [from, to) of a tile to rows of `out`: joined with what is there, or alone.
 func (a *attending) values(s *scratch, p *panel, t *tileRows, from, to int, out []float32, joined bool) {
-	x := s.need(slotC, keyTile*p.width)
+	x := s.need(slotJ, keyTile*p.width)
 	if p.masked(t.from, from, to) && !a.finite(t) {
 		a.seenValues(s, p, t.v, x, t.from, from, to, out, joined)
+		return
+	}
+	if a.tiled() {
+		a.tiledValues(s, p, t, x, from, to, out, joined)
 		return
 	}
 	a.addValues(s, p, t.v, x, from, to, out, joined)

@@ -83,6 +83,7 @@ type tileRows struct {
 	from, count int // key positions
 	k, v        []float32
 	known, ok   bool // whether the values were looked at, and are finite
+	tiles       tilesOfRows
 }
 
 // loadTile makes dense rows of the keys and values of a tile.

@@ -12,6 +12,9 @@ func (a *attending) part(s *scratch, number int) {
 	from, to := p.range_(t.tile)
 	a.loadQueries(s, &p)
 	loaded := a.loadTile(s, t.task, t.tile, to)
+	if a.tiled() {
+		a.loadTiles(s, &loaded, false)
+	}
 	a.scores(s, &p, &loaded, from, to)
 	a.values(s, &p, &loaded, from, to, out, false)
 	copy(most, p.most)

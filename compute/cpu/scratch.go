@@ -31,6 +31,7 @@ const (
 	slotH
 	slotI
 	slotJ
+	slotTiles
 	slotPacked
 	slotGram
 	slotPoly

@@ -23,7 +23,11 @@ func (b *backend) activation(o *compute.Activation) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	x, out, f := host.F32(o.X), host.F32(o.Out), b.activate[o.Kind]
-	b.stretches(len(out), func(_ *scratch, from, n int) { f(at(out, from), at(x, from), n) })
+	k := sinkOf(out, slotF, x)
+	b.stretches(len(out), func(s *scratch, from, n int) {
+		f(k.at(s, from, n), at(x, from), n)
+		k.done(b.kernels, s, from, n)
+	})
 	return nil
 }
 
@@ -33,7 +37,11 @@ func (b *backend) activationBackward(o *compute.ActivationBackward) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	x, d, dx, f := host.F32(o.X), host.F32(o.DOut), host.F32(o.DX), b.activateGrad[o.Kind]
-	b.stretches(len(dx), func(_ *scratch, from, n int) { f(at(dx, from), at(x, from), at(d, from), n) })
+	k := sinkOf(dx, slotF, x, d)
+	b.stretches(len(dx), func(s *scratch, from, n int) {
+		f(k.at(s, from, n), at(x, from), at(d, from), n)
+		k.done(b.kernels, s, from, n)
+	})
 	return nil
 }
 
@@ -46,15 +54,18 @@ func (b *backend) gated(o *compute.Gated) error {
 	return nil
 }
 
-func (b *backend) gatedSpan(o *compute.Gated, _ *scratch, from, to int) {
+func (b *backend) gatedSpan(o *compute.Gated, s *scratch, from, to int) {
 	gate, up, out := host.F32(o.Gate), host.F32(o.Up), host.F32(o.Out)
 	f, g, limit := b.gate[o.Kind], b.gateLimited[o.Kind], limitOf(o.Limit)
+	k := sinkOf(out, slotF, gate, up)
 	for ; from < to; from += stretch {
-		if n := min(stretch, to-from); o.Limit == 0 && o.Offset == 0 {
-			f(at(out, from), at(gate, from), at(up, from), n)
+		n := min(stretch, to-from)
+		if dst := k.at(s, from, n); o.Limit == 0 && o.Offset == 0 {
+			f(dst, at(gate, from), at(up, from), n)
 		} else {
-			g(at(out, from), at(gate, from), at(up, from), n, limit, o.Offset)
+			g(dst, at(gate, from), at(up, from), n, limit, o.Offset)
 		}
+		k.done(b.kernels, s, from, n)
 	}
 }
 
@@ -79,23 +90,18 @@ func (b *backend) gatedBackwardSpan(o *compute.GatedBackward, s *scratch, from, 
 	gate, up, d := host.F32(o.Gate), host.F32(o.Up), host.F32(o.DOut)
 	dgate, dup := host.F32(o.DGate), host.F32(o.DUp)
 	f, g, limit := b.gateGrad[o.Kind], b.gateLimitedGrad[o.Kind], limitOf(o.Limit)
+	toGate, toUp := sinkOf(dgate, slotF, gate, up, d), sinkOf(dup, slotG, gate, up, d)
 	for ; from < to; from += stretch {
 		n := min(stretch, to-from)
-		dg, du := s.part(dgate, slotA, from, n), s.part(dup, slotB, from, n)
+		dg, du := toGate.at(s, from, n), toUp.at(s, from, n)
 		if o.Limit == 0 && o.Offset == 0 {
 			f(dg, du, at(gate, from), at(up, from), at(d, from), n)
 		} else {
 			g(dg, du, at(gate, from), at(up, from), at(d, from), n, limit, o.Offset)
 		}
+		toGate.done(b.kernels, s, from, n)
+		toUp.done(b.kernels, s, from, n)
 	}
-}
-
-// part is where x[from] lies, or scratch for n values where there is no x.
-func (s *scratch) part(x []float32, slot, from, n int) *float32 {
-	if x == nil {
-		return at(s.need(slot, n), 0)
-	}
-	return at(x, from)
 }
 
 // curve is an activation and its slope, in float64.

@@ -23,22 +23,25 @@ func (b *backend) cast(o *compute.Cast) error {
 	x, out, n := host.Bytes(o.X), host.Bytes(o.Out), o.X.Elements()
 	var failed atomic.Pointer[error]
 	b.stretches(n, func(_ *scratch, from, n int) {
-		var err error
-		if o.X.Type == dtype.F32 {
-			t := o.Out.Type
-			err = b.fromFloats(t, host.F32(o.X)[from:from+n], out[t.Bytes(from):t.Bytes(from+n)])
-		} else {
-			t := o.X.Type
-			err = b.toFloats(t, x[t.Bytes(from):t.Bytes(from+n)], host.F32(o.Out)[from:from+n])
-		}
-		if err != nil {
-			failed.Store(&err)
+		if err := b.castPart(o, x, out, from, from+n); err != nil {
+			first := err // err itself would be an allocation for each part
+			failed.Store(&first)
 		}
 	})
 	if err := failed.Load(); err != nil {
 		return *err
 	}
 	return nil
+}
+
+// castPart casts the values [from, to).
+func (c *kernels) castPart(o *compute.Cast, x, out []byte, from, to int) error {
+	if o.X.Type == dtype.F32 {
+		t := o.Out.Type
+		return c.fromFloats(t, host.F32(o.X)[from:to], out[t.Bytes(from):t.Bytes(to)])
+	}
+	t := o.X.Type
+	return c.toFloats(t, x[t.Bytes(from):t.Bytes(to)], host.F32(o.Out)[from:to])
 }
 
 // halves is bytes as 16-bit numbers.

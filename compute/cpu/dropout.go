@@ -23,8 +23,10 @@ func (b *backend) dropoutOp(o *compute.Dropout) error {
 		out[0] = pair[1]
 		x, out, first = x[1:], out[1:], first+1
 	}
-	b.stretches(len(out), func(_ *scratch, from, n int) {
-		b.dropout(at(out, from), at(x, from), n, uint64(o.Key), (first+from)/2, o.Below(), o.Scale())
+	k := sinkOf(out, slotF, x)
+	b.stretches(len(out), func(s *scratch, from, n int) {
+		b.dropout(k.at(s, from, n), at(x, from), n, uint64(o.Key), (first+from)/2, o.Below(), o.Scale())
+		k.done(b.kernels, s, from, n)
 	})
 	return nil
 }

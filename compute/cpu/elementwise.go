@@ -41,14 +41,18 @@ func (b *backend) addOp(o *compute.Add) error {
 	return nil
 }
 
-func (b *backend) addSpan(o *compute.Add, _ *scratch, from, to int) {
+func (b *backend) addSpan(o *compute.Add, s *scratch, from, to int) {
 	x, y, out := host.F32(o.A), host.F32(o.B), host.F32(o.Out)
+	k := sinkOf(out, slotF, x, y)
 	for ; from < to; from += stretch {
-		if n := min(stretch, to-from); y == nil {
-			copy(out[from:from+n], x[from:])
+		n := min(stretch, to-from)
+		dst := k.at(s, from, n)
+		if y == nil {
+			copy(slice(dst, n), x[from:from+n])
 		} else {
-			b.add(at(out, from), at(x, from), at(y, from), n)
+			b.add(dst, at(x, from), at(y, from), n)
 		}
+		k.done(b.kernels, s, from, n)
 	}
 }
 

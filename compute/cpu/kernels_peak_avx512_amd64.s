@@ -95,6 +95,7 @@ l1:
 	JNZ l1
 l2:
 	SFENCE
+	SFENCE
 	VZEROUPPER
 	RET
 

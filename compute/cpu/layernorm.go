@@ -45,7 +45,8 @@ func (b *backend) layernorm(o *compute.LayerNorm) error {
 	x, out, n := host.F32(o.X), host.F32(o.Out), o.X.Columns()
 	w, bias := b.filled(o.Weight, slotC, n, 1), b.filled(o.Bias, slotD, n, 0)
 	residual, sums := host.F32(o.Residual), host.F32(o.Sum)
-	b.spans(o.X.Rows(), 4, func(_ *scratch, from, to int) {
+	k := sinkOf(out, slotF, x, residual, sums)
+	b.spans(o.X.Rows(), 4, func(s *scratch, from, to int) {
 		for i := from; i < to; i++ {
 			xi, sum := at(x, i*n), float32(0)
 			if residual != nil {
@@ -55,7 +56,8 @@ func (b *backend) layernorm(o *compute.LayerNorm) error {
 				sum = b.sum(xi, n)
 			}
 			mean, r := b.spread(xi, n, sum, o.Epsilon)
-			b.layerScale(at(out, i*n), xi, at(w, 0), at(bias, 0), n, mean, r)
+			b.layerScale(k.at(s, i*n, n), xi, at(w, 0), at(bias, 0), n, mean, r)
+			k.done(b.kernels, s, i*n, n)
 		}
 	})
 	return nil
@@ -69,7 +71,7 @@ func (b *backend) layernormBackward(o *compute.LayerNormBackward) error {
 	x, d, n, rows := host.F32(o.X), host.F32(o.DOut), o.X.Columns(), o.X.Rows()
 	w := b.filled(o.Weight, slotC, n, 1)
 	dw, db := host.F32(o.DWeight), host.F32(o.DBias)
-	to := rowGradient{host.F32(o.DX), host.F32(o.DResidual), host.F32(o.DSum), o.AccumulateX, o.AccumulateResidual, n}
+	to := rowGradient{host.F32(o.DX), host.F32(o.DResidual), host.F32(o.DSum), o.AccumulateX, o.AccumulateResidual, n, sinkOf(host.F32(o.DX), slotF, x, d, host.F32(o.DSum))}
 	groups := (rows + normGroup - 1) / normGroup
 	sumsW, sumsB := b.shared.need(slotA, groups*n), b.shared.need(slotB, groups*n)
 	b.each(groups, func(s *scratch, g int) {
@@ -96,7 +98,7 @@ func (b *backend) layernormBackward(o *compute.LayerNormBackward) error {
 			} else {
 				b.layerGrad(dst, di, wi, xi, n, mean, r, c, shift)
 			}
-			to.finish(b, dst, i)
+			to.finish(b, s, dst, i)
 		}
 	})
 	b.sumGroups(dw, sumsW, groups, n, o.AccumulateWeight)

@@ -30,9 +30,10 @@ func (b *backend) rmsnorm(o *compute.RMSNorm) error {
 	return nil
 }
 
-func (b *backend) rmsnormRows(o *compute.RMSNorm, _ *scratch, from, to int) {
+func (b *backend) rmsnormRows(o *compute.RMSNorm, s *scratch, from, to int) {
 	x, w, out, n := host.F32(o.X), host.F32(o.Weight), host.F32(o.Out), o.X.Columns()
 	residual, sum := host.F32(o.Residual), host.F32(o.Sum)
+	k := sinkOf(out, slotF, x, residual, sum)
 	for i := from; i < to; i++ {
 		xi, squares := at(x, i*n), float32(0)
 		if residual != nil {
@@ -41,7 +42,8 @@ func (b *backend) rmsnormRows(o *compute.RMSNorm, _ *scratch, from, to int) {
 		} else {
 			squares = b.dot(xi, xi, n)
 		}
-		b.normScale(at(out, i*n), xi, at(w, 0), n, inverseRMS(squares, n, o.Epsilon), o.Offset)
+		b.normScale(k.at(s, i*n, n), xi, at(w, 0), n, inverseRMS(squares, n, o.Epsilon), o.Offset)
+		k.done(b.kernels, s, i*n, n)
 	}
 }
 
@@ -64,7 +66,7 @@ func (b *backend) rmsnormBackward(o *compute.RMSNormBackward) error {
 // rmsnormBackwardGroup is the rows of group g; what they give to DWeight goes to the group's part of shared slotA.
 func (b *backend) rmsnormBackwardGroup(o *compute.RMSNormBackward, s *scratch, g int) {
 	x, w, d, n, rows := host.F32(o.X), host.F32(o.Weight), host.F32(o.DOut), o.X.Columns(), o.X.Rows()
-	dw, to := host.F32(o.DWeight), rowGradient{host.F32(o.DX), host.F32(o.DResidual), host.F32(o.DSum), o.AccumulateX, o.AccumulateResidual, n}
+	dw, to := host.F32(o.DWeight), rowGradient{host.F32(o.DX), host.F32(o.DResidual), host.F32(o.DSum), o.AccumulateX, o.AccumulateResidual, n, sinkOf(host.F32(o.DX), slotF, x, d, host.F32(o.DSum))}
 	sum := b.shared.floats[slotA][g*n : (g+1)*n]
 	clear(sum)
 	for i := g * normGroup; i < min(rows, (g+1)*normGroup); i++ {
@@ -83,7 +85,7 @@ func (b *backend) rmsnormBackwardGroup(o *compute.RMSNormBackward, s *scratch, g
 		} else {
 			b.normGrad(dst, di, wi, xi, n, r, c, o.Offset)
 		}
-		to.finish(b, dst, i)
+		to.finish(b, s, dst, i)
 	}
 }
 
@@ -92,6 +94,7 @@ type rowGradient struct {
 	dx, dresidual, dsum             []float32
 	accumulateX, accumulateResidual bool
 	n                               int
+	direct                          sink // of dx
 }
 
 func (g *rowGradient) wanted() bool { return g.dx != nil || g.dresidual != nil }
@@ -103,6 +106,9 @@ func (g *rowGradient) row(s *scratch, i int) (dst, old *float32) {
 	}
 	switch {
 	case g.dx != nil && !g.accumulateX:
+		if g.dresidual == nil {
+			return g.direct.at(s, i*g.n, g.n), old
+		}
 		return at(g.dx, i*g.n), old
 	case g.dx != nil && old == nil && g.dresidual == nil:
 		return at(g.dx, i*g.n), at(g.dx, i*g.n)
@@ -113,7 +119,11 @@ func (g *rowGradient) row(s *scratch, i int) (dst, old *float32) {
 }
 
 // finish carries row i from where it was computed to where it is missing.
-func (g *rowGradient) finish(b *backend, from *float32, i int) {
+func (g *rowGradient) finish(b *backend, s *scratch, from *float32, i int) {
+	if g.dx != nil && !g.accumulateX && g.dresidual == nil {
+		g.direct.done(b.kernels, s, i*g.n, g.n)
+		return
+	}
 	for _, t := range [2]struct {
 		x          []float32
 		accumulate bool

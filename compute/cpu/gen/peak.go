@@ -91,6 +91,7 @@ func (a *assembly) copyMemory() {
 	a.op("SUBQ $1024, CX")
 	a.op("JNZ %s", loop)
 	a.mark(done)
+	a.op("SFENCE") // such stores are not ordered with others
 	a.op("SFENCE")
 	a.ret()
 }

@@ -21,25 +21,37 @@ func (b *backend) softmax(o *compute.Softmax) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	x, out, n := host.F32(o.X), host.F32(o.Out), o.X.Columns()
+	k := sinkOf(out, slotF, x)
 	b.spans(o.X.Rows(), 1, func(s *scratch, from, to int) {
 		for i := from; i < to; i++ {
-			row, y := x[i*n:(i+1)*n], out[i*n:(i+1)*n]
-			most, sum := b.most(at(row, 0), n), float32(0)
-			if o.Log {
-				e := s.need(slotE, min(n, stretch))
-				for at0 := 0; at0 < n; at0 += stretch {
-					sum += b.expSum(at(e, 0), at(row, at0), min(stretch, n-at0), most)
-				}
-				b.inParts(n, func(at0, count int) { b.shift(at(y, at0), at(row, at0), count, most+float32(math.Log(float64(sum)))) })
-				continue
-			}
-			for at0 := 0; at0 < n; at0 += stretch {
-				sum += b.expSum(at(y, at0), at(row, at0), min(stretch, n-at0), most)
-			}
-			b.inParts(n, func(at0, count int) { b.scaleTo(at(y, at0), at(y, at0), count, 1/sum) })
+			b.softmaxRow(s, slice(k.at(s, i*n, n), n), x[i*n:(i+1)*n], o.Log)
+			k.done(b.kernels, s, i*n, n)
 		}
 	})
 	return nil
+}
+
+func (b *backend) softmaxRow(s *scratch, y, row []float32, log bool) {
+	n := len(row)
+	most, sum := b.most(at(row, 0), n), float32(0)
+	e := y
+	if log {
+		e = s.need(slotE, min(n, stretch))
+	}
+	for from := 0; from < n; from += stretch {
+		count := min(stretch, n-from)
+		if !log {
+			e = y[from:]
+		}
+		sum += b.expSum(at(e, 0), at(row, from), count, most)
+	}
+	for from := 0; from < n; from += stretch {
+		if count := min(stretch, n-from); log {
+			b.shift(at(y, from), at(row, from), count, most+float32(math.Log(float64(sum))))
+		} else {
+			b.scaleTo(at(y, from), at(y, from), count, 1/sum)
+		}
+	}
 }
 
 // inParts runs f over [0, n) in parts of a stretch.

@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // vector writes one function over n values: a loop over whole registers, then the rest under a mask.
 type vector struct {
@@ -105,6 +108,12 @@ func (v *vector) fillRest(r, fill string) {
 	}
 }
 
+// A body of so many instructions keeps the processor from looking far ahead for what to load: such a loop fetches ahead itself.
+const (
+	longBody   = 15
+	fetchAhead = 1024 // bytes
+)
+
 // each writes a function whose body is run for each register of values. args are the pointers, then n, then others.
 func (a *assembly) each(name, about string, ptrs []string, others []argument, results []argument, setup func(v *vector), body func(v *vector), finish func(v *vector)) {
 	args := append(append(pointers(ptrs...), ints("n")...), others...)
@@ -123,7 +132,13 @@ func (a *assembly) each(name, about string, ptrs []string, others []argument, re
 	a.op("JLT %s", rest)
 	a.mark(loop)
 	free := append([]int(nil), v.free...)
+	before := a.body.Len()
 	body(v)
+	if strings.Count(a.body.String()[before:], "\n") >= longBody {
+		for _, p := range ptrs {
+			a.op("PREFETCHT0 %d(%s)", fetchAhead, v.pointer[p])
+		}
+	}
 	for _, p := range ptrs {
 		a.op("ADDQ $%d, %s", a.bytes(), v.pointer[p])
 	}

@@ -76,3 +76,23 @@ func readLattice(raw []byte, count, width int) (*lattice, error) {
 	}
 	return l, nil
 }
+
+// Lattice is the code book of an IQ1, IQ2 or IQ3 type: the points of its codes, one after another, each of eight values (IQ3:
+// four). It must not be written. Nil for other types.
+func Lattice(t Type) []int8 {
+	switch t {
+	case IQ2_XXS:
+		return latticeIQ2_XXS().points
+	case IQ2_XS:
+		return latticeIQ2_XS().points
+	case IQ2_S:
+		return latticeIQ2_S().points
+	case IQ3_XXS:
+		return latticeIQ3_XXS().points
+	case IQ3_S:
+		return latticeIQ3_S().points
+	case IQ1_S, IQ1_M:
+		return latticeIQ1().points
+	}
+	return nil
+}

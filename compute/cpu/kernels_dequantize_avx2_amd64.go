@@ -20,6 +20,8 @@ var _ = kernelsOf("avx2", func(k *kernels) {
 	k.dequantizers[dtype.Q5_K] = dequantizeQ5_KAVX2
 	k.dequantizers[dtype.Q6_K] = dequantizeQ6_KAVX2
 	k.dequantizers[dtype.IQ4_XS] = dequantizeIQ4_XSAVX2
+	k.dequantizers[dtype.TQ1_0] = dequantizeTQ1_0AVX2
+	k.dequantizers[dtype.TQ2_0] = dequantizeTQ2_0AVX2
 })
 
 // dequantizeF16AVX2 widens groups of 16 values.
@@ -96,3 +98,13 @@ func dequantizeQ6_KAVX2(dst *float32, src *byte, blocks int)
 //
 //go:noescape
 func dequantizeIQ4_XSAVX2(dst *float32, src *byte, blocks int)
+
+// dequantizeTQ1_0AVX2 dequantises blocks of 256.
+//
+//go:noescape
+func dequantizeTQ1_0AVX2(dst *float32, src *byte, blocks int)
+
+// dequantizeTQ2_0AVX2 dequantises blocks of 256.
+//
+//go:noescape
+func dequantizeTQ2_0AVX2(dst *float32, src *byte, blocks int)

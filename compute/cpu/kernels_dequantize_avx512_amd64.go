@@ -20,6 +20,8 @@ var _ = kernelsOf("avx512", func(k *kernels) {
 	k.dequantizers[dtype.Q5_K] = dequantizeQ5_KAVX512
 	k.dequantizers[dtype.Q6_K] = dequantizeQ6_KAVX512
 	k.dequantizers[dtype.IQ4_XS] = dequantizeIQ4_XSAVX512
+	k.dequantizers[dtype.TQ1_0] = dequantizeTQ1_0AVX512
+	k.dequantizers[dtype.TQ2_0] = dequantizeTQ2_0AVX512
 })
 
 // dequantizeF16AVX512 widens groups of 16 values.
@@ -96,3 +98,13 @@ func dequantizeQ6_KAVX512(dst *float32, src *byte, blocks int)
 //
 //go:noescape
 func dequantizeIQ4_XSAVX512(dst *float32, src *byte, blocks int)
+
+// dequantizeTQ1_0AVX512 dequantises blocks of 256.
+//
+//go:noescape
+func dequantizeTQ1_0AVX512(dst *float32, src *byte, blocks int)
+
+// dequantizeTQ2_0AVX512 dequantises blocks of 256.
+//
+//go:noescape
+func dequantizeTQ2_0AVX512(dst *float32, src *byte, blocks int)

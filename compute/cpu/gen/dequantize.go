@@ -3,7 +3,7 @@ package main
 import "fmt"
 
 var _ = topic("dequantize", func(a *assembly) {
-	for _, f := range []func(d *dequantizer){plain16, q4, q5, q8_0, mxfp4, q2K, q3K, q45K, q6K, iq4XS} {
+	for _, f := range []func(d *dequantizer){plain16, q4, q5, q8_0, mxfp4, q2K, q3K, q45K, q6K, iq4XS, tq1_0, tq2_0} {
 		f(&dequantizer{&vector{assembly: a}})
 	}
 })

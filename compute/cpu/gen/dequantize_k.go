@@ -304,3 +304,76 @@ func iq4XS(d *dequantizer) {
 		}
 	})
 }
+
+// tq2_0: qs[64] of two bits, d; 32 bytes hold 128 values.
+func tq2_0(d *dequantizer) {
+	var s *slot
+	d.blocks("TQ2_0", "dequantises blocks of 256.", 256, 66, func() { s = d.slot(span(4, 1, "")) }, func() {
+		d.half(64, s.scale)
+		d.ready(s)
+		for first := 0; first < 64; first += 16 {
+			d.each16(func(at int) {
+				x := d.new()
+				d.codes(first+at, x)
+				for part := range 4 {
+					y := d.shifted(x, 2*part)
+					d.emit(s, y, first/32*128+32*part+first%32+at)
+					d.drop(y)
+				}
+				d.drop(x)
+			})
+		}
+	})
+}
+
+// tq1_0: qs[48] of five ternary digits, qh[4] of four, d. A byte is a fraction of 256 in base 3: times 3ⁿ, less its whole part,
+// digit n is the whole part of the next multiplication by 3.
+func tq1_0(d *dequantizer) {
+	var scale string
+	d.blocks("TQ1_0", "dequantises blocks of 256.", 256, 54, func() { scale = d.new() }, func() {
+		d.half(52, scale)
+		digit := func(x, power string, at int) {
+			y, z := d.new(), d.new()
+			d.op("VPMULLD %s, %s, %s", power, x, y)
+			d.and(d.consts.bits("mask255", 255), y, y)
+			d.op("VPADDD %s, %s, %s", y, y, z)
+			d.op("VPADDD %s, %s, %s", y, z, y)
+			d.op("VPSRLD $8, %s, %s", y, y)
+			d.op("VPSUBD %s, %s, %s", d.consts.bits("offset1", 1), y, y)
+			d.op("VCVTDQ2PS %s, %s", y, y)
+			d.op("VMULPS %s, %s, %s", scale, y, y)
+			d.op("VMOVUPS %s, %d(DI)", y, at*4)
+			d.drop(y, z)
+		}
+		for _, part := range [][3]int{{0, 32, 0}, {32, 16, 160}} { // first byte, bytes, first value
+			for first := 0; first < part[1]; first += 16 {
+				d.each16(func(at int) {
+					x := d.new()
+					d.codes(part[0]+first+at, x)
+					power := uint32(1)
+					for n := range 5 {
+						digit(x, d.consts.bits(fmt.Sprintf("power%d", n), power), part[2]+n*part[1]+first+at)
+						power *= 3
+					}
+					d.drop(x)
+				})
+			}
+		}
+		var powers [16]uint32
+		for i := range powers {
+			powers[i] = []uint32{1, 3, 9, 27}[i/4]
+		}
+		table := d.consts.table("powersOfFour", powers)
+		d.each16(func(at int) {
+			x := d.new()
+			d.op("VPBROADCASTD 48(SI), X%s", x[1:])
+			d.op("VPMOVZXBD X%s, %s", x[1:], x)
+			operand := table
+			if at > 0 {
+				operand = "powersOfFour<>+32(SB)"
+			}
+			digit(x, operand, 240+at)
+			d.drop(x)
+		})
+	})
+}

@@ -13,6 +13,11 @@ var _ = topic("packed", func(a *assembly) {
 // begin starts a function that is a field of cpu.kernels and loads its first pointers and counts into general registers.
 func (a *assembly) begin(name, about string, args []argument) *vector {
 	a.provide(name, name)
+	return a.startOf(name, about, args)
+}
+
+// startOf starts a function and loads its first pointers and counts into general registers.
+func (a *assembly) startOf(name, about string, args []argument) *vector {
 	a.function(name, about, args)
 	for i, g := range args {
 		if g.kind != "float32" && i < len(pointerRegisters) {

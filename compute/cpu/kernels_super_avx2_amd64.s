@@ -9422,8 +9422,8 @@ l2:
 	VZEROUPPER
 	RET
 
-// func roundSuperAVX2(dst *int8, scales *float32, sums *int16, src *float32, blocks int, dstStride int, scaleStride int, sumStride int, subs int)
-TEXT ·roundSuperAVX2(SB), NOSPLIT, $0-72
+// func roundSuperAVX2(dst *int8, scales *float32, sums *byte, src *float32, blocks int, dstStride int, scaleStride int, sumStride int, subs int, shift int)
+TEXT ·roundSuperAVX2(SB), NOSPLIT, $0-80
 	MOVQ dst+0(FP), DI
 	MOVQ scales+8(FP), R8
 	MOVQ sums+16(FP), R9
@@ -9438,6 +9438,7 @@ TEXT ·roundSuperAVX2(SB), NOSPLIT, $0-72
 	VMOVUPS belowHalf<>(SB), Y12
 	VMOVUPS onesOf8<>(SB), Y11
 	VMOVUPS unpackOrder<>(SB), Y10
+	MOVQ shift+72(FP), R13
 	TESTQ CX, CX
 	JZ l2
 l1:
@@ -9751,11 +9752,15 @@ l5:
 	JEQ l6
 	VPUNPCKLWD X1, X0, X2
 	VPUNPCKHWD X1, X0, X3
+	TESTQ R13, R13
+	JNZ l7
 	VMOVDQU X2, (R9)
 	VMOVDQU X3, 16(R9)
 	JMP l4
 l6:
 	VPADDW X1, X0, X0
+	TESTQ R13, R13
+	JNZ l8
 	VMOVDQU X0, (R9)
 l4:
 	ADDQ $1024, SI
@@ -9767,6 +9772,27 @@ l4:
 l2:
 	VZEROUPPER
 	RET
+l7:
+	VMOVQ R13, X1
+	VPMOVSXWD X2, Y4
+	VPSLLD X1, Y4, Y4
+	VPXOR X5, X5, X5
+	VPSUBD Y4, Y5, Y4
+	VMOVDQU Y4, 0(R9)
+	VPMOVSXWD X3, Y4
+	VPSLLD X1, Y4, Y4
+	VPXOR X5, X5, X5
+	VPSUBD Y4, Y5, Y4
+	VMOVDQU Y4, 32(R9)
+	JMP l4
+l8:
+	VMOVQ R13, X1
+	VPMOVSXWD X0, Y4
+	VPSLLD X1, Y4, Y4
+	VPXOR X5, X5, X5
+	VPSUBD Y4, Y5, Y4
+	VMOVDQU Y4, 0(R9)
+	JMP l4
 l3:
 	MOVL $0x7fc00000, AX
 	MOVL AX, (R8)
@@ -9779,8 +9805,16 @@ l3:
 	VMOVDQU Y0, 160(DI)
 	VMOVDQU Y0, 192(DI)
 	VMOVDQU Y0, 224(DI)
+	TESTQ R13, R13
+	JNZ l9
 	VMOVDQU X0, (R9)
 	CMPQ BX, $8
 	JEQ l4
 	VMOVDQU X0, 16(R9)
+	JMP l4
+l9:
+	VMOVDQU Y0, (R9)
+	CMPQ BX, $8
+	JEQ l4
+	VMOVDQU Y0, 32(R9)
 	JMP l4

@@ -192,7 +192,7 @@ func unpackQ3KAVX512(dst *byte, src *byte, stride int, blocks int)
 //go:noescape
 func unpackIQ4XSAVX512(dst *byte, src *byte, stride int, blocks int)
 
-// roundSuperAVX512 rounds 256·blocks values to int8: dst, scales and sums of one block to the next are their strides apart, in bytes; there are subs, 8 or 16, sums in a block; a block with NaN or ∞ gets the scale NaN.
+// roundSuperAVX512 rounds 256·blocks values to int8: dst, scales and sums of one block to the next are their strides apart, in bytes; there are subs, 8 or 16, sums in a block; with shift they are 32-bit and times −1<<shift; a block with NaN or ∞ gets the scale NaN.
 //
 //go:noescape
-func roundSuperAVX512(dst *int8, scales *float32, sums *int16, src *float32, blocks int, dstStride int, scaleStride int, sumStride int, subs int)
+func roundSuperAVX512(dst *int8, scales *float32, sums *byte, src *float32, blocks int, dstStride int, scaleStride int, sumStride int, subs int, shift int)

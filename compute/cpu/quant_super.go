@@ -15,7 +15,7 @@ const superSize = 256
 type superTile struct {
 	panel  *byte    // super-blocks of a panel: see gen/super.go
 	values *int8    // activations: for each block, 256 of each row
-	sums   *int16   // for each block and row, the sums of sub-blocks
+	sums   *byte    // for each block and row, what superRound makes of the sums of sub-blocks
 	scales *float32 // for each block, one of each row
 	out    *float32
 	blocks int
@@ -42,18 +42,19 @@ const (
 
 // superType is what the kernels know of a block type.
 type superType struct {
-	form superForm
-	subs int // sub-blocks
+	form  superForm
+	subs  int // sub-blocks
+	shift int // stored values are 1<<shift above their meaning
 }
 
 // superTypes are the block types of 256 values that have kernels.
 var superTypes = map[dtype.Type]superType{
-	dtype.Q2_K:   {superMinimum16, 16},
-	dtype.Q3_K:   {superOffset16, 16},
-	dtype.Q4_K:   {superMinimum8, 8},
-	dtype.Q5_K:   {superMinimum8, 8},
-	dtype.Q6_K:   {superOffset16, 16},
-	dtype.IQ4_XS: {superTable8, 8},
+	dtype.Q2_K:   {superMinimum16, 16, 0},
+	dtype.Q3_K:   {superOffset16, 16, 5},
+	dtype.Q4_K:   {superMinimum8, 8, 0},
+	dtype.Q5_K:   {superMinimum8, 8, 0},
+	dtype.Q6_K:   {superOffset16, 16, 5},
+	dtype.IQ4_XS: {superTable8, 8, 7},
 }
 
 // superKernels are a level's kernels for super-blocks.
@@ -61,7 +62,8 @@ type superKernels struct {
 	superLanes    int // outputs of a panel
 	superUnpack   map[dtype.Type]func(dst, src *byte, stride, blocks int)
 	superMultiply [superForms][]func(*superTile) // by rows
-	superRound    func(dst *int8, scales *float32, sums *int16, src *float32, blocks, dstStride, scaleStride, sumStride, subs int)
+	superBegins   bool                           // integers begin with what takes a form's offset off: sums are 32-bit, −offset times those of sub-blocks
+	superRound    func(dst *int8, scales *float32, sums *byte, src *float32, blocks, dstStride, scaleStride, sumStride, subs, shift int)
 }
 
 // superElements is how many 32-bit elements each lane of a panel has for a super-block: d, dmin, scales, pairs, values.
@@ -88,7 +90,7 @@ const (
 	// multiplied with them.
 	superChunk = 2
 	// superTogether is how many panels are multiplied with a group of rows while it is in the level-1 cache, where rows are many.
-	superTogether = 2
+	superTogether = 4
 	// superDistance is how far ahead of the loads memory is fetched, in bytes of a row.
 	superDistance = 512
 )
@@ -98,7 +100,7 @@ func (b *backend) multiplySuper(o *compute.MatMul, m, n, k int) error {
 	*q = superProduct{kernels: b.kernels, superType: kind, unpack: b.superUnpack[o.B.Type], multiply: b.superMultiply[kind.form],
 		m: m, n: n, blocks: k / superSize, rowBytes: o.B.Type.Bytes(k), blockBytes: o.B.Type.BlockBytes(),
 		weights: host.Bytes(o.B), out: host.F32(o.Out), end: epilogueOf(o)}
-	q.x = b.roundSuper(host.F32(o.A), m, k, len(q.multiply), kind.subs)
+	q.x = b.roundSuper(host.F32(o.A), m, k, len(q.multiply), kind)
 	b.spansOf((n+b.superLanes-1)/b.superLanes, 1, q)
 	*q = superProduct{}
 	return nil
@@ -201,7 +203,7 @@ func (q *superProduct) panelSpace(s *scratch, panels int) *byte {
 func (q *superProduct) call(t *superTile, r, done int) {
 	count := min(len(q.multiply), q.m-r)
 	x := r*q.blocks + done*count
-	t.values, t.scales, t.sums = atInt8(q.x.values, x*superSize), at(q.x.scales, x), atInt16(q.x.sums, x*q.subs)
+	t.values, t.scales, t.sums = atInt8(q.x.values, x*superSize), at(q.x.scales, x), &q.x.sums[x*q.x.sumBytes]
 	q.multiply[count-1](t)
 }
 
@@ -210,7 +212,9 @@ func (q *superProduct) call(t *superTile, r, done int) {
 type superActivations struct {
 	values []int8
 	scales []float32
-	sums   []int16 // of sub-blocks
+	sums   []byte // of sub-blocks
+
+	sumBytes, shift int // of a block of a row, and what superRound shifts sums by
 }
 
 // superRounding makes them.
@@ -221,22 +225,23 @@ type superRounding struct {
 	m, blocks, group, subs int
 }
 
-func (b *backend) roundSuper(a []float32, m, k, group, subs int) superActivations {
-	blocks := k / superSize
-	values, sums := b.shared.need(slotE, m*k/4), b.shared.need(slotG, m*blocks*subs/2)
+func (b *backend) roundSuper(a []float32, m, k, group int, kind superType) superActivations {
+	blocks, x := k/superSize, superActivations{sumBytes: kind.subs * 2}
+	if b.superBegins && kind.shift > 0 {
+		x.shift, x.sumBytes = kind.shift, kind.subs*4
+	}
+	x.values = unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(b.shared.need(slotE, m*k/4)))), m*k)
+	x.sums = bytesOf(b.shared.need(slotG, m*blocks*x.sumBytes/4))
+	x.scales = b.shared.need(slotF, m*blocks)
 	q := frame[superRounding](b)
-	*q = superRounding{kernels: b.kernels, a: a, m: m, blocks: blocks, group: group, subs: subs, superActivations: superActivations{
-		values: unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(values))), m*k),
-		sums:   unsafe.Slice((*int16)(unsafe.Pointer(unsafe.SliceData(sums))), m*blocks*subs),
-		scales: b.shared.need(slotF, m*blocks),
-	}}
+	*q = superRounding{kernels: b.kernels, a: a, m: m, blocks: blocks, group: group, subs: kind.subs, superActivations: x}
 	if m == 1 {
 		q.span(nil, 0, 1)
 	} else {
 		b.spansOf(m, 1, q)
 	}
 	q.a = nil
-	return q.superActivations
+	return x
 }
 
 func (q *superRounding) span(_ *scratch, from, to int) {
@@ -244,13 +249,9 @@ func (q *superRounding) span(_ *scratch, from, to int) {
 		first := r / q.group * q.group
 		rows := min(q.group, q.m-first)
 		where := first*q.blocks + r - first
-		q.superRound(atInt8(q.values, where*superSize), at(q.scales, where), atInt16(q.sums, where*q.subs), at(q.a, r*q.blocks*superSize),
-			q.blocks, rows*superSize, rows*4, rows*q.subs*2, q.subs)
+		q.superRound(atInt8(q.values, where*superSize), at(q.scales, where), &q.sums[where*q.sumBytes], at(q.a, r*q.blocks*superSize),
+			q.blocks, rows*superSize, rows*4, rows*q.sumBytes, q.subs, q.shift)
 	}
-}
-
-func atInt16(x []int16, i int) *int16 {
-	return (*int16)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(x)), i*2))
 }
 
 // epilogue is what MatMul does with finished sums: alpha, what is in out, residual, bias, in this order.

@@ -26,7 +26,7 @@ func superKernelsAVX2() superKernels {
 
 func superKernelsVNNI() superKernels {
 	return superKernels{
-		superLanes: 16, superRound: roundSuperAVX512,
+		superLanes: 16, superBegins: true, superRound: roundSuperAVX512,
 		superUnpack: map[dtype.Type]unpackSuper{
 			dtype.Q2_K:   unpackQ2KAVX512,
 			dtype.Q3_K:   unpackQ3KAVX512,

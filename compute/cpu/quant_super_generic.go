@@ -130,7 +130,7 @@ func genericMultiplySuper(form superForm, rows int) func(*superTile) {
 		elements, each := superElements(subs), superSize/subs
 		panel := unsafe.Slice((*uint32)(unsafe.Pointer(t.panel)), elements*lanes*t.blocks)
 		values := unsafe.Slice(t.values, t.blocks*rows*superSize)
-		sums, scales := unsafe.Slice(t.sums, t.blocks*rows*subs), slice(t.scales, t.blocks*rows)
+		sums, scales := unsafe.Slice((*int16)(unsafe.Pointer(t.sums)), t.blocks*rows*subs), slice(t.scales, t.blocks*rows)
 		for r := range rows {
 			out := slice((*float32)(unsafe.Add(unsafe.Pointer(t.out), r*t.stride)), lanes)
 			if t.resume == 0 {
@@ -165,24 +165,31 @@ func genericMultiplySuper(form superForm, rows int) func(*superTile) {
 	}
 }
 
-func genericRoundSuper(dst *int8, scales *float32, sums *int16, src *float32, blocks, dstStride, scaleStride, sumStride, subs int) {
+func genericRoundSuper(dst *int8, scales *float32, sums *byte, src *float32, blocks, dstStride, scaleStride, sumStride, subs, shift int) {
 	for i := range blocks {
 		block := slice(at(slice(src, 1), i*superSize), superSize)
 		out := unsafe.Slice((*int8)(unsafe.Add(unsafe.Pointer(dst), i*dstStride)), superSize)
 		stored := (*float32)(unsafe.Add(unsafe.Pointer(scales), i*scaleStride))
-		sum := unsafe.Slice((*int16)(unsafe.Add(unsafe.Pointer(sums), i*sumStride)), subs)
-		clear(sum)
+		var sum [16]int32
 		scale, inverse := int8Scale(block)
 		if scale-scale != 0 { // NaN or ∞ in the block: nothing to round, the product is NaN
 			*stored = float32(math.NaN())
 			clear(out)
-			continue
+		} else {
+			*stored = scale
+			for j, v := range block {
+				q := roundAway(float32(v * inverse))
+				out[j] = int8(q)
+				sum[j/(superSize/subs)] += q
+			}
 		}
-		*stored = scale
-		for j, v := range block {
-			q := roundAway(float32(v * inverse))
-			out[j] = int8(q)
-			sum[j/(superSize/subs)] += int16(q)
+		to := unsafe.Add(unsafe.Pointer(sums), i*sumStride)
+		for j, v := range sum[:subs] {
+			if shift > 0 {
+				*(*int32)(unsafe.Add(to, j*4)) = -v << shift
+			} else {
+				*(*int16)(unsafe.Add(to, j*2)) = int16(v)
+			}
 		}
 	}
 }

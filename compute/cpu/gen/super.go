@@ -25,10 +25,10 @@ type superForm struct {
 }
 
 var superForms = []superForm{
-	{"Minimum8", 8, 4, 176, 0},   // Q4_K, Q5_K: values below 32, 8 · 31 · 127 < 2¹⁵
+	{"Minimum8", 8, 4, 176, 0},  // Q4_K, Q5_K: values below 32, 8 · 31 · 127 < 2¹⁵
 	{"Minimum16", 16, 4, 84, 0}, // Q2_K
-	{"Offset16", 16, 2, 210, 5},  // Q6_K, Q3_K: values below 64, 4 · 63 · 127 < 2¹⁵
-	{"Table8", 8, 0, 136, 7},     // IQ4_XS: any 8 bits, signed at AVX2
+	{"Offset16", 16, 2, 210, 5}, // Q6_K, Q3_K: values below 64, 4 · 63 · 127 < 2¹⁵
+	{"Table8", 8, 0, 136, 7},    // IQ4_XS: any 8 bits, signed at AVX2
 }
 
 // Offsets in cpu.superTile, kept in step by TestTheSuperTileMatchesTheAssembly.
@@ -86,6 +86,7 @@ func (a *assembly) multiplySuper(f superForm, rows int) {
 	a.op("JZ %s", done)
 
 	B, columns := a.bytes(), superGroups/f.subs
+	begun := a.set == avx512 && f.shift > 0 // integers begin with what takes the offset off again
 	a.mark(loop)
 	a.op("LEAQ %d(SI), R12", 2*B)
 	a.op("LEAQ %d(SI), R13", superHeader(f.subs)*B)
@@ -123,7 +124,11 @@ func (a *assembly) multiplySuper(f superForm, rows int) {
 			for g := range columns {
 				a.load(values(g), w)
 				for r := range rows {
-					if g == 0 {
+					switch {
+					case g > 0:
+					case f.shift > 0:
+						a.op("VPBROADCASTD %d(R8), %s", (r*f.subs+u)*4, part[r])
+					default:
 						a.zero(part[r])
 					}
 					a.op("VPDPBUSD.BCST %s, %s, %s", row(r, g), w, part[r])
@@ -168,10 +173,16 @@ func (a *assembly) multiplySuper(f superForm, rows int) {
 	a.op("ADDQ $%d, R12", unroll*B)
 	a.op("ADDQ $%d, R13", unroll*columns*B)
 	a.op("ADDQ $%d, DX", unroll*columns*4)
+	if begun {
+		a.op("ADDQ $%d, R8", unroll*4)
+	}
 	a.op("DECQ BX")
 	a.op("JNZ %s", sub)
 
-	if !f.signed(a.set) {
+	if begun {
+		a.op("SUBQ $%d, R8", f.subs*4)
+	}
+	if !f.signed(a.set) && !begun {
 		for p := range f.subs / 2 {
 			a.load(fmt.Sprintf("%d(R12)", p*B), w)
 			for r := range rows {
@@ -207,7 +218,7 @@ func (a *assembly) multiplySuper(f superForm, rows int) {
 	}
 	a.op("VMOVUPS (SI), %s", scale)
 	for r := range rows {
-		if f.shift > 0 && !f.signed(a.set) {
+		if f.shift > 0 && !f.signed(a.set) && !begun {
 			a.op("VPSLLD $%d, %s, %s", f.shift, part[r], part[r])
 			a.op("VPSUBD %s, %s, %s", part[r], whole[r], whole[r])
 		}
@@ -223,7 +234,11 @@ func (a *assembly) multiplySuper(f superForm, rows int) {
 	if rows > 1 {
 		a.op("ADDQ $%d, DX", (rows-1)*256)
 	}
-	a.op("ADDQ $%d, R8", rows*f.subs*2)
+	if begun {
+		a.op("ADDQ $%d, R8", rows*f.subs*4)
+	} else {
+		a.op("ADDQ $%d, R8", rows*f.subs*2)
+	}
 	a.op("ADDQ $%d, R9", rows*4)
 	a.op("DECQ CX")
 	a.op("JNZ %s", loop)

@@ -9,9 +9,9 @@ import "math"
 // Halves go away from zero by adding the float32 before ½ with the value's sign and cutting: what is just below a half stays
 // there, because the sum is rounded to even.
 func (a *assembly) roundSuper() {
-	args := append([]argument{{"dst", "*int8"}, {"scales", "*float32"}, {"sums", "*int16"}}, pointers("src")...)
-	a.function("roundSuper", "rounds 256·blocks values to int8: dst, scales and sums of one block to the next are their strides apart, in bytes; there are subs, 8 or 16, sums in a block; a block with NaN or ∞ gets the scale NaN.",
-		append(args, ints("blocks", "dstStride", "scaleStride", "sumStride", "subs")...))
+	args := append([]argument{{"dst", "*int8"}, {"scales", "*float32"}, {"sums", "*byte"}}, pointers("src")...)
+	a.function("roundSuper", "rounds 256·blocks values to int8: dst, scales and sums of one block to the next are their strides apart, in bytes; there are subs, 8 or 16, sums in a block; with shift they are 32-bit and times −1<<shift; a block with NaN or ∞ gets the scale NaN.",
+		append(args, ints("blocks", "dstStride", "scaleStride", "sumStride", "subs", "shift")...))
 	for i, name := range []string{"dst", "scales", "sums", "src", "blocks", "dstStride", "scaleStride", "sumStride", "subs"} {
 		a.op("MOVQ %s, %s", a.arg(name), []string{"DI", "R8", "R9", "SI", "CX", "R10", "R11", "R12", "BX"}[i])
 	}
@@ -24,6 +24,8 @@ func (a *assembly) roundSuper() {
 	copy(order[:], []uint32{0, 4, 1, 5, 2, 6, 3, 7})
 	a.op("VMOVUPS %s, Y10", c.table("unpackOrder", order))
 	loop, done, bad, next, zero, eight := a.label(), a.label(), a.label(), a.label(), a.label(), a.label()
+	wide, wideEight, badWide := a.label(), a.label(), a.label()
+	a.op("MOVQ %s, R13", a.arg("shift"))
 	a.op("TESTQ CX, CX")
 	a.op("JZ %s", done)
 	a.mark(loop)
@@ -91,11 +93,15 @@ func (a *assembly) roundSuper() {
 	a.op("JEQ %s", eight)
 	a.op("VPUNPCKLWD X1, X0, X2")
 	a.op("VPUNPCKHWD X1, X0, X3")
+	a.op("TESTQ R13, R13")
+	a.op("JNZ %s", wide)
 	a.op("VMOVDQU X2, (R9)")
 	a.op("VMOVDQU X3, 16(R9)")
 	a.op("JMP %s", next)
 	a.mark(eight)
 	a.op("VPADDW X1, X0, X0")
+	a.op("TESTQ R13, R13")
+	a.op("JNZ %s", wideEight)
 	a.op("VMOVDQU X0, (R9)")
 	a.mark(next)
 	a.op("ADDQ $1024, SI")
@@ -106,6 +112,22 @@ func (a *assembly) roundSuper() {
 	a.op("JNZ %s", loop)
 	a.mark(done)
 	a.ret()
+	widen := func(from, at int) {
+		a.op("VPMOVSXWD X%d, Y4", from)
+		a.op("VPSLLD X1, Y4, Y4")
+		a.op("VPXOR X5, X5, X5")
+		a.op("VPSUBD Y4, Y5, Y4")
+		a.op("VMOVDQU Y4, %d(R9)", at)
+	}
+	a.mark(wide)
+	a.op("VMOVQ R13, X1")
+	widen(2, 0)
+	widen(3, 32)
+	a.op("JMP %s", next)
+	a.mark(wideEight)
+	a.op("VMOVQ R13, X1")
+	widen(0, 0)
+	a.op("JMP %s", next)
 	a.mark(bad)
 	a.op("MOVL $%#x, AX", math.Float32bits(float32(math.NaN())))
 	a.op("MOVL AX, (R8)")
@@ -113,9 +135,17 @@ func (a *assembly) roundSuper() {
 	for i := range 8 {
 		a.op("VMOVDQU Y0, %d(DI)", i*32)
 	}
+	a.op("TESTQ R13, R13")
+	a.op("JNZ %s", badWide)
 	a.op("VMOVDQU X0, (R9)")
 	a.op("CMPQ BX, $8")
 	a.op("JEQ %s", next)
 	a.op("VMOVDQU X0, 16(R9)")
+	a.op("JMP %s", next)
+	a.mark(badWide)
+	a.op("VMOVDQU Y0, (R9)")
+	a.op("CMPQ BX, $8")
+	a.op("JEQ %s", next)
+	a.op("VMOVDQU Y0, 32(R9)")
 	a.op("JMP %s", next)
 }

@@ -207,6 +207,9 @@ func (f *multiplication) pack(s *scratch, dst []float32, x *side, p *panels, fir
 	return err == nil
 }
 
+// fail keeps an error; a function of its own, so that only an error allocates.
+func (f *multiplication) fail(err error) { f.failed.Store(&err) }
+
 // task multiplies some own panels with some shared ones.
 func (f *multiplication) task(s *scratch, task int) {
 	if f.few.is {
@@ -316,7 +319,7 @@ func (f *multiplication) finish(s *scratch, row, rows, panel int) {
 		if f.out16 == nil {
 			copy(f.out[from:], values)
 		} else if err := f.fromFloats(dtype.BF16, values, f.out16[2*from:2*(from+columns)]); err != nil {
-			f.failed.Store(&err)
+			f.fail(err)
 		}
 	}
 }

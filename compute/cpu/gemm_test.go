@@ -50,3 +50,23 @@ func TestAProductHasTheSameBitsHoweverItIsCut(t *testing.T) {
 		}
 	}
 }
+func TestProductsAllocateNothingAfterTheFirst(t *testing.T) {
+	be := newBackend(available[len(available)-1], 2)
+	b := computetest.NewBuild(be, 3)
+	st := be.NewStream()
+	for _, m := range []int{1, 5, 64} {
+		for _, kind := range []dtype.Type{dtype.F32, dtype.BF16} {
+			w := b.Normal(1, 96, 130)
+			if kind != dtype.F32 {
+				w = b.Packed(kind, 1, 96, 130)
+			}
+			o := &compute.MatMul{A: b.Normal(1, m, 130), B: w, Out: b.Zero(dtype.F32, m, 96), TransB: true, Activation: compute.SiLU}
+			if n := testing.AllocsPerRun(10, func() { st.Launch(o) }); n > 0 {
+				t.Errorf("%d rows, %v: %v allocations", m, kind, n)
+			}
+		}
+	}
+	if err := st.Err(); err != nil {
+		t.Fatal(err)
+	}
+}

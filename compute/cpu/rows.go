@@ -19,8 +19,9 @@ type rowsTile struct {
 }
 
 const (
-	rowsDeep = 4096 // k of one kernel call
-	rowsNear = 512  // bytes of each row of B that stay in the level-1 cache until all rows of A have used them
+	rowsDeep  = 4096     // k of one kernel call
+	rowsAhead = 48 << 10 // bytes that are fetched a whole panel ahead if it has no more
+	rowsNear  = 512      // bytes of each row of B that stay in the level-1 cache until all rows of A have used them
 )
 
 // canReadRows says whether few rows are multiplied with B where it lies.
@@ -95,6 +96,8 @@ func (f *multiplication) rowsTask(s *scratch, task int) {
 		for from := 0; from < whole; {
 			to, ahead := min(from+near, whole), aheadOfRows
 			switch last := max(whole-aheadOfRows, 0); { // behind the last bytes of the rows come those of the next ones
+			case f.columns*rowBytes <= rowsAhead:
+				ahead = f.columns * rowBytes
 			case from >= last:
 				ahead = f.columns*rowBytes - last
 			case to > last:
@@ -123,7 +126,7 @@ func (f *multiplication) finishRows(s *scratch, panel, done int, sums []float32)
 		theirs = s.need(slotB, f.columns*left)
 		p := panels{width: f.columns, size: f.columns * left, from: done, to: f.k, ahead: aheadOfRows}
 		if err := f.packPanels(s, theirs, &f.b, &p, panel*f.columns, min((panel+1)*f.columns, f.n)); err != nil {
-			f.failed.Store(&err)
+			f.fail(err)
 			return
 		}
 	}

@@ -40,6 +40,7 @@ func (a *assembly) rows(rows int, form turnForm) {
 	a.op("MOVQ %d(DI), R11", rowsAhead)
 	a.op("LEAQ (R8)(R8*2), R9")
 	a.op("LEAQ (R12)(R12*2), R13")
+	form.prepare(a)
 	start, zero := a.label(), a.label()
 	a.op("TESTQ AX, AX")
 	a.op("JZ %s", zero)

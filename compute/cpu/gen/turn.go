@@ -36,11 +36,11 @@ var turnForms = []turnForm{
 	}},
 	{"Half", "float16 as float32", 2, func(a *assembly, k int, from, to string) {
 		switch {
+		case a.set == avx512 && k == 0: // the lower halves of the lanes to the lower half, the upper ones to the upper
+			a.op("VPERMW %s, %s, %s", from, halvesOrder, from)
+			a.op("VCVTPH2PS %s, %s", low(from), to)
 		case a.set == avx512:
-			if k == 1 {
-				a.op("VPSRLD $16, %s, %s", from, from)
-			}
-			a.op("VPMOVDW %s, %s", from, low(to))
+			a.op("VEXTRACTI64X4 $1, %s, %s", from, low(to))
 			a.op("VCVTPH2PS %s, %s", low(to), to)
 		case k == 0: // the lower halves of the lanes to the lower halves of both parts, the upper ones to the upper; then both parts together
 			order := [16]uint32{0x05040100, 0x0d0c0908, 0x07060302, 0x0f0e0b0a, 0x05040100, 0x0d0c0908, 0x07060302, 0x0f0e0b0a}
@@ -52,6 +52,22 @@ var turnForms = []turnForm{
 			a.op("VCVTPH2PS %s, %s", low(to), to)
 		}
 	}},
+}
+
+// halvesOrder is the register that holds VPERMW's order for float16.
+const halvesOrder = "Z27"
+
+// prepare loads what the values of a form need.
+func (f turnForm) prepare(a *assembly) {
+	if f.name != "Half" || a.set != avx512 {
+		return
+	}
+	var order [16]uint32
+	for i := range uint32(8) {
+		order[i] = 4*i | (4*i+2)<<16
+		order[8+i] = 4*i + 1 | (4*i+3)<<16
+	}
+	a.op("VMOVDQU64 %s, %s", a.consts.table("halvesApart", order), halvesOrder)
 }
 
 // turn writes the function that packs rows as transposeRows turns them, with dstStride bytes from the lanes of one k to those of
@@ -69,6 +85,7 @@ func (a *assembly) turn(lanes int, form turnForm) {
 	a.op("MOVQ %s, R13", a.arg("ahead"))
 	a.op("LEAQ (R8)(R8*2), R9")
 	a.op("LEAQ (BX)(BX*2), DX")
+	form.prepare(a)
 	for l := 1; l < quarters; l++ {
 		a.op("LEAQ (%s)(R8*4), %s", bases[l-1], bases[l])
 	}

@@ -69,6 +69,23 @@ func matmulCases() []Case {
 				}
 				return o
 			}, Tolerance: 5e-6, gradient: rounds})
+			for _, out := range []dtype.Type{dtype.F32, dtype.BF16} {
+				tolerance := 5e-6
+				if out == dtype.BF16 {
+					tolerance = 8e-3 // neighbouring values of bfloat16
+				}
+				cases = append(cases, Case{Name: fmt.Sprintf("matmul/bf16_stored/%v/%dx%dx%d/trans%d", out, m, n, k, trans), Make: func(b *Build) compute.Op {
+					o := &compute.MatMul{TransA: trans&1 != 0, TransB: trans&2 != 0, Out: b.Zero(out, m, n), A: b.Packed(dtype.BF16, 1, m, k), B: b.Packed(dtype.BF16, 1, k, n), BF16: true}
+					if o.TransA {
+						o.A = b.Packed(dtype.BF16, 1, k, m)
+					}
+					if o.TransB {
+						o.B = b.Packed(dtype.BF16, 1, n, k)
+						o.Bias, o.Residual = b.Normal(1, n), b.Normal(1, m, n)
+					}
+					return o
+				}, Tolerance: tolerance, gradient: rounds})
+			}
 		}
 	}
 	for _, kind := range []dtype.Type{dtype.F16, dtype.BF16, dtype.Q8_0, dtype.Q4_0, dtype.Q4_1, dtype.Q5_0, dtype.Q5_1} {

@@ -40,6 +40,7 @@ func rowsAlone(t *testing.T, backend compute.Backend) {
 		matmul("f32_constant", 75, 130, floats(75, 130), func(o *compute.MatMul) { o.B.Constant = true }),
 		matmul("f32_bf16", 75, 131, floats(75, 131), func(o *compute.MatMul) { o.BF16 = true }),
 		matmul("f32_bf16_long", 40, 2500, floats(40, 2500), func(o *compute.MatMul) { o.BF16 = true }),
+		matmul("bf16_bf16", 75, 131, packed(dtype.BF16, 75, 131), func(o *compute.MatMul) { o.BF16 = true }),
 		matmul("f16", 75, 130, packed(dtype.F16, 75, 130), none),
 		matmul("bf16", 75, 130, packed(dtype.BF16, 75, 130), none),
 		matmul("f16_constant", 75, 130, packed(dtype.F16, 75, 130), func(o *compute.MatMul) { o.B.Constant = true }),

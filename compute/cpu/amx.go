@@ -1,6 +1,10 @@
 package cpu
 
-import "lian/dtype"
+import (
+	"unsafe"
+
+	"lian/dtype"
+)
 
 // amxTile is one call of the tile unit's kernels. The assembly reads it by offset, and counts in it.
 type amxTile struct {
@@ -13,18 +17,20 @@ type amxTile struct {
 	space          *float32 // of a block's sums
 	steps          int      // of 32 k
 	rows, columns  int
-	stride         int      // bytes from one row of c and residual to the next
+	stride         int      // bytes from one row of c to the next
 	next           *float32 // rows of an operand with contiguous k that will be packed next, or nil
 	nextRow        int      // bytes from one of them to the next
 	perStep        int      // rows of outputs to finish in a step of the next block
 	alpha          float32
 	flags          uint32
-	moved          int // bytes that c, residual and bias have moved by
+	moved          int // bytes that residual and bias have moved by
+	added          int // bytes from one row of residual to the next
 }
 
 const (
 	flagResidual = 2
 	flagBias     = 4
+	flagBrain    = 8 // c is bfloat16
 )
 
 // amxKernels is what a processor with a tile unit for bfloat16 (Intel AMX) has.
@@ -33,6 +39,11 @@ type amxKernels struct {
 	rows, columns func(*amxTile)
 
 	// Packers of 16 or 32 lanes, by whether k runs along memory and whether lanes are to be rows (A) or columns (B).
+	floats, brains amxPackers
+}
+
+// amxPackers pack operands of one type: 32·steps values of k of each lane.
+type amxPackers struct {
 	packRows, packPairs, turnRows, turnPairs func(dst, src *float32, stride, steps, lanes int)
 }
 
@@ -61,7 +72,7 @@ type amxProduct struct {
 	others, otherTasks      int // of what stays
 	parts, deep             int // blocks of k; steps of 32 k in one
 	whole                   bool
-	streams, stays          operand
+	streams, stays          source
 	streamLanes, otherLanes int
 }
 
@@ -87,7 +98,7 @@ func (c *amxProduct) plan(workers int) {
 func (c *amxProduct) cut(streamsRows bool, workers int) amxProduct {
 	d := *c
 	d.streamsRows = streamsRows
-	d.streams, d.streamLanes, d.stays, d.otherLanes = d.a.operand, d.m, d.product.b.operand, d.n
+	d.streams, d.streamLanes, d.stays, d.otherLanes = d.a, d.m, d.product.b, d.n
 	if !streamsRows {
 		d.streams, d.streamLanes, d.stays, d.otherLanes = d.stays, d.otherLanes, d.streams, d.streamLanes
 	}
@@ -179,7 +190,7 @@ func (c *amxProduct) task(s *scratch, task int) {
 					t := &s.amx
 					*t = amxTile{
 						streams: at(streams, (part-g)*c.deep*blocks*amxUnit), stays: at(stays, i*deep*amxUnit), config: amx.config, space: at(space, 0),
-						steps: deep, stride: c.stride * 4, alpha: c.alpha, perStep: ceil(amxLanes, max(1, deep)),
+						steps: deep, stride: c.stride * 4, added: c.stride * 4, alpha: c.alpha, perStep: ceil(amxLanes, max(1, deep)),
 					}
 					here := i * blocks * amxBlock
 					if !c.whole {
@@ -191,7 +202,7 @@ func (c *amxProduct) task(s *scratch, task int) {
 					if part+1 < c.parts {
 						t.end = at(sums, here)
 					}
-					if c.stays.contiguous && blocks >= 8 {
+					if c.stays.contiguous && c.stays.kind == dtype.F32 && blocks >= 8 {
 						if part+1 < g+group {
 							t.fetch(c, j, part+1)
 						} else if j+1 < to {
@@ -241,7 +252,7 @@ func (t *amxTile) fetch(c *amxProduct, j, part int) {
 }
 
 // packBlocks packs lanes [top, bottom) of a part of k, block after block.
-func (x *amxKernels) packBlocks(s *scratch, dst []float32, c *amxProduct, from operand, top, bottom, part int, rows bool) {
+func (x *amxKernels) packBlocks(s *scratch, dst []float32, c *amxProduct, from source, top, bottom, part int, rows bool) {
 	k0, k1 := c.span(part)
 	deep := c.steps(part)
 	if from.contiguous {
@@ -261,7 +272,12 @@ func (x *amxKernels) packBlocks(s *scratch, dst []float32, c *amxProduct, from o
 // outputs says where the outputs from a row and a column on go, and what is added to them.
 func (t *amxTile) outputs(p *product, row, column int) {
 	first := row*p.stride + column
-	t.c = at(p.out, first)
+	if p.out16 != nil {
+		t.c, t.stride = (*float32)(unsafe.Pointer(&p.out16[2*first])), p.stride*2
+		t.flags |= flagBrain
+	} else {
+		t.c = at(p.out, first)
+	}
 	if p.accumulate {
 		t.flags |= flagAccumulate
 	}
@@ -275,48 +291,57 @@ func (t *amxTile) outputs(p *product, row, column int) {
 	}
 }
 
-// pack rounds lanes [lane, lane+count), at most 32, for k in [from, to), as rows or as pairs. k past the last counts as 0; what
+// pack packs lanes [lane, lane+count), at most 32, for k in [from, to), as rows or as pairs. k past the last counts as 0; what
 // lanes past count hold is undefined: nobody reads their outputs.
-func (c *amxKernels) pack(s *scratch, dst []float32, x operand, lane, count, from, to int, rows bool) {
-	f := c.packPairs
+func (c *amxKernels) pack(s *scratch, dst []float32, x source, lane, count, from, to int, rows bool) {
+	packers, size, bytes := &c.floats, 4, bytesOf(x.data)
+	if x.kind == dtype.BF16 {
+		packers, size, bytes = &c.brains, 2, x.bytes
+	}
+	f := packers.packPairs
 	switch {
 	case x.contiguous && rows:
-		f = c.packRows
+		f = packers.packRows
 	case x.contiguous:
-		f = c.turnPairs
+		f = packers.turnPairs
 	case rows:
-		f = c.turnRows
+		f = packers.turnRows
 	}
 	lanes := amxLanes
 	if count <= amxLanes/2 {
 		lanes = amxLanes / 2
 	}
-	done := 0
-	if count == lanes {
-		done = (to - from) / amxDeep
-		first := lane*x.stride + from
-		if !x.contiguous {
-			first = from*x.stride + lane
+	start := func(lane, k int) int { // of a value in bytes
+		if x.contiguous {
+			return (lane*x.stride + k) * size
 		}
-		f(at(dst, 0), at(x.data, first), x.stride*4, done, lanes)
+		return (k*x.stride + lane) * size
+	}
+	done := 0
+	if count == lanes && to-from >= amxDeep {
+		done = (to - from) / amxDeep
+		f(at(dst, 0), (*float32)(unsafe.Pointer(&bytes[start(lane, from)])), x.stride*size, done, lanes)
 	}
 	for ; from+done*amxDeep < to; done++ {
 		k := from + done*amxDeep
 		deep := min(amxDeep, to-k)
-		edge := s.need(slotC, amxDeep*amxLanes)
+		whole := s.need(slotC, amxDeep*amxLanes)
 		if deep < amxDeep {
-			clear(edge)
+			clear(whole)
 		}
-		if x.contiguous {
-			for i := range count {
-				copy(edge[i*amxDeep:i*amxDeep+deep], x.data[(lane+i)*x.stride+k:])
-			}
-		} else {
-			for i := range deep {
-				copy(edge[i*amxLanes:i*amxLanes+count], x.data[(k+i)*x.stride+lane:])
-			}
+		edge := bytesOf(whole)
+		along, across, row := deep, count, amxDeep*size
+		if !x.contiguous {
+			along, across = count, deep
 		}
-		f(at(dst, done*amxUnit), at(edge, 0), amxDeep*4, 1, lanes)
+		for i := range across {
+			at := start(lane+i, k)
+			if !x.contiguous {
+				at = start(lane, k+i)
+			}
+			copy(edge[i*row:i*row+along*size], bytes[at:])
+		}
+		f(at(dst, done*amxUnit), at(whole, 0), row, 1, lanes)
 	}
 }
 
@@ -325,5 +350,6 @@ func (b *backend) packsPairs() bool { return b.gemmPairs != nil && b.amx == nil 
 
 // canAMX says whether the tile unit computes a product.
 func (b *backend) canAMX(p *product) bool {
-	return b.amx != nil && p.pairs && p.a.kind == dtype.F32 && p.b.kind == dtype.F32
+	float := func(x *source) bool { return x.packed == nil && (x.kind == dtype.F32 || x.kind == dtype.BF16) }
+	return b.amx != nil && p.pairs && float(&p.a) && float(&p.b)
 }

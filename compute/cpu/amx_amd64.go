@@ -18,7 +18,8 @@ func levelAMX() *kernels {
 	k.level = "amx"
 	k.amx = &amxKernels{
 		config: &tileShapes[0], rows: amxRowsAVX512, columns: amxColumnsAVX512,
-		packRows: amxPackRowsAVX512, packPairs: amxPackPairsAVX512, turnRows: amxTurnRowsAVX512, turnPairs: amxTurnPairsAVX512,
+		floats: amxPackers{amxPackRowsAVX512, amxPackPairsAVX512, amxTurnRowsAVX512, amxTurnPairsAVX512},
+		brains: amxPackers{amxPackRows16AVX512, amxPackPairs16AVX512, amxTurnRows16AVX512, amxTurnPairs16AVX512},
 	}
 	space := aligned(2 * amxUnit)
 	k.ceilingBF16 = ceilingLoop{func(rounds int) { amxPeakAVX512(&tileShapes[0], at(space, 0), rounds) }, 4 * 2 * 16 * 16 * 32}

@@ -15,7 +15,7 @@ func stepsOf(k int) int { return ceil(k, amxDeep) }
 // packTiles packs all lanes of x as rows, in blocks of 32: dst holds blocks · steps units.
 func (a *attending) packTiles(s *scratch, dst []float32, x operand, lanes, k int) {
 	for i := 0; i < lanes; i += amxLanes {
-		a.b.amx.pack(s, dst[i/amxLanes*stepsOf(k)*amxUnit:], x, i, min(amxLanes, lanes-i), 0, k, true)
+		a.b.amx.pack(s, dst[i/amxLanes*stepsOf(k)*amxUnit:], plain(x), i, min(amxLanes, lanes-i), 0, k, true)
 	}
 }
 
@@ -44,7 +44,7 @@ func (a *attending) loadTiles(s *scratch, t *tileRows, backward bool) {
 
 // pairs packs 32 lanes of rows, `row` values apart, as pairs of k in [from, to).
 func (a *attending) pairs(s *scratch, dst, rows []float32, row, lane, lanes, from, to int) {
-	a.b.amx.pack(s, dst, operand{rows, row, false}, lane, lanes, from, to, false)
+	a.b.amx.pack(s, dst, plain(operand{rows, row, false}), lane, lanes, from, to, false)
 }
 
 // tileProduct writes or adds rows of A · B to rows of C, stride values apart.

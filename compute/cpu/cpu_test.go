@@ -45,6 +45,7 @@ func TestStructsMatchTheAssembly(t *testing.T) {
 		{"amxTile.space", unsafe.Offsetof(x.space), 64}, {"amxTile.steps", unsafe.Offsetof(x.steps), 72}, {"amxTile.rows", unsafe.Offsetof(x.rows), 80}, {"amxTile.columns", unsafe.Offsetof(x.columns), 88},
 		{"amxTile.stride", unsafe.Offsetof(x.stride), 96}, {"amxTile.next", unsafe.Offsetof(x.next), 104}, {"amxTile.nextRow", unsafe.Offsetof(x.nextRow), 112}, {"amxTile.perStep", unsafe.Offsetof(x.perStep), 120},
 		{"amxTile.alpha", unsafe.Offsetof(x.alpha), 128}, {"amxTile.flags", unsafe.Offsetof(x.flags), 132}, {"amxTile.moved", unsafe.Offsetof(x.moved), 136},
+		{"amxTile.added", unsafe.Offsetof(x.added), 144},
 	} {
 		if f.got != f.want {
 			t.Errorf("%s is at %d, the assembly reads it at %d", f.name, f.got, f.want)

@@ -342,7 +342,7 @@ func (f *multiplication) addTo(values []float32, from, column int) {
 	}
 }
 
-// multiplyApart is multiply by the tile unit, which writes float32 and knows no activation: both follow.
+// multiplyApart is multiply by the tile unit, which adds float32 and knows no activation: that follows.
 func (b *backend) multiplyApart(p *product) error {
 	q := *p
 	count := 0
@@ -355,11 +355,14 @@ func (b *backend) multiplyApart(p *product) error {
 			_ = b.toFloats(dtype.BF16, p.residual16[2*from:2*(from+n)], q.residual[from:from+n]) // lengths fit: cannot fail
 		})
 	}
-	if p.out16 != nil {
+	if p.out16 != nil && p.after != compute.Identity {
 		q.out, q.out16 = b.shared.need(slotG, count), nil
 	}
 	if err := b.multiplyAMX(&q); err != nil {
 		return err
+	}
+	if p.after == compute.Identity {
+		return nil
 	}
 	b.activateAll(q.out, p.after)
 	if p.out16 != nil {

@@ -36,3 +36,23 @@ func amxTurnPairsAVX512(dst *float32, src *float32, stride int, steps int, lanes
 //
 //go:noescape
 func amxTurnRowsAVX512(dst *float32, src *float32, stride int, steps int, lanes int)
+
+// amxPackRows16AVX512 packs 16 or 32 rows of 32·steps values, stride bytes apart, to tiles of rows.
+//
+//go:noescape
+func amxPackRows16AVX512(dst *float32, src *float32, stride int, steps int, lanes int)
+
+// amxPackPairs16AVX512 packs 32·steps rows of 16 or 32 values, stride bytes apart, to tiles of pairs.
+//
+//go:noescape
+func amxPackPairs16AVX512(dst *float32, src *float32, stride int, steps int, lanes int)
+
+// amxTurnPairs16AVX512 packs 16 or 32 rows of 32·steps values, stride bytes apart, to tiles of pairs.
+//
+//go:noescape
+func amxTurnPairs16AVX512(dst *float32, src *float32, stride int, steps int, lanes int)
+
+// amxTurnRows16AVX512 packs 32·steps rows of 16 or 32 values, stride bytes apart, to tiles of rows.
+//
+//go:noescape
+func amxTurnRows16AVX512(dst *float32, src *float32, stride int, steps int, lanes int)

@@ -13,10 +13,12 @@ var _ = topic("amx", func(a *assembly) {
 	a.amxMultiply(amxStreamsRows)
 	a.amxMultiply(amxStreamsColumns)
 	a.amxPeak()
-	a.amxPackRows()
-	a.amxPackPairs()
-	a.amxTurnPairs()
-	a.amxTurnRows()
+	for _, of := range []amxSource{amxFloats, amxBrains} {
+		a.amxPackRows(of)
+		a.amxPackPairs(of)
+		a.amxTurnPairs(of)
+		a.amxTurnRows(of)
+	}
 })
 
 // Offsets in cpu.amxTile, which the assembly reads; kept in step by TestStructsMatchTheAssembly.
@@ -40,6 +42,7 @@ const (
 	amxAlpha    = 128
 	amxFlags    = 132
 	amxMoved    = 136
+	amxAdded    = 144
 )
 
 const (
@@ -215,10 +218,15 @@ func (a *assembly) amxMultiply(side amxSide) {
 		a.amxColumnsOfBlock()
 		a.op("MOVQ %d(DI), AX", amxMoved)
 		a.op("ADDQ $128, %d(DI)", amxMoved)
-		a.op("MOVQ %d(DI), R10", amxC)
-		a.op("ADDQ AX, R10")
 		a.op("MOVQ %d(DI), R11", amxResidual)
 		a.op("ADDQ AX, R11")
+		whole := a.label()
+		a.op("TESTL $%d, %d(DI)", amxFlagBrain, amxFlags)
+		a.op("JZ %s", whole)
+		a.op("SHRQ $1, AX")
+		a.mark(whole)
+		a.op("MOVQ %d(DI), R10", amxC)
+		a.op("ADDQ AX, R10")
 	}
 	a.mark(after)
 	a.op("ADDQ $%d, R13", 2*amxUnit)
@@ -335,6 +343,7 @@ func (a *assembly) amxColumnsOfBlock() {
 	a.op("SHLQ CX, AX")
 	a.op("DECQ AX")
 	a.op("KMOVW AX, K1")
+	a.op("KMOVD AX, K3")
 	a.op("SHRQ $16, AX")
 	a.op("KMOVW AX, K2")
 	a.op("TESTL $%d, %d(DI)", amxFlagBias, amxFlags)
@@ -350,12 +359,13 @@ const (
 	amxFlagAccumulate = 1
 	amxFlagResidual   = 2
 	amxFlagBias       = 4
+	amxFlagBrain      = 8
 )
 
-// amxOutputRow turns a row of sums into outputs: alpha, the sum so far, residual, bias, in this order. It ends with the count of
+// amxOutputRow turns a row of sums into outputs: alpha, the sum so far, residual, bias, in this order, rounded to bfloat16 if C holds those. It ends with the count of
 // rows that wait, and the flags of it.
 func (a *assembly) amxOutputRow() {
-	noSum, noResidual, store := a.label(), a.label(), a.label()
+	noSum, noResidual, noBias, store, stored := a.label(), a.label(), a.label(), a.label(), a.label()
 	a.op("VMULPS (BX), Z4, Z0")
 	a.op("VMULPS 64(BX), Z4, Z1")
 	a.op("CMPL %d(DI), $0", amxFlags)
@@ -369,15 +379,22 @@ func (a *assembly) amxOutputRow() {
 	a.op("JZ %s", noResidual)
 	a.op("VADDPS (R11), Z0, K1, Z0")
 	a.op("VADDPS 64(R11), Z1, K2, Z1")
-	a.op("ADDQ %d(DI), R11", amxStride)
+	a.op("ADDQ %d(DI), R11", amxAdded)
 	a.mark(noResidual)
 	a.op("TESTL $%d, %d(DI)", amxFlagBias, amxFlags)
-	a.op("JZ %s", store)
+	a.op("JZ %s", noBias)
 	a.op("VADDPS Z5, Z0, Z0")
 	a.op("VADDPS Z6, Z1, Z1")
+	a.mark(noBias)
+	a.op("TESTL $%d, %d(DI)", amxFlagBrain, amxFlags)
+	a.op("JZ %s", store)
+	a.roundTwo(0, 1, 0)
+	a.op("VMOVDQU16 Z0, K3, (R10)")
+	a.op("JMP %s", stored)
 	a.mark(store)
 	a.op("VMOVUPS Z0, K1, (R10)")
 	a.op("VMOVUPS Z1, K2, 64(R10)")
+	a.mark(stored)
 	a.op("ADDQ %d(DI), R10", amxStride)
 	a.op("ADDQ $128, BX")
 	a.op("DECQ R15")

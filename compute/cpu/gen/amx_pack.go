@@ -2,10 +2,30 @@ package main
 
 import "fmt"
 
-// Packing for the tile unit: float32 operands rounded to bfloat16 in units of 32 lanes (rows of A, columns of B) × 32 k, two
+// Packing for the tile unit: operands, rounded to bfloat16 if they are float32, in units of 32 lanes (rows of A, columns of B) × 32 k, two
 // tiles of 16 lanes after each other. A tile of A holds a lane in 64 bytes; a tile of B a pair of k of all lanes. So an
 // operand whose k is contiguous is rounded (A) or turned (B), one whose lanes are contiguous is interleaved (B) or
 // interleaved and turned (A).
+
+// amxSource is what is packed: float32 values, which are rounded, or bfloat16.
+type amxSource struct {
+	suffix, does string
+	size         int // bytes of a value
+}
+
+var (
+	amxFloats = amxSource{"", "rounds", 4}
+	amxBrains = amxSource{"16", "packs", 2}
+)
+
+// values loads 32 values of a lane, at "(base)…", into register `to`, rounded.
+func (a *assembly) amxValues(of amxSource, at string, to int) {
+	a.op("VMOVUPS %s, Z%d", at, to)
+	if of == amxFloats {
+		a.op("VMOVUPS 64%s, Z30", at)
+		a.roundTwo(to, 30, to)
+	}
+}
 
 func (a *assembly) amxPacker(name, about string) {
 	a.function(name, about, append(pointers("dst", "src"), ints("stride", "steps", "lanes")...))
@@ -15,8 +35,8 @@ func (a *assembly) amxPacker(name, about string) {
 }
 
 // amxPackRows: each lane's k are contiguous, and stay so.
-func (a *assembly) amxPackRows() {
-	a.amxPacker("amxPackRows", "rounds 16 or 32 rows of 32·steps values, stride bytes apart, to tiles of rows.")
+func (a *assembly) amxPackRows(of amxSource) {
+	a.amxPacker("amxPackRows"+of.suffix, of.does+" 16 or 32 rows of 32·steps values, stride bytes apart, to tiles of rows.")
 	a.op("MOVQ %s, R8", a.arg("lanes"))
 	lane, step, done := a.label(), a.label(), a.label()
 	a.op("CMPQ %s, $0", a.arg("steps"))
@@ -27,11 +47,9 @@ func (a *assembly) amxPackRows() {
 	a.op("MOVQ %s, CX", a.arg("steps"))
 	a.op("PCALIGN $32")
 	a.mark(step)
-	a.op("VMOVUPS (BX), Z0")
-	a.op("VMOVUPS 64(BX), Z1")
-	a.roundTwo(0, 1, 0)
+	a.amxValues(of, "(BX)", 0)
 	a.op("VMOVUPS Z0, (DX)")
-	a.op("ADDQ $128, BX")
+	a.op("ADDQ $%d, BX", 32*of.size)
 	a.op("ADDQ $%d, DX", amxUnit)
 	a.op("DECQ CX")
 	a.op("JNZ %s", step)
@@ -44,8 +62,8 @@ func (a *assembly) amxPackRows() {
 }
 
 // amxPackPairs: lanes are contiguous; two rows of k become one row of pairs.
-func (a *assembly) amxPackPairs() {
-	a.amxPacker("amxPackPairs", "rounds 32·steps rows of 16 or 32 values, stride bytes apart, to tiles of pairs.")
+func (a *assembly) amxPackPairs(of amxSource) {
+	a.amxPacker("amxPackPairs"+of.suffix, of.does+" 32·steps rows of 16 or 32 values, stride bytes apart, to tiles of pairs.")
 	a.op("MOVQ %s, CX", a.arg("steps"))
 	a.op("VMOVUPS %s, Z31", a.interleave())
 	step, few, one, done := a.label(), a.label(), a.label(), a.label()
@@ -56,7 +74,7 @@ func (a *assembly) amxPackPairs() {
 	body := func(halves int) {
 		for p := range 16 {
 			for h := range halves {
-				a.pairOfRows(h*64, h)
+				a.pairOfRows(of, h*16*of.size, h)
 				a.op("VMOVUPS Z%d, %d(DI)", h, h*amxHalf+p*64)
 			}
 			a.op("LEAQ (SI)(R9*2), SI")
@@ -86,16 +104,21 @@ func (a *assembly) interleave() string {
 }
 
 // pairOfRows leaves in register `to` the pairs of 16 values of two rows at SI + offset. Z31 holds the order.
-func (a *assembly) pairOfRows(offset, to int) {
-	a.op("VMOVUPS %d(SI), Z%d", offset, to)
-	a.op("VMOVUPS %d(SI)(R9*1), Z30", offset)
-	a.roundTwo(to, 30, to)
+func (a *assembly) pairOfRows(of amxSource, offset, to int) {
+	if of == amxFloats {
+		a.op("VMOVUPS %d(SI), Z%d", offset, to)
+		a.op("VMOVUPS %d(SI)(R9*1), Z30", offset)
+		a.roundTwo(to, 30, to)
+	} else {
+		a.op("VMOVUPS %d(SI), Y%d", offset, to)
+		a.op("VINSERTI64X4 $1, %d(SI)(R9*1), Z%d, Z%d", offset, to, to)
+	}
 	a.op("VPERMW Z%d, Z31, Z%d", to, to)
 }
 
 // amxTurnPairs: each lane's k are contiguous; 16 lanes of 16 pairs are turned.
-func (a *assembly) amxTurnPairs() {
-	a.amxPacker("amxTurnPairs", "rounds 16 or 32 rows of 32·steps values, stride bytes apart, to tiles of pairs.")
+func (a *assembly) amxTurnPairs(of amxSource) {
+	a.amxPacker("amxTurnPairs"+of.suffix, of.does+" 16 or 32 rows of 32·steps values, stride bytes apart, to tiles of pairs.")
 	half, step, done := a.label(), a.label(), a.label()
 	a.op("LEAQ (R9)(R9*2), R10")
 	a.op("CMPQ %s, $0", a.arg("steps"))
@@ -109,9 +132,7 @@ func (a *assembly) amxTurnPairs() {
 	a.op("MOVQ R11, BX")
 	for i := range 16 {
 		at := []string{"(BX)", "(BX)(R9*1)", "(BX)(R9*2)", "(BX)(R10*1)"}[i%4]
-		a.op("VMOVUPS %s, Z%d", at, i)
-		a.op("VMOVUPS 64%s, Z30", at)
-		a.roundTwo(i, 30, i)
+		a.amxValues(of, at, i)
 		if i%4 == 3 {
 			a.op("LEAQ (BX)(R9*4), BX")
 		}
@@ -120,7 +141,7 @@ func (a *assembly) amxTurnPairs() {
 	for i := range 16 {
 		a.op("VMOVUPS Z%d, %d(R13)", i, i*64)
 	}
-	a.op("ADDQ $128, R11")
+	a.op("ADDQ $%d, R11", 32*of.size)
 	a.op("ADDQ $%d, R13", amxUnit)
 	a.op("DECQ CX")
 	a.op("JNZ %s", step)
@@ -135,8 +156,8 @@ func (a *assembly) amxTurnPairs() {
 }
 
 // amxTurnRows: lanes are contiguous; rows become pairs, which are turned.
-func (a *assembly) amxTurnRows() {
-	a.amxPacker("amxTurnRows", "rounds 32·steps rows of 16 or 32 values, stride bytes apart, to tiles of rows.")
+func (a *assembly) amxTurnRows(of amxSource) {
+	a.amxPacker("amxTurnRows"+of.suffix, of.does+" 32·steps rows of 16 or 32 values, stride bytes apart, to tiles of rows.")
 	step, half, done := a.label(), a.label(), a.label()
 	a.op("MOVQ %s, CX", a.arg("steps"))
 	a.op("TESTQ CX, CX")
@@ -152,14 +173,14 @@ func (a *assembly) amxTurnRows() {
 	a.op("MOVQ R11, SI")
 	a.op("VMOVUPS %s, Z31", a.interleave())
 	for i := range 16 {
-		a.pairOfRows(0, i)
+		a.pairOfRows(of, 0, i)
 		a.op("LEAQ (SI)(R9*2), SI")
 	}
 	a.turn16()
 	for i := range 16 {
 		a.op("VMOVUPS Z%d, %d(R13)", i, i*64)
 	}
-	a.op("ADDQ $64, R11")
+	a.op("ADDQ $%d, R11", 16*of.size)
 	a.op("ADDQ $%d, R13", amxHalf)
 	a.op("SUBQ $16, R8")
 	a.op("JG %s", half)

@@ -31,7 +31,8 @@ import (
 //     the sum over sub-blocks with their whole scales s is an exact integer; types with minimums then subtract
 //     Σ m·(Σ a) · (d_min·d_a), an exact integer too.
 //
-// There the chain over blocks is float32, product and sum rounded separately. A block with NaN or ∞ makes its row's outputs NaN.
+// There the chain over blocks is float32: of fused multiply-adds for blocks of 32, product and sum rounded separately for
+// blocks of 256. A block with NaN or ∞ makes its row's outputs NaN.
 // Types for which a backend has no such kernel are dequantised and multiplied with A as rounded.
 // Without Fast a quantised B means its dequantised values.
 //

@@ -97,6 +97,16 @@ func quantDot6AVX512(t *quantTile)
 //go:noescape
 func quantDotMin6AVX512(t *quantTile)
 
+// quantDot7AVX512 multiplies 7 rows of int8 with two panels of unsigned 8-bit weights, by VPDPBUSD.
+//
+//go:noescape
+func quantDot7AVX512(t *quantTile)
+
+// quantDotMin7AVX512 multiplies 7 rows of int8 with two panels of unsigned 8-bit weights with minimums, by VPDPBUSD.
+//
+//go:noescape
+func quantDotMin7AVX512(t *quantTile)
+
 // fewQ4_0_1AVX512 multiplies 1 rows of int8 with 16 rows of Q4_0.
 //
 //go:noescape

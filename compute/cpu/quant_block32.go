@@ -205,14 +205,33 @@ func genericMultiply32(t *quantTile, rows int, minimum bool) {
 					whole += int32(w[head+(p/4*lanes+lane)*4+p%4]) * int32(int8(v))
 				}
 				d := float32(floatAt(w, lane*4) * scale)
-				sum[r*width+i] += float32(float32(whole) * d)
+				x := &sum[r*width+i]
+				*x = fusedMultiplyAdd(float32(whole), d, *x)
 				if minimum {
-					sum[r*width+i] += float32(floatAt(w, (lanes+lane)*4) * math.Float32frombits(begin))
+					*x = fusedMultiplyAdd(floatAt(w, (lanes+lane)*4), math.Float32frombits(begin), *x)
 				}
 			}
 		}
 	}
 	t.genericFinish(sum[:], rows, width)
+}
+
+// fusedMultiplyAdd is x·y + z rounded once, as the processors' instruction has it. A float64 holds the product exactly; the sum is
+// rounded to odd there, so that rounding it again to float32 cannot meet a tie that is none.
+func fusedMultiplyAdd(x, y, z float32) float32 {
+	product := float64(x) * float64(y)
+	sum := product + float64(z)
+	most := sum - product
+	rest := (product - (sum - most)) + (float64(z) - most) // what sum lacks, exactly
+	if bits := math.Float64bits(sum); bits&1 == 0 && (rest > 0 || rest < 0) {
+		if (rest > 0) == (sum > 0) {
+			bits++
+		} else {
+			bits--
+		}
+		sum = math.Float64frombits(bits)
+	}
+	return float32(sum)
 }
 
 // genericRound8 is round8 in plain Go.

@@ -21,9 +21,9 @@ func (k *kernels) addBlocks32AVX512() {
 		dtype.MXFP4:  {unpackMXFP4AVX512, []func(*quantTile){fewMXFP4_1AVX512, fewMXFP4_2AVX512, fewMXFP4_3AVX512, fewMXFP4_4AVX512, fewMXFP4_5AVX512, fewMXFP4_6AVX512, fewMXFP4_7AVX512, fewMXFP4_8AVX512}},
 	} {
 		b.unpack, b.few, b.offset = x.unpack, x.few, layouts32[t].offset
-		b.multiply = []func(*quantTile){quantDot1AVX512, quantDot2AVX512, quantDot3AVX512, quantDot4AVX512, quantDot5AVX512, quantDot6AVX512}
+		b.multiply = []func(*quantTile){quantDot1AVX512, quantDot2AVX512, quantDot3AVX512, quantDot4AVX512, quantDot5AVX512, quantDot6AVX512, quantDot7AVX512}
 		if layouts32[t].minimum {
-			b.multiply = []func(*quantTile){quantDotMin1AVX512, quantDotMin2AVX512, quantDotMin3AVX512, quantDotMin4AVX512, quantDotMin5AVX512, quantDotMin6AVX512}
+			b.multiply = []func(*quantTile){quantDotMin1AVX512, quantDotMin2AVX512, quantDotMin3AVX512, quantDotMin4AVX512, quantDotMin5AVX512, quantDotMin6AVX512, quantDotMin7AVX512}
 		}
 		k.quants[t] = b.kind(t)
 	}

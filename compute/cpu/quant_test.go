@@ -3,6 +3,8 @@ package cpu
 import (
 	"fmt"
 	"math"
+	"math/big"
+	"math/rand/v2"
 	"testing"
 
 	"lian/compute"
@@ -148,6 +150,25 @@ func TestARowAloneHasTheBitsItHasAmongOthers(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+func TestFusedMultiplyAddRoundsOnce(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	number := func() float32 {
+		return math.Float32frombits(random.Uint32()&0x807fffff | uint32(115+random.IntN(24))<<23)
+	}
+	big32 := func(v float32) *big.Float { return new(big.Float).SetPrec(200).SetFloat64(float64(v)) }
+	for range 200000 {
+		x, y, z := number(), number(), number()
+		if random.IntN(2) == 0 { // where float32(x·y + z) has much to round: few bits of x·y stand out
+			x, y = float32(random.IntN(1<<12)), float32(random.IntN(1<<13))/(1<<30)
+		}
+		exact := new(big.Float).SetPrec(200).Mul(big32(x), big32(y))
+		want, _ := exact.Add(exact, big32(z)).Float32()
+		if got := fusedMultiplyAdd(x, y, z); got != want {
+			t.Fatalf("%v · %v + %v is %v, expected %v", x, y, z, got, want)
 		}
 	}
 }

@@ -56,7 +56,7 @@ func (s *set) fewRows() int {
 // blockRows is how many rows of activations the largest kernel for blocks of 32 takes.
 func (s *set) blockRows() int {
 	if s == avx512 {
-		return 6
+		return 7
 	}
 	return 3
 }
@@ -209,14 +209,12 @@ func (q *quantTileOf) accumulate(r int, whole [2]string, minimums bool, t [2]str
 	q.op("VMULPS (SI), %s, %s", t[0], t[0])
 	for p := range 2 {
 		q.op("VCVTDQ2PS %s, %s", whole[p], whole[p])
-		q.op("VMULPS %s, %s, %s", t[p], whole[p], whole[p])
-		q.op("VADDPS %s, %s, %s", whole[p], q.sum[r][p], q.sum[r][p])
+		q.op("VFMADD231PS %s, %s, %s", t[p], whole[p], q.sum[r][p])
 	}
 	if minimums {
 		q.op("VBROADCASTSS %d(R8), %s", q.rows*36+r*4, t[0])
 		for p := range 2 {
-			q.op("VMULPS %d(%s), %s, %s", q.bytes(), panelRegisters[p], t[0], whole[p])
-			q.op("VADDPS %s, %s, %s", whole[p], q.sum[r][p], q.sum[r][p])
+			q.op("VFMADD231PS %d(%s), %s, %s", q.bytes(), panelRegisters[p], t[0], q.sum[r][p])
 		}
 	}
 }
@@ -243,8 +241,11 @@ func (a *assembly) quantDot(rows int, minimums bool) {
 		for r := range rows {
 			for p := range 2 {
 				if minimums {
-					x := a.short(whole[r][p])
-					a.op("VXORPS %s, %s, %s", x, x, x)
+					if x := a.short(whole[r][p]); x[0] == 'X' {
+						a.op("VXORPS %s, %s, %s", x, x, x)
+					} else { // clearing one of the upper registers takes an execution port, a broadcast does not
+						a.op("VPBROADCASTD %s, %s", a.consts.bits("zero", 0), x)
+					}
 				} else {
 					a.op("VPBROADCASTD %d(R8), %s", rows*36+r*4, whole[r][p])
 				}

@@ -111,22 +111,25 @@ func (a *assembly) quantFew(k quantType, rows int) {
 			}
 		}
 		u.block(b * k.bytes)
-		times := func(at int, by, to string) {
-			if a.set == avx512 {
-				a.op("VMULPS.BCST %d(DX), %s, %s", at, by, to)
-				return
-			}
-			a.op("VBROADCASTSS %d(DX), %s", at, to)
-			a.op("VMULPS %s, %s, %s", by, to, to)
-		}
 		for r, x := range integers {
-			times(rows*32+r*4, scale, t)
+			at := fmt.Sprintf("%d(DX)", rows*32+r*4)
 			a.op("VCVTDQ2PS %s, %s", x, x)
-			a.op("VMULPS %s, %s, %s", t, x, x)
-			a.op("VADDPS %s, %s, %s", x, q.sum[r][0], q.sum[r][0])
-			if k.minimum {
-				times(rows*36+r*4, least, t)
-				a.op("VADDPS %s, %s, %s", t, q.sum[r][0], q.sum[r][0])
+			if a.set == avx512 {
+				a.op("VMULPS.BCST %s, %s, %s", at, scale, t)
+			} else {
+				a.op("VBROADCASTSS %s, %s", at, t)
+				a.op("VMULPS %s, %s, %s", scale, t, t)
+			}
+			a.op("VFMADD231PS %s, %s, %s", t, x, q.sum[r][0])
+			if !k.minimum {
+				continue
+			}
+			at = fmt.Sprintf("%d(DX)", rows*36+r*4)
+			if a.set == avx512 {
+				a.op("VFMADD231PS.BCST %s, %s, %s", at, least, q.sum[r][0])
+			} else {
+				a.op("VBROADCASTSS %s, %s", at, t)
+				a.op("VFMADD231PS %s, %s, %s", t, least, q.sum[r][0])
 			}
 		}
 		a.op("ADDQ $%d, DX", rows*40)

@@ -74,11 +74,12 @@ type quantProduct struct {
 	chunk   int    // blocks of a panel that are unpacked at a time
 	records []byte // activations: groups, one after the other
 
-	step         int // rows of a stream of the kernels for few rows
-	pairs, split int // panel pairs; tasks that the groups are split over
-	rowTask      func(s *scratch, from, to int)
-	pairTask     func(s *scratch, from, to int)
-	fewTask      func(s *scratch, from, to int)
+	step        int // rows of a stream of the kernels for few rows
+	pairs, side int // panel pairs; of these, how many a task goes through side by side
+	split       int // tasks that the groups are split over
+	rowTask     func(s *scratch, from, to int)
+	pairTask    func(s *scratch, task int)
+	fewTask     func(s *scratch, from, to int)
 }
 
 const (
@@ -132,10 +133,14 @@ func (b *backend) multiplyQuant(p quantProduct) {
 		rest := p.n - bundles*q.lanes*q.step
 		b.spans(bundles+(rest+q.lanes-1)/q.lanes, 1, q.fewTask)
 	} else {
-		if p.m > fewRows { // where there are fewer pairs than tasks for all workers, rows are split too
+		if q.m > fewRows { // where there are too few pairs for all workers, rows are split too
 			q.split = min(q.groups, max(1, 2*b.workers/q.pairs))
 		}
-		b.spans(q.pairs*q.split, 1, q.pairTask)
+		q.side = 1
+		if len(q.records) > quantCache {
+			q.side = min(quantPairs, max(1, q.pairs/(2*b.workers)))
+		}
+		b.each((q.pairs+q.side-1)/q.side*q.split, q.pairTask)
 	}
 	q.a, q.weights, q.packed, q.out, q.residual, q.bias, q.records = nil, nil, nil, nil, nil, nil, nil
 }
@@ -150,22 +155,10 @@ func (q *quantProduct) roundRows(_ *scratch, from, to int) {
 	}
 }
 
-// multiplyPairs computes tasks: a pair of panels, for some of the groups of rows.
-func (q *quantProduct) multiplyPairs(s *scratch, from, to int) {
-	if q.split == 1 {
-		step := 1
-		if len(q.records) > quantCache {
-			step = quantPairs
-		}
-		for pair := from; pair < to; pair += step {
-			q.multiplyPanels(s, pair, min(pair+step, to), 0, q.groups)
-		}
-		return
-	}
-	for task := from; task < to; task++ {
-		pair, part := task/q.split, task%q.split
-		q.multiplyPanels(s, pair, pair+1, q.groups*part/q.split, q.groups*(part+1)/q.split)
-	}
+// multiplyPairs is one task: some pairs of panels, for some of the groups of rows.
+func (q *quantProduct) multiplyPairs(s *scratch, task int) {
+	pair, part := task/q.split*q.side, task%q.split
+	q.multiplyPanels(s, pair, min(pair+q.side, q.pairs), q.groups*part/q.split, q.groups*(part+1)/q.split)
 }
 
 // multiplyPanels computes the outputs of some pairs of panels for groups [from, to).

@@ -53,6 +53,8 @@ func (k *kernels) about(name string) string {
 		return "products by tiles, softmax in vectors"
 	case strings.HasPrefix(name, "linear_cross_entropy"):
 		return "products by tiles, logits a chunk at a time"
+	case name == "packed_matmul":
+		return "AWQ, GPTQ of 4 bits fast: int8 activations; else rows as float32, by tiles"
 	case k.level == "generic":
 		return "plain Go"
 	}

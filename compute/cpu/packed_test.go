@@ -62,7 +62,7 @@ func TestPackedWeightsThatDoNotFitAreRefused(t *testing.T) {
 	}
 }
 
-// TestFastPackedProductsHaveTheSameBits: at every level, and for a row alone as among others.
+// TestFastPackedProductsHaveTheSameBits: at every level; and, exact ones too, for a row alone as among others.
 func TestFastPackedProductsHaveTheSameBits(t *testing.T) {
 	const n, k, most = 104, 1344, 19
 	weights := func(b *computetest.Build) []compute.PackedWeight {
@@ -87,8 +87,9 @@ func TestFastPackedProductsHaveTheSameBits(t *testing.T) {
 			b := computetest.NewBuild(be, 5)
 			w, a := weights(b)[which], b.Normal(1, most, k)
 			st := be.NewStream()
+			fast := true
 			run := func(from, to int) []float32 {
-				o := &compute.PackedMatMul{A: a.Slice(from, to), Weight: w, Fast: true, Out: b.Zero(dtype.F32, to-from, n)}
+				o := &compute.PackedMatMul{A: a.Slice(from, to), Weight: w, Fast: fast, Out: b.Zero(dtype.F32, to-from, n)}
 				st.Launch(o)
 				if err := st.Err(); err != nil {
 					t.Fatal(err)
@@ -102,10 +103,13 @@ func TestFastPackedProductsHaveTheSameBits(t *testing.T) {
 			if !slices.Equal(whole, first) {
 				t.Errorf("layout %v: level %s differs from %s", w.Layout, level.level, available[0].level)
 			}
-			for _, count := range []int{1, 2, 7, 8} {
-				for from := 0; from+count <= most; from += 5 {
-					if !slices.Equal(run(from, from+count), whole[from*n:(from+count)*n]) {
-						t.Errorf("layout %v, level %s: rows %d to %d differ from the same among %d", w.Layout, level.level, from, from+count, most)
+			for _, fast = range []bool{true, false} {
+				whole := run(0, most)
+				for _, count := range []int{1, 2, 7, 8} {
+					for from := 0; from+count <= most; from += 5 {
+						if !slices.Equal(run(from, from+count), whole[from*n:(from+count)*n]) {
+							t.Errorf("layout %v, level %s, fast %v: rows %d to %d differ from the same among %d", w.Layout, level.level, fast, from, from+count, most)
+						}
 					}
 				}
 			}

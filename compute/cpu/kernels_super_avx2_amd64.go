@@ -2,6 +2,26 @@
 
 package cpu
 
+// superNibble81AVX2 multiplies 1 rows of int8 with a panel of super-blocks.
+//
+//go:noescape
+func superNibble81AVX2(t *superTile)
+
+// superNibble82AVX2 multiplies 2 rows of int8 with a panel of super-blocks.
+//
+//go:noescape
+func superNibble82AVX2(t *superTile)
+
+// superNibble83AVX2 multiplies 3 rows of int8 with a panel of super-blocks.
+//
+//go:noescape
+func superNibble83AVX2(t *superTile)
+
+// superNibble84AVX2 multiplies 4 rows of int8 with a panel of super-blocks.
+//
+//go:noescape
+func superNibble84AVX2(t *superTile)
+
 // superMinimum81AVX2 multiplies 1 rows of int8 with a panel of super-blocks.
 //
 //go:noescape

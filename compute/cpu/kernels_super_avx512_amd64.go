@@ -2,6 +2,46 @@
 
 package cpu
 
+// superNibble81AVX512 multiplies 1 rows of int8 with a panel of super-blocks.
+//
+//go:noescape
+func superNibble81AVX512(t *superTile)
+
+// superNibble82AVX512 multiplies 2 rows of int8 with a panel of super-blocks.
+//
+//go:noescape
+func superNibble82AVX512(t *superTile)
+
+// superNibble83AVX512 multiplies 3 rows of int8 with a panel of super-blocks.
+//
+//go:noescape
+func superNibble83AVX512(t *superTile)
+
+// superNibble84AVX512 multiplies 4 rows of int8 with a panel of super-blocks.
+//
+//go:noescape
+func superNibble84AVX512(t *superTile)
+
+// superNibble85AVX512 multiplies 5 rows of int8 with a panel of super-blocks.
+//
+//go:noescape
+func superNibble85AVX512(t *superTile)
+
+// superNibble86AVX512 multiplies 6 rows of int8 with a panel of super-blocks.
+//
+//go:noescape
+func superNibble86AVX512(t *superTile)
+
+// superNibble87AVX512 multiplies 7 rows of int8 with a panel of super-blocks.
+//
+//go:noescape
+func superNibble87AVX512(t *superTile)
+
+// superNibble88AVX512 multiplies 8 rows of int8 with a panel of super-blocks.
+//
+//go:noescape
+func superNibble88AVX512(t *superTile)
+
 // superMinimum81AVX512 multiplies 1 rows of int8 with a panel of super-blocks.
 //
 //go:noescape

@@ -33,7 +33,8 @@ type superTile struct {
 type superForm uint8
 
 const (
-	superMinimum8  superForm = iota // eight sub-blocks with a scale and a minimum each
+	superNibble8   superForm = iota // eight sub-blocks with a scale and a minimum each, 4-bit values
+	superMinimum8                   // the same, 5-bit values
 	superMinimum16                  // sixteen
 	superOffset16                   // sixteen with a scale, values stored above their meaning
 	superTable8                     // eight with a scale, any 8-bit values
@@ -51,7 +52,7 @@ type superType struct {
 var superTypes = map[dtype.Type]superType{
 	dtype.Q2_K:   {superMinimum16, 16, 0},
 	dtype.Q3_K:   {superOffset16, 16, 5},
-	dtype.Q4_K:   {superMinimum8, 8, 0},
+	dtype.Q4_K:   {superNibble8, 8, 0},
 	dtype.Q5_K:   {superMinimum8, 8, 0},
 	dtype.Q6_K:   {superOffset16, 16, 5},
 	dtype.IQ4_XS: {superTable8, 8, 7},
@@ -274,8 +275,10 @@ func (e *epilogue) write(out, sums []float32, column, apart, columns, lanes, m, 
 		row := sums[i*lanes : i*lanes+columns]
 		where := i*n + column
 		if e.plain {
-			for c, v := range row {
-				out[where+c*apart] = v
+			to, at := out[where:], 0
+			for _, v := range row {
+				to[at] = v
+				at += apart
 			}
 			continue
 		}

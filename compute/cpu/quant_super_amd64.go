@@ -16,6 +16,7 @@ func superKernelsAVX2() superKernels {
 			dtype.IQ4_XS: unpackIQ4XSAVX2,
 		},
 		superMultiply: [superForms][]func(*superTile){
+			superNibble8:   {superNibble81AVX2, superNibble82AVX2, superNibble83AVX2, superNibble84AVX2},
 			superMinimum8:  {superMinimum81AVX2, superMinimum82AVX2, superMinimum83AVX2, superMinimum84AVX2},
 			superMinimum16: {superMinimum161AVX2, superMinimum162AVX2, superMinimum163AVX2, superMinimum164AVX2},
 			superOffset16:  {superOffset161AVX2, superOffset162AVX2, superOffset163AVX2, superOffset164AVX2},
@@ -36,6 +37,7 @@ func superKernelsVNNI() superKernels {
 			dtype.IQ4_XS: unpackIQ4XSAVX512,
 		},
 		superMultiply: [superForms][]func(*superTile){
+			superNibble8:   {superNibble81AVX512, superNibble82AVX512, superNibble83AVX512, superNibble84AVX512, superNibble85AVX512, superNibble86AVX512, superNibble87AVX512, superNibble88AVX512},
 			superMinimum8:  {superMinimum81AVX512, superMinimum82AVX512, superMinimum83AVX512, superMinimum84AVX512, superMinimum85AVX512, superMinimum86AVX512, superMinimum87AVX512, superMinimum88AVX512},
 			superMinimum16: {superMinimum161AVX512, superMinimum162AVX512, superMinimum163AVX512, superMinimum164AVX512, superMinimum165AVX512, superMinimum166AVX512, superMinimum167AVX512, superMinimum168AVX512},
 			superOffset16:  {superOffset161AVX512, superOffset162AVX512, superOffset163AVX512, superOffset164AVX512, superOffset165AVX512, superOffset166AVX512, superOffset167AVX512, superOffset168AVX512},

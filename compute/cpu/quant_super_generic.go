@@ -156,7 +156,7 @@ func genericMultiplySuper(form superForm, rows int) func(*superTile) {
 					}
 					number := func(i int) float32 { return math.Float32frombits(element(i)) }
 					out[lane] += float32(float32(whole-offset*second) * float32(number(0)*scale))
-					if form == superMinimum8 || form == superMinimum16 {
+					if form <= superMinimum16 {
 						out[lane] -= float32(float32(second) * float32(number(1)*scale))
 					}
 				}

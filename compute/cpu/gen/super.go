@@ -22,13 +22,15 @@ type superForm struct {
 	chain int // AVX2: registers of values whose products fit one 16-bit sum; 0 for signed values, whose products are summed one by one
 	size  int // bytes of the largest type's super-block
 	shift int // stored values are 1<<shift above their meaning; 0: the pairs are minimums and scaled apart
+	brief int // AVX-512: registers of values whose sum fits 16 bits, so that one VPDPWSSD scales and adds it; 0: there are none
 }
 
 var superForms = []superForm{
-	{"Minimum8", 8, 4, 176, 0},  // Q4_K, Q5_K: values below 32, 8 · 31 · 127 < 2¹⁵
-	{"Minimum16", 16, 4, 84, 0}, // Q2_K
-	{"Offset16", 16, 2, 210, 5}, // Q6_K, Q3_K: values below 64, 4 · 63 · 127 < 2¹⁵
-	{"Table8", 8, 0, 136, 7},    // IQ4_XS: any 8 bits, signed at AVX2
+	{"Nibble8", 8, 8, 144, 0, 4},   // Q4_K: 16 · 15 · 127 < 2¹⁵
+	{"Minimum8", 8, 4, 176, 0, 0},  // Q5_K: values below 32, 8 · 31 · 127 < 2¹⁵
+	{"Minimum16", 16, 4, 84, 0, 4}, // Q2_K
+	{"Offset16", 16, 2, 210, 5, 0}, // Q6_K, Q3_K: values below 64, 4 · 63 · 127 < 2¹⁵
+	{"Table8", 8, 0, 136, 7, 0},    // IQ4_XS: any 8 bits, signed at AVX2
 }
 
 // Offsets in cpu.superTile, kept in step by TestTheSuperTileMatchesTheAssembly.
@@ -125,7 +127,7 @@ func (a *assembly) multiplySuper(f superForm, rows int) {
 				a.load(values(g), w)
 				for r := range rows {
 					switch {
-					case g > 0:
+					case g > 0 && (f.brief == 0 || g%f.brief > 0):
 					case f.shift > 0:
 						a.op("VPBROADCASTD %d(R8), %s", (r*f.subs+u)*4, part[r])
 					default:
@@ -133,8 +135,11 @@ func (a *assembly) multiplySuper(f superForm, rows int) {
 					}
 					a.op("VPDPBUSD.BCST %s, %s, %s", row(r, g), w, part[r])
 				}
+				for r := 0; r < rows && f.brief > 0 && g%f.brief == f.brief-1; r++ {
+					a.op("VPDPWSSD %s, %s, %s", scale, part[r], whole[r]) // the upper half of a scale is 0
+				}
 			}
-			for r := range rows {
+			for r := 0; r < rows && f.brief == 0; r++ {
 				a.op("VPMULLD %s, %s, %s", scale, part[r], part[r])
 				a.op("VPADDD %s, %s, %s", part[r], whole[r], whole[r])
 			}

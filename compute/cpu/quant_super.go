@@ -81,6 +81,7 @@ type superProduct struct {
 	m, n, blocks         int
 	rowBytes, blockBytes int
 	weights              []byte
+	rounding             *superRounding
 	x                    superActivations
 	out                  []float32
 	end                  epilogue
@@ -92,6 +93,8 @@ const (
 	superChunk = 2
 	// superTogether is how many panels are multiplied with a group of rows while it is in the level-1 cache, where rows are many.
 	superTogether = 4
+	// superRows is how many rows a task rounds and multiplies where there are at most superNarrow panels: a multiple of any group.
+	superRows, superNarrow = 128, 64
 	// superDistance is how far ahead of the loads memory is fetched, in bytes of a row.
 	superDistance = 512
 )
@@ -101,32 +104,50 @@ func (b *backend) multiplySuper(o *compute.MatMul, m, n, k int) error {
 	*q = superProduct{kernels: b.kernels, superType: kind, unpack: b.superUnpack[o.B.Type], multiply: b.superMultiply[kind.form],
 		m: m, n: n, blocks: k / superSize, rowBytes: o.B.Type.Bytes(k), blockBytes: o.B.Type.BlockBytes(),
 		weights: host.Bytes(o.B), out: host.F32(o.Out), end: epilogueOf(o)}
-	q.x = b.roundSuper(host.F32(o.A), m, k, len(q.multiply), kind)
-	b.spansOf((n+b.superLanes-1)/b.superLanes, 1, q)
-	*q = superProduct{}
+	panels := (n + b.superLanes - 1) / b.superLanes
+	q.rounding = b.superRoundingOf(host.F32(o.A), m, k, len(q.multiply), kind)
+	if q.x = q.rounding.superActivations; m >= 2*superRows && panels <= superNarrow {
+		b.eachOf((m+superRows-1)/superRows, q)
+	} else {
+		b.spansOf(m, 1, q.rounding)
+		b.spansOf(panels, 1, q)
+	}
+	*q.rounding, *q = superRounding{}, superProduct{}
 	return nil
 }
 
-// span computes the outputs of panels [from, to).
+// task computes all outputs of some rows: where there are few panels, rows that one worker rounds and multiplies stay in its
+// level-2 cache, and unpacking the weight again costs little.
+func (q *superProduct) task(s *scratch, task int) {
+	from, to := task*superRows, min((task+1)*superRows, q.m)
+	q.rounding.span(s, from, to)
+	q.outputs(s, 0, q.n, from, to)
+}
+
+// span computes the outputs of panels [from, to) for all rows.
 func (q *superProduct) span(s *scratch, from, to int) {
+	q.outputs(s, from*q.superLanes, min(to*q.superLanes, q.n), 0, q.m)
+}
+
+// outputs computes outputs [row, last) of rows [from, to) of activations.
+func (q *superProduct) outputs(s *scratch, row, last, from, to int) {
 	lanes := q.superLanes
-	row, last := from*lanes, min(to*lanes, q.n)
 	for row < last {
 		if last-row < lanes { // what is not there is 0
 			edge := bytesOf(s.need(slotC, (lanes*q.rowBytes+3)/4))[:lanes*q.rowBytes]
 			clear(edge[copy(edge, q.weights[row*q.rowBytes:]):])
-			q.few(s, &edge[0], row, 1, last-row)
+			q.few(s, &edge[0], row, 1, last-row, from, to)
 			break
 		}
 		if q.m > fewRows {
 			count := min(superTogether, (last-row)/lanes)
-			q.many(s, row, count)
+			q.many(s, row, count, from, to)
 			row += count * lanes
 			continue
 		}
 		apart := q.apart((last - row) / lanes)
 		for i := range apart {
-			q.few(s, &q.weights[(row+i)*q.rowBytes], row+i, apart, lanes)
+			q.few(s, &q.weights[(row+i)*q.rowBytes], row+i, apart, lanes, from, to)
 		}
 		row += apart * lanes
 	}
@@ -146,52 +167,52 @@ func (q *superProduct) apart(most int) int {
 	return rows
 }
 
-// few computes a panel of outputs for all rows: lane i is row + i·apart of the weight, which src points to.
-func (q *superProduct) few(s *scratch, src *byte, row, apart, columns int) {
+// few computes a panel of outputs for rows [from, to) of activations: lane i is row + i·apart of the weight, which src points to.
+func (q *superProduct) few(s *scratch, src *byte, row, apart, columns, from, to int) {
 	lanes, group := q.superLanes, len(q.multiply)
-	t, sums := &s.super, s.need(slotD, q.m*lanes)
+	t, sums := &s.super, s.need(slotD, (to-from)*lanes)
 	*t = superTile{panel: q.panelSpace(s, 1), stride: lanes * 4}
 	for done := 0; done < q.blocks; done += superChunk {
 		t.blocks = min(superChunk, q.blocks-done)
 		q.unpack(t.panel, (*byte)(unsafe.Add(unsafe.Pointer(src), done*q.blockBytes)), apart*q.rowBytes, t.blocks)
 		t.ahead = uintptr(unsafe.Pointer(src)) + uintptr(done*q.blockBytes+lanes/2*apart*q.rowBytes+superDistance)
 		t.aheadRow, t.aheadBlock = apart*q.rowBytes, q.blockBytes
-		for r := 0; r < q.m; r += group {
-			t.out = at(sums, r*lanes)
+		for r := from; r < to; r += group {
+			t.out = at(sums, (r-from)*lanes)
 			q.call(t, r, done)
 			t.aheadRow = 0
 		}
 		t.resume = 1
 	}
-	q.end.write(q.out, sums, row, apart, columns, lanes, q.m, q.n)
+	q.end.write(q.out, sums, row, apart, columns, lanes, from, to, q.n)
 }
 
-// many computes panels of outputs from row on.
-func (q *superProduct) many(s *scratch, row, panels int) {
+// many computes panels of outputs from row on for rows [from, to) of activations.
+func (q *superProduct) many(s *scratch, row, panels, from, to int) {
 	lanes, group := q.superLanes, len(q.multiply)
 	t := &s.super
 	*t = superTile{}
 	first, size := q.panelSpace(s, panels), superElements(q.subs)*lanes*4
-	sums, stride := q.out[row:], q.n
+	sums, stride := q.out[from*q.n+row:], q.n
 	if q.end.accumulate || q.end.residual != nil { // which may be out
-		sums, stride = s.need(slotD, q.m*panels*lanes), panels*lanes
+		sums, stride = s.need(slotD, (to-from)*panels*lanes), panels*lanes
 	}
 	for done := 0; done < q.blocks; done += superChunk {
 		t.blocks = min(superChunk, q.blocks-done)
 		for p := range panels {
 			q.unpack((*byte)(unsafe.Add(unsafe.Pointer(first), p*size*superChunk)), &q.weights[(row+p*lanes)*q.rowBytes+done*q.blockBytes], q.rowBytes, t.blocks)
 		}
-		for r := 0; r < q.m; r += group {
+		for r := from; r < to; r += group {
 			for p := range panels {
 				t.panel = (*byte)(unsafe.Add(unsafe.Pointer(first), p*size*superChunk))
-				t.out, t.stride = at(sums, r*stride+p*lanes), stride*4
+				t.out, t.stride = at(sums, (r-from)*stride+p*lanes), stride*4
 				q.call(t, r, done)
 			}
 		}
 		t.resume = 1
 	}
 	if !q.end.plain {
-		q.end.finish(q.kernels, q.out, sums, stride, row, panels*lanes, q.m, q.n)
+		q.end.finish(q.kernels, q.out, sums, stride, row, panels*lanes, from, to, q.n)
 	}
 }
 
@@ -226,7 +247,8 @@ type superRounding struct {
 	m, blocks, group, subs int
 }
 
-func (b *backend) roundSuper(a []float32, m, k, group int, kind superType) superActivations {
+// superRoundingOf has the memory for rounded rows; its span rounds them.
+func (b *backend) superRoundingOf(a []float32, m, k, group int, kind superType) *superRounding {
 	blocks, x := k/superSize, superActivations{sumBytes: kind.subs * 2}
 	if b.superBegins && kind.shift > 0 {
 		x.shift, x.sumBytes = kind.shift, kind.subs*4
@@ -236,13 +258,7 @@ func (b *backend) roundSuper(a []float32, m, k, group int, kind superType) super
 	x.scales = b.shared.need(slotF, m*blocks)
 	q := frame[superRounding](b)
 	*q = superRounding{kernels: b.kernels, a: a, m: m, blocks: blocks, group: group, subs: kind.subs, superActivations: x}
-	if m == 1 {
-		q.span(nil, 0, 1)
-	} else {
-		b.spansOf(m, 1, q)
-	}
-	q.a = nil
-	return x
+	return q
 }
 
 func (q *superRounding) span(_ *scratch, from, to int) {
@@ -269,15 +285,15 @@ func epilogueOf(o *compute.MatMul) epilogue {
 	return e
 }
 
-// write finishes m rows of `columns` sums, lanes apart, and puts them into out [m, n], from a column on and `apart` columns apart.
-func (e *epilogue) write(out, sums []float32, column, apart, columns, lanes, m, n int) {
-	for i := range m {
-		row := sums[i*lanes : i*lanes+columns]
+// write finishes rows [from, to) of `columns` sums, lanes apart, and puts them into out [m, n], from a column on and `apart` columns apart.
+func (e *epilogue) write(out, sums []float32, column, apart, columns, lanes, from, to, n int) {
+	for i := from; i < to; i++ {
+		row := sums[(i-from)*lanes:][:columns]
 		where := i*n + column
 		if e.plain {
-			to, at := out[where:], 0
+			out, at := out[where:], 0
 			for _, v := range row {
-				to[at] = v
+				out[at] = v
 				at += apart
 			}
 			continue
@@ -299,9 +315,9 @@ func (e *epilogue) write(out, sums []float32, column, apart, columns, lanes, m, 
 }
 
 // finish is write for whole neighbouring columns, by vectors. Without an accumulation and residual, sums may be where they go.
-func (e *epilogue) finish(k *kernels, out, sums []float32, stride, column, columns, m, n int) {
-	for i := range m {
-		row, to := at(sums, i*stride), at(out, i*n+column)
+func (e *epilogue) finish(k *kernels, out, sums []float32, stride, column, columns, from, last, n int) {
+	for i := from; i < last; i++ {
+		row, to := at(sums, (i-from)*stride), at(out, i*n+column)
 		if e.scale != 1 {
 			k.scale(row, columns, e.scale)
 		}

@@ -152,13 +152,29 @@ func (b *backend) fail(err error) { b.failed.Store(&err) }
 // zero clears memory, on the workers.
 func (b *backend) zero(x []float32) {
 	t := frame[zeroTask](b)
-	*t = x
+	*t = zeroTask{b.kernels, sinkOf(x, slotF)}
 	b.spansOf(len(x), stretch, t)
 }
 
-type zeroTask []float32
+type zeroTask struct {
+	*kernels
+	sink
+}
 
-func (t *zeroTask) span(_ *scratch, from, to int) { clear((*t)[from:to]) }
+func (t *zeroTask) span(s *scratch, from, to int) {
+	if !t.past {
+		clear(t.out[from:to])
+		return
+	}
+	clear(s.need(slotF, stretch))
+	for ; from < to; from += stretch {
+		n := min(stretch, to-from)
+		if t.at(s, from, n) == at(t.out, from) { // an odd rest
+			clear(t.out[from:to])
+		}
+		t.done(t.kernels, s, from, n)
+	}
+}
 
 // spansFor is the number of spans that n is cut into.
 func (b *backend) spansFor(n, unit int) int {

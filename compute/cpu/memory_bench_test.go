@@ -23,7 +23,7 @@ func BenchmarkMemory(b *testing.B) {
 			for i := range v {
 				v[i] = float32(i%37)/16 - 1
 			}
-			for i := range max(x.Elements()/n, 0) {
+			for i := range x.Elements() / n {
 				build.Set(x.View(x.Elements()/n, n).Slice(i, i+1), v)
 			}
 		}
@@ -34,7 +34,11 @@ func BenchmarkMemory(b *testing.B) {
 	dx, dy := zero(dtype.F32, rows, n), zero(dtype.F32, rows, n)
 	half := build.Zero(dtype.BF16, rows, n)
 	w, bias, dw, column := zero(dtype.F32, n), zero(dtype.F32, n), zero(dtype.F32, n), build.Zero(dtype.F32, rows)
-	index := build.Zero(dtype.I32, rows)
+	places := make([]int32, rows)
+	for i := range places {
+		places[i] = int32(i * 1237 % rows)
+	}
+	index := build.Ints(places)
 	meter := CeilingMeter(be, CeilingCopy)
 	for _, f := range []struct {
 		name  string
@@ -63,6 +67,7 @@ func BenchmarkMemory(b *testing.B) {
 		{"dropout", 8, &compute.Dropout{X: x, Out: z, Key: 1, Rate: 0.1}},
 		{"to bf16", 6, &compute.Cast{X: x, Out: half}},
 		{"from bf16", 6, &compute.Cast{X: half, Out: z}},
+		{"scatter_add", 16, &compute.ScatterAdd{X: x, Index: index, Out: z}},
 		{"adamw", 28, &compute.AdamW{Param: q, Grad: d, M: dx, V: dy, LearningRate: 1e-9, Beta1: 0.9, Beta2: 0.95, Epsilon: 1e-8, Step: 3}},
 		{"lion", 20, &compute.Lion{Param: q, Grad: d, M: dx, LearningRate: 1e-9, Beta1: 0.9, Beta2: 0.99}},
 	} {

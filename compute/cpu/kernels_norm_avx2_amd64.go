@@ -6,8 +6,11 @@ var _ = kernelsOf("avx2", func(k *kernels) {
 	k.addSquares = addSquaresAVX2
 	k.normScale = normScaleAVX2
 	k.normDot = normDotAVX2
+	k.normDots = normDotsAVX2
 	k.normGrad = normGradAVX2
 	k.normGradTo = normGradToAVX2
+	k.normGradSum = normGradSumAVX2
+	k.normGradToSum = normGradToSumAVX2
 	k.mulAdd = mulAddAVX2
 	k.sum = sumAVX2
 	k.addSum = addSumAVX2
@@ -34,6 +37,11 @@ func normScaleAVX2(out *float32, x *float32, w *float32, n int, r float32, offse
 //go:noescape
 func normDotAVX2(d *float32, w *float32, x *float32, n int, offset float32) (ret float32)
 
+// normDotsAVX2 is Σ x² and Σ d·(w + offset)·x: one chain for each lane, then a tree.
+//
+//go:noescape
+func normDotsAVX2(d *float32, w *float32, x *float32, n int, offset float32) (squares float32, dot float32)
+
 // normGradAVX2 is dx = r·d·(w + offset) − c·x.
 //
 //go:noescape
@@ -43,6 +51,16 @@ func normGradAVX2(dx *float32, d *float32, w *float32, x *float32, n int, r floa
 //
 //go:noescape
 func normGradToAVX2(dx *float32, old *float32, d *float32, w *float32, x *float32, n int, r float32, c float32, offset float32)
+
+// normGradSumAVX2 is dx = r·d·(w + offset) − c·x, sum += d·r·x.
+//
+//go:noescape
+func normGradSumAVX2(dx *float32, sum *float32, d *float32, w *float32, x *float32, n int, r float32, c float32, offset float32)
+
+// normGradToSumAVX2 is dx = old + r·d·(w + offset) − c·x, sum += d·r·x.
+//
+//go:noescape
+func normGradToSumAVX2(dx *float32, sum *float32, old *float32, d *float32, w *float32, x *float32, n int, r float32, c float32, offset float32)
 
 // mulAddAVX2 is sum += a·s·b.
 //

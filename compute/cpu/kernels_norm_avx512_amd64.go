@@ -6,8 +6,11 @@ var _ = kernelsOf("avx512", func(k *kernels) {
 	k.addSquares = addSquaresAVX512
 	k.normScale = normScaleAVX512
 	k.normDot = normDotAVX512
+	k.normDots = normDotsAVX512
 	k.normGrad = normGradAVX512
 	k.normGradTo = normGradToAVX512
+	k.normGradSum = normGradSumAVX512
+	k.normGradToSum = normGradToSumAVX512
 	k.mulAdd = mulAddAVX512
 	k.sum = sumAVX512
 	k.addSum = addSumAVX512
@@ -34,6 +37,11 @@ func normScaleAVX512(out *float32, x *float32, w *float32, n int, r float32, off
 //go:noescape
 func normDotAVX512(d *float32, w *float32, x *float32, n int, offset float32) (ret float32)
 
+// normDotsAVX512 is Σ x² and Σ d·(w + offset)·x: one chain for each lane, then a tree.
+//
+//go:noescape
+func normDotsAVX512(d *float32, w *float32, x *float32, n int, offset float32) (squares float32, dot float32)
+
 // normGradAVX512 is dx = r·d·(w + offset) − c·x.
 //
 //go:noescape
@@ -43,6 +51,16 @@ func normGradAVX512(dx *float32, d *float32, w *float32, x *float32, n int, r fl
 //
 //go:noescape
 func normGradToAVX512(dx *float32, old *float32, d *float32, w *float32, x *float32, n int, r float32, c float32, offset float32)
+
+// normGradSumAVX512 is dx = r·d·(w + offset) − c·x, sum += d·r·x.
+//
+//go:noescape
+func normGradSumAVX512(dx *float32, sum *float32, d *float32, w *float32, x *float32, n int, r float32, c float32, offset float32)
+
+// normGradToSumAVX512 is dx = old + r·d·(w + offset) − c·x, sum += d·r·x.
+//
+//go:noescape
+func normGradToSumAVX512(dx *float32, sum *float32, old *float32, d *float32, w *float32, x *float32, n int, r float32, c float32, offset float32)
 
 // mulAddAVX512 is sum += a·s·b.
 //

@@ -9,8 +9,13 @@ import (
 
 // normKernels are the kernels of norms. Sums are one chain for each lane, then a tree.
 type normKernels struct {
-	addSquares func(out, a, b *float32, n int) float32                      // out = a + b, Σ out²
-	normScale  func(out, x, w *float32, n int, r, offset float32)           // out = x·r·(w + offset)
+	addSquares func(out, a, b *float32, n int) float32                              // out = a + b, Σ out²
+	normScale  func(out, x, w *float32, n int, r, offset float32)                   // out = x·r·(w + offset)
+	normDots   func(d, w, x *float32, n int, offset float32) (squares, dot float32) // Σ x² and normDot, each as alone
+	// normGrad and normGradTo, and in the same pass sum += d·r·x
+	normGradSum   func(dx, sum, d, w, x *float32, n int, r, c, offset float32)
+	normGradToSum func(dx, sum, old, d, w, x *float32, n int, r, c, offset float32)
+
 	normDot    func(d, w, x *float32, n int, offset float32) float32        // Σ d·(w + offset)·x
 	normGrad   func(dx, d, w, x *float32, n int, r, c, offset float32)      // dx = r·d·(w + offset) − c·x
 	normGradTo func(dx, old, d, w, x *float32, n int, r, c, offset float32) // dx = old + …
@@ -70,22 +75,30 @@ func (b *backend) rmsnormBackwardGroup(o *compute.RMSNormBackward, s *scratch, g
 	sum := b.shared.floats[slotA][g*n : (g+1)*n]
 	clear(sum)
 	for i := g * normGroup; i < min(rows, (g+1)*normGroup); i++ {
-		xi, di, wi := at(x, i*n), at(d, i*n), at(w, 0)
-		r := inverseRMS(b.dot(xi, xi, n), n, o.Epsilon)
-		if dw != nil {
-			b.mulAdd(at(sum, 0), di, xi, n, r)
-		}
+		xi, di, wi, sums := at(x, i*n), at(d, i*n), at(w, 0), at(sum, 0)
 		if !to.wanted() {
+			if dw != nil {
+				b.mulAdd(sums, di, xi, n, inverseRMS(b.dot(xi, xi, n), n, o.Epsilon))
+			}
 			continue
 		}
-		c := r * r * r * b.normDot(di, wi, xi, n, o.Offset) / float32(n)
-		dst, old := to.row(s, i)
-		if old != nil {
+		squares, dot := b.normDots(di, wi, xi, n, o.Offset)
+		r := inverseRMS(squares, n, o.Epsilon)
+		c := r * r * r * dot / float32(n)
+		switch dst, old := to.row(s, i); {
+		case old != nil && dw != nil:
+			b.normGradToSum(dst, sums, old, di, wi, xi, n, r, c, o.Offset)
+			to.finish(b, s, dst, i)
+		case old != nil:
 			b.normGradTo(dst, old, di, wi, xi, n, r, c, o.Offset)
-		} else {
+			to.finish(b, s, dst, i)
+		case dw != nil:
+			b.normGradSum(dst, sums, di, wi, xi, n, r, c, o.Offset)
+			to.finish(b, s, dst, i)
+		default:
 			b.normGrad(dst, di, wi, xi, n, r, c, o.Offset)
+			to.finish(b, s, dst, i)
 		}
-		to.finish(b, s, dst, i)
 	}
 }
 
@@ -190,5 +203,16 @@ var _ = kernelsOf("generic", func(k *kernels) {
 		for i := range o {
 			o[i] += float32(x[i] * s * y[i])
 		}
+	}
+	k.normDots = func(d, w, x *float32, n int, offset float32) (squares, dot float32) {
+		return genericDot(x, x, n), k.normDot(d, w, x, n, offset)
+	}
+	k.normGradSum = func(dx, sum, d, w, x *float32, n int, r, c, offset float32) {
+		k.mulAdd(sum, d, x, n, r)
+		k.normGrad(dx, d, w, x, n, r, c, offset)
+	}
+	k.normGradToSum = func(dx, sum, old, d, w, x *float32, n int, r, c, offset float32) {
+		k.mulAdd(sum, d, x, n, r)
+		k.normGradTo(dx, old, d, w, x, n, r, c, offset)
 	}
 })

@@ -38,13 +38,37 @@ func (a *assembly) norms() {
 		v.op("VMULPS %s, %s, %s", w, d, d)
 		v.op("VFMADD231PS %s, %s, %s", x, d, z)
 	}, answer)
-	for _, add := range []bool{false, true} {
-		name, about, ptrs := "normGrad", "is dx = r·d·(w + offset) − c·x.", []string{"dx", "d", "w", "x"}
+	kernel("normDots", "is Σ x² and Σ d·(w + offset)·x: one chain for each lane, then a tree.", []string{"d", "w", "x"}, floats("offset"), floats("squares", "dot"), func(v *vector) {
+		z, u, o = v.zero(), v.zero(), v.scalar("offset")
+	}, func(v *vector) {
+		d, w, x := v.load("d"), weight(v), v.load("x")
+		v.op("VMULPS %s, %s, %s", w, d, d)
+		v.op("VFMADD231PS %s, %s, %s", x, x, z)
+		v.op("VFMADD231PS %s, %s, %s", x, d, u)
+	}, func(v *vector) {
+		v.sum(z)
+		v.sum(u)
+		v.op("VMOVSS X%s, %s", z[1:], v.arg("squares"))
+		v.op("VMOVSS X%s, %s", u[1:], v.arg("dot"))
+	})
+	for mode := range 4 {
+		add, sum := mode&1 != 0, mode&2 != 0
+		name, about, ptrs := "normGrad", "is dx = r·d·(w + offset) − c·x", []string{"d", "w", "x"}
 		if add {
-			name, about, ptrs = "normGradTo", "is dx = old + r·d·(w + offset) − c·x.", []string{"dx", "old", "d", "w", "x"}
+			name, about, ptrs = "normGradTo", "is dx = old + r·d·(w + offset) − c·x", append([]string{"old"}, ptrs...)
 		}
-		kernel(name, about, ptrs, floats("r", "c", "offset"), nil, func(v *vector) { r, c, o = v.scalar("r"), v.scalar("c"), v.scalar("offset") }, func(v *vector) {
+		if sum {
+			name, about, ptrs = name+"Sum", about+", sum += d·r·x", append([]string{"sum"}, ptrs...)
+		}
+		kernel(name, about+".", append([]string{"dx"}, ptrs...), floats("r", "c", "offset"), nil, func(v *vector) { r, c, o = v.scalar("r"), v.scalar("c"), v.scalar("offset") }, func(v *vector) {
 			d, w, x := v.load("d"), weight(v), v.load("x")
+			if sum {
+				s, t := v.load("sum"), v.new()
+				v.op("VMULPS %s, %s, %s", r, d, t)
+				v.op("VFMADD231PS %s, %s, %s", x, t, s)
+				v.store(s, "sum")
+				v.drop(s, t)
+			}
 			v.op("VMULPS %s, %s, %s", w, d, d)
 			v.op("VMULPS %s, %s, %s", r, d, d)
 			v.op("VFNMADD231PS %s, %s, %s", c, x, d)

@@ -9,7 +9,7 @@ import (
 
 const (
 	keyTile       = compute.KeyTile
-	panelsOfTask  = 16        // panels of queries that share a tile of keys, if their state
+	panelsOfTask  = 32        // panels of queries that share a tile of keys, if their state
 	panelsBytes   = 512 << 10 // takes no more than this of the level-2 cache
 	noneYet       = -1e38
 	log2E         = 1.44269504088896340736
@@ -116,7 +116,7 @@ func (a *attending) plan() {
 			few += a.kv
 		}
 	}
-	step := width * min(max(panels/(a.b.workers*4), 1), panelsOfTask, max(1, panelsBytes/4/a.panelSize()))
+	step := width * min(max(panels/(a.b.workers*4), 1), panelsOfTask, max(1, a.panelsBytes()/4/a.panelSize()))
 	a.planFew()
 	at := 0
 	for s, keys := range a.lengths {
@@ -142,6 +142,15 @@ func (a *attending) plan() {
 	if at > 0 {
 		a.partial = a.b.shared.need(slotA, at*a.partSize())
 	}
+}
+
+// panelsBytes is what the panels of a task may take of the level-2 cache: products by the tile unit are so fast that a tile of keys
+// must serve more of them.
+func (a *attending) panelsBytes() int {
+	if a.tiled() {
+		return 2 * panelsBytes
+	}
+	return panelsBytes
 }
 
 // queries is the number of query rows of a sequence.

@@ -54,6 +54,9 @@ func (a *attending) tileProduct(s *scratch, rows, pairs *float32, c *float32, st
 	if add {
 		s.amx.flags = flagAccumulate
 	}
+	for range 4 {
+		s.step(a.b.kernels)
+	}
 	a.b.amx.rows(&s.amx)
 }
 

@@ -71,8 +71,8 @@ func (a *Arena) Reset() {
 	}
 }
 
-// New returns an operation from the arena, zero, valid until Reset: so that a pass that has run before allocates nothing. O is
-// the operation's struct.
+// New returns a struct from the arena, zero, valid until Reset: an operation, or what a pass needs to know. A pass that has run
+// before then allocates nothing.
 func New[O any](a *Arena) *O {
 	if a.ops == nil {
 		a.ops = map[reflect.Type]interface{ reset() }{}

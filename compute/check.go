@@ -16,7 +16,8 @@ type checker struct {
 func check(op Op) *checker { return &checker{op: op.Name()} }
 
 // that notes the first thing that is not so. An operation that is right allocates nothing: the arguments are copied before they
-// are printed, so that they need not live on the heap.
+// are printed, so that they need not live on the heap. Numbers above 255 would be, as interfaces: where one is an argument of an
+// operation that is launched often, call it only when something is wrong.
 func (c *checker) that(ok bool, format string, args ...any) *checker {
 	if c.err == nil && !ok {
 		c.err = fmt.Errorf("%s: %s", c.op, fmt.Sprintf(format, append([]any(nil), args...)...))

@@ -102,7 +102,9 @@ func (o *MatMul) Check() error {
 	}
 	c.that(k == kb, "A %v (transposed %v) and B %v (transposed %v) do not fit", o.A, o.TransA, o.B, o.TransB)
 	float := func(t *Tensor) bool { return t.Type == dtype.F32 || t.Type == dtype.BF16 }
-	c.that(o.Out.Rows() == m && o.Out.Columns() == n && float(o.Out), "Out is %v, expected F32 or BF16 [%d %d]", o.Out, m, n)
+	if o.Out.Rows() != m || o.Out.Columns() != n || !float(o.Out) { // numbers would be boxed, right or wrong
+		c.that(false, "Out is %v, expected F32 or BF16 [%d %d]", o.Out, m, n)
+	}
 	c.that(float(o.A), "A is %v, expected F32 or BF16", o.A)
 	c.that(float(o.B) || o.B.Type == dtype.F16 || !o.TransA, "B is %v; with TransA it must be F32, F16 or BF16", o.B)
 	c.that(o.Activation < ActivationKinds, "Activation is %d, expected 0 (none) to %d", o.Activation, ActivationKinds-1)
@@ -111,8 +113,8 @@ func (o *MatMul) Check() error {
 		c.that(o.A.Type == dtype.F32 && o.Out.Type == dtype.F32, "A is %v and Out %v; with Fast and a quantised B both must be F32", o.A, o.Out)
 	}
 	c.that(!o.Fast || o.TransB || !o.B.Type.Quantized(), "B is %v and not transposed; Fast multiplies rows of blocks along k", o.B)
-	if r := o.Residual; r != nil {
-		c.that(r.Elements() == m*n && (r.Type == dtype.F32 || r.Type == o.Out.Type), "Residual is %v, expected F32 or %v [%d %d]", r, o.Out.Type, m, n)
+	if r := o.Residual; r != nil && (r.Elements() != m*n || r.Type != dtype.F32 && r.Type != o.Out.Type) {
+		c.that(false, "Residual is %v, expected F32 or %v [%d %d]", r, o.Out.Type, m, n)
 	}
 	return c.optional("Bias", o.Bias, dtype.F32, n).err
 }

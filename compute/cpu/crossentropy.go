@@ -26,20 +26,21 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 	if dweight != nil && !o.AccumulateWeight {
 		b.zero(dweight)
 	}
-	weight := b.weight(o.Weight, vocab, n, true)
+	w := frame[lossWeights](b)
+	w.weight, w.back = b.weight(o.Weight, vocab, n, true), b.weight(o.Weight, n, vocab, false)
+	weight, back := &w.weight, &w.back
 	chunk := compute.CrossEntropyRows(vocab)
 	asPairs := o.BF16 && weight.kind == dtype.F32
 	var packed, packedBack []float32
 	if rows > chunk && weight.kind == dtype.F32 && (!asPairs || b.packsPairs()) {
 		packed = b.shared.need(slotI, (vocab+b.columns-1)/b.columns*b.columns*depth(n, asPairs))
-		if err := b.packAll(packed, &weight, vocab, n, asPairs); err != nil {
+		if err := b.packAll(packed, weight, vocab, n, asPairs); err != nil {
 			return err
 		}
 	}
-	back := b.weight(o.Weight, n, vocab, false)
 	if dhidden != nil && rows > chunk && back.kind == dtype.F32 && (!asPairs || b.packsPairs()) {
 		packedBack = b.shared.need(slotJ, (n+b.columns-1)/b.columns*b.columns*depth(vocab, asPairs))
-		if err := b.packAll(packedBack, &back, n, vocab, asPairs); err != nil {
+		if err := b.packAll(packedBack, back, n, vocab, asPairs); err != nil {
 			return err
 		}
 	}
@@ -50,8 +51,8 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 	logits := b.shared.need(slotH, min(chunk, rows)*vocab)
 	for from := 0; from < rows; from += chunk {
 		count := min(chunk, rows-from)
-		err := b.multiply(&product{m: count, n: vocab, k: n, alpha: o.LogitFactor(), pairs: asPairs, out: logits, stride: vocab,
-			a: plain(operand{a.data[from*n:], n, true}), b: weight, packed: packed})
+		err := b.multiplyOne(product{m: count, n: vocab, k: n, alpha: o.LogitFactor(), pairs: asPairs, out: logits, stride: vocab,
+			a: plain(operand{a.data[from*n:], n, true}), b: *weight, packed: packed})
 		if err != nil {
 			return err
 		}
@@ -59,14 +60,14 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 		*t = lossTask{b, o, logits, from}
 		b.spansOf(count, 1, t)
 		if dhidden != nil {
-			err := b.multiply(&product{m: count, n: n, k: vocab, alpha: 1, pairs: asPairs, out: dhidden[from*n:], stride: n,
-				a: plain(operand{logits, vocab, true}), b: back, packed: packedBack})
+			err := b.multiplyOne(product{m: count, n: n, k: vocab, alpha: 1, pairs: asPairs, out: dhidden[from*n:], stride: n,
+				a: plain(operand{logits, vocab, true}), b: *back, packed: packedBack})
 			if err != nil {
 				return err
 			}
 		}
 		if dweight != nil {
-			err := b.multiply(&product{m: vocab, n: n, k: count, alpha: 1, pairs: asPairs, out: dweight, stride: n, accumulate: true,
+			err := b.multiplyOne(product{m: vocab, n: n, k: count, alpha: 1, pairs: asPairs, out: dweight, stride: n, accumulate: true,
 				a: plain(operand{logits, vocab, false}), b: plain(operand{hidden[from*n:], n, false})})
 			if err != nil {
 				return err
@@ -75,6 +76,9 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 	}
 	return nil
 }
+
+// lossWeights are the head's weight in both orders.
+type lossWeights struct{ weight, back source }
 
 // lossTask is the rows of a chunk whose logits are there, from row `first` of the operation on.
 type lossTask struct {

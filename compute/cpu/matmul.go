@@ -60,6 +60,15 @@ func (b *backend) matmulLocked(o *compute.MatMul) error {
 // dense is a product with float weights in work.
 type dense struct{ product product }
 
+// multiplyOne is multiply for a product that its caller does not keep.
+func (b *backend) multiplyOne(p product) error {
+	f := frame[dense](b)
+	f.product = p
+	err := b.multiply(&f.product)
+	f.product = product{} // keeps nothing alive
+	return err
+}
+
 // activateAll applies an activation to all of x.
 func (b *backend) activateAll(x []float32, kind compute.ActivationKind) {
 	if kind == compute.Identity {

@@ -17,7 +17,8 @@ type forward struct {
 }
 
 func (d *Decoder) prepare(p *model.Pass, b *model.Batch) (*forward, error) {
-	f := &forward{Pass: p, d: d, rows: b.Rows(), positions: p.Ints(b.Positions), queryStart: p.Ints(b.QueryStart), keyLength: p.Ints(b.KeyLength)}
+	f := compute.New[forward](p.Arena)
+	*f = forward{Pass: p, d: d, rows: b.Rows(), positions: p.Ints(b.Positions), queryStart: p.Ints(b.QueryStart), keyLength: p.Ints(b.KeyLength)}
 	if p.Cache == nil {
 		return f, nil
 	}

@@ -1,0 +1,81 @@
+package nn_test
+
+import (
+	"testing"
+
+	"lian/compute"
+	"lian/compute/autograd"
+	"lian/compute/cpu"
+	"lian/model"
+	"lian/model/nn"
+)
+
+func small(t *testing.T, b compute.Backend) *nn.Decoder {
+	t.Helper()
+	d, err := nn.Initialise(b, nn.Spec{Family: "llama", Vocab: 300, Hidden: 288, Layers: 3, Context: 128, NormEpsilon: 1e-5, TiedEmbedding: true,
+		Attention:   nn.Attention{Heads: 18, KVHeads: 6, HeadSize: 16, RoPE: nn.RoPE{Theta: 10000, Rotary: 16}},
+		FeedForward: nn.FeedForward{Hidden: 320}}, 3, 0.5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestADecodingStepAfterTheFirstAllocatesNothing(t *testing.T) {
+	b := cpu.New(2)
+	d := small(t, b)
+	stream, arena, cache := b.NewStream(), compute.NewArena(b, 1<<20), model.NewCache(b, d.Info(), model.Fast, 8, 16)
+	pass := &model.Pass{Stream: stream, Arena: arena, Cache: cache, Precision: model.Fast}
+	batch := &model.Batch{}
+	batch.Add([]int32{7}, 40, []int32{3, 1, 5})
+	batch.Add([]int32{9}, 20, []int32{2, 0})
+	step := func() {
+		arena.Reset()
+		hidden, err := d.Forward(pass, batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		model.Logits(pass, d, hidden, nil)
+		if err := stream.Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	step()
+	if n := testing.AllocsPerRun(200, step); n > 0 {
+		t.Errorf("a decoding step allocates %v times", n)
+	}
+}
+
+func TestATrainingPassAfterTheFirstAllocatesNothing(t *testing.T) {
+	b := cpu.New(2)
+	d := small(t, b)
+	stream, arena := b.NewStream(), compute.NewArena(b, 1<<20)
+	gradients := autograd.NewGradients(b, d.Parameters().Tensors())
+	tape := autograd.NewTape(stream, arena, gradients)
+	pass := &model.Pass{Stream: stream, Arena: arena, Tape: tape, Precision: model.Exact}
+	ids, targets := make([]int32, 48), make([]int32, 48)
+	for i := range ids {
+		ids[i], targets[i] = int32(i*7%300), int32(i*5%300)
+	}
+	batch := &model.Batch{}
+	batch.Add(ids[:20], 0, nil)
+	batch.Add(ids[20:], 0, nil)
+	step := func() {
+		arena.Reset()
+		gradients.Reset()
+		hidden, err := d.Forward(pass, batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := model.CrossEntropy(pass, d, hidden, targets, nil, 1, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := tape.Backward(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	step()
+	if n := testing.AllocsPerRun(5, step); n > 0 {
+		t.Errorf("a training pass allocates %v times", n)
+	}
+}

@@ -80,6 +80,7 @@ type quantProduct struct {
 	rowTask     func(s *scratch, from, to int)
 	pairTask    func(s *scratch, task int)
 	fewTask     func(s *scratch, from, to int)
+	fewEach     func(s *scratch, task int)
 }
 
 const (
@@ -117,10 +118,11 @@ func (b *backend) multiplyQuant(p quantProduct) {
 	p.pairs, p.split = (p.n+2*p.lanes-1)/(2*p.lanes), 1
 	p.records = bytesOf(b.shared.need(slotE, (p.m*p.blocks*p.recordBytes+3)/4))
 	q := &b.quant
-	p.rowTask, p.pairTask, p.fewTask = q.rowTask, q.pairTask, q.fewTask
+	p.rowTask, p.pairTask, p.fewTask, p.fewEach = q.rowTask, q.pairTask, q.fewTask, q.fewEach
 	*q = p
 	if q.rowTask == nil { // once: starting work must not allocate
 		q.rowTask, q.pairTask, q.fewTask = q.roundRows, q.multiplyPairs, q.multiplyFew
+		q.fewEach = func(s *scratch, task int) { q.multiplyFew(s, task, task+1) }
 	}
 	if p.m == 1 {
 		q.roundRows(&b.scratch[0], 0, 1)
@@ -131,7 +133,11 @@ func (b *backend) multiplyQuant(p quantProduct) {
 		q.step = q.rowsOfStream(b.workers)
 		bundles := p.n / (q.lanes * q.step)
 		rest := p.n - bundles*q.lanes*q.step
-		b.spans(bundles+(rest+q.lanes-1)/q.lanes, 1, q.fewTask)
+		if tasks := bundles + (rest+q.lanes-1)/q.lanes; q.step > 1 {
+			b.each(tasks, q.fewEach)
+		} else {
+			b.spans(tasks, 1, q.fewTask)
+		}
 	} else {
 		if q.m > fewRows { // where there are too few pairs for all workers, rows are split too
 			q.split = min(q.groups, max(1, 2*b.workers/q.pairs))

@@ -84,7 +84,10 @@ func (c *amxProduct) plan(workers int) {
 	// What stays is packed in pieces, between calls: if there is a choice, the operand whose k is contiguous, which is read in
 	// long stretches.
 	near := rows.read() / 8
-	if !c.a.contiguous || c.product.b.contiguous {
+	switch {
+	case rows.parts == 1: // little is read for much that is written: columns write along the rows of C
+		near = rows.read() / 5
+	case !c.a.contiguous || c.product.b.contiguous:
 		near = -near
 	}
 	if c.m <= amxLanes || columns.read() > rows.read()+near {

@@ -53,6 +53,9 @@ func (a *assembly) tiles(width int, form tileForm) {
 	a.op("MOVQ DI, R11")
 	a.op("MOVQ R9, R12")
 	a.mark(panels)
+	for at := 0; at < width*form.size; at += 64 { // rows are far apart: the hardware does not see where the next ones are
+		a.op("PREFETCHT0 %d(R10)(R8*8)", at)
+	}
 	for at := 0; at < width; {
 		n := min(a.lanes, width-at)
 		if a.set == avx2 && n < 8 {

@@ -44,6 +44,9 @@ func (a *assembly) ceiling(name, about string, chains int, step func(sum, x, y i
 	a.ret()
 }
 
+// aheadOfReading is how many bytes ahead lines are asked for.
+const aheadOfReading = 4096
+
 // readMemory measures reading: loads only, eight independent chains.
 func (a *assembly) readMemory() {
 	a.function("readMemory", "loads n bytes, a multiple of 1024, and combines them so that no load can be left out.", append(pointers("p"), ints("n")...), argument{"ret", "int"})
@@ -58,6 +61,9 @@ func (a *assembly) readMemory() {
 	a.op("JZ %s", done)
 	a.mark(loop)
 	for i := range 1024 / a.bytes() {
+		if i*a.bytes()%64 == 0 {
+			a.op("PREFETCHT0 %d(SI)", i*a.bytes()+aheadOfReading)
+		}
 		a.op("VORPS %d(SI), %s, %s", i*a.bytes(), a.r(i%unroll), a.r(i%unroll))
 	}
 	a.op("ADDQ $1024, SI")

@@ -146,7 +146,7 @@ func (k *kernelBench) measure(ctx context.Context, w *workshop, o BenchComputeOp
 	ceiling := w.ceiling(k.ceiling)
 	var values, shares, limits []float64
 	for range o.Runs {
-		limit := ceiling(ctx, max(seconds(o.Seconds)/4, 20*time.Millisecond))
+		limit := ceiling(ctx, max(seconds(o.Seconds)/2, 20*time.Millisecond))
 		n, begun := 0, time.Now()
 		for n == 0 || time.Since(begun).Seconds() < o.Seconds {
 			if err := ctx.Err(); err != nil {

@@ -59,8 +59,9 @@ func (c Ceiling) Unit() string {
 	return "GFLOP/s"
 }
 
-// CeilingMeter returns a function that measures a ceiling of a backend made by New for about the given time and gives the best of
-// several bursts: billions of operations or bytes a second, all workers together. The memory that it needs is kept between
+// CeilingMeter returns a function that works at a ceiling of a backend made by New for about the given time and gives what that
+// came to: billions of operations or bytes a second, all workers together. It is the mean and not the best moment, because what is
+// compared with it is a mean too, and the clock goes up and down. The memory that it needs is kept between
 // calls. The function gives 0 if the backend is another, or this processor has no instruction for it (bfloat16 without
 // AVX512-BF16 or AMX).
 func CeilingMeter(on compute.Backend, c Ceiling) func(ctx context.Context, long time.Duration) float64 {
@@ -69,7 +70,7 @@ func CeilingMeter(on compute.Backend, c Ceiling) func(ctx context.Context, long 
 		return func(context.Context, time.Duration) float64 { return 0 }
 	}
 	w := b.peakOf(c)
-	return func(ctx context.Context, long time.Duration) float64 { return b.bestRate(ctx, w, long) }
+	return func(ctx context.Context, long time.Duration) float64 { return b.rate(ctx, w, long) }
 }
 
 // burst is work of many equal tasks, and how much all of them count: billions of operations or bytes.
@@ -79,23 +80,32 @@ type burst struct {
 	run    func(task int)
 }
 
-// bestRate repeats a burst and gives the most it did in a second.
+// bestRate is the most that bursts did in a fraction of the time.
 func (b *backend) bestRate(ctx context.Context, w burst, long time.Duration) float64 {
+	best := 0.0
+	for end := time.Now().Add(long); best == 0 || time.Now().Before(end) && ctx.Err() == nil; {
+		rate := b.rate(ctx, w, ceilingTime)
+		if rate == 0 {
+			return 0
+		}
+		best = max(best, rate)
+	}
+	return best
+}
+
+// rate repeats a burst for a time and gives what it did in a second.
+func (b *backend) rate(ctx context.Context, w burst, long time.Duration) float64 {
 	if w.run == nil {
 		return 0
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	best := 0.0
-	for end := time.Now().Add(long); best == 0 || time.Now().Before(end) && ctx.Err() == nil; {
-		n, from := 0, time.Now()
-		for n == 0 || time.Since(from) < ceilingTime {
-			b.each(w.tasks, func(_ *scratch, task int) { w.run(task) })
-			n++
-		}
-		best = max(best, w.amount*float64(n)/time.Since(from).Seconds())
+	n, from := 0, time.Now()
+	for n == 0 || time.Since(from) < long && ctx.Err() == nil {
+		b.each(w.tasks, func(_ *scratch, task int) { w.run(task) })
+		n++
 	}
-	return best
+	return w.amount * float64(n) / time.Since(from).Seconds()
 }
 
 const (

@@ -1,5 +1,10 @@
 package main
 
+import (
+	"fmt"
+	"math/rand/v2"
+)
+
 var _ = topic("peak", func(a *assembly) {
 	a.readMemory()
 	a.copyMemory()
@@ -23,11 +28,17 @@ var _ = topic("peak", func(a *assembly) {
 })
 
 // ceiling writes a function that repeats one step on independent registers: what the processor could do if nothing had to be
-// loaded or stored.
+// loaded or stored. Operands change from step to step and have bits like those of real ones: multiplying zeros again and again
+// takes less power, and the clock would be higher than any product of numbers can have.
 func (a *assembly) ceiling(name, about string, chains int, step func(sum, x, y int)) {
 	a.function(name, "runs "+about+": `times` rounds of one step for each register that the loop has.", ints("times"))
-	for i := range a.registers {
+	const sources = 4
+	for i := range a.registers - sources {
 		a.op("VXORPS %s, %s, %s", a.r(i), a.r(i), a.r(i))
+	}
+	source := func(i int) int { return a.registers - 1 - i }
+	for i := range sources {
+		a.op("VMOVUPS %s, %s", a.consts.table(fmt.Sprintf("peakSource%d", i), peakOperands(i)), a.r(source(i)))
 	}
 	a.op("MOVQ %s, CX", a.arg("times"))
 	loop, done := a.label(), a.label()
@@ -36,12 +47,23 @@ func (a *assembly) ceiling(name, about string, chains int, step func(sum, x, y i
 	a.op("PCALIGN $32")
 	a.mark(loop)
 	for i := range chains {
-		step(i, a.registers-1, a.registers-2)
+		step(i, source(i%2), source(2+i/2%2))
 	}
 	a.op("DECQ CX")
 	a.op("JNZ %s", loop)
 	a.mark(done)
 	a.ret()
+}
+
+// peakOperands are words that are numbers of size 0.5 to 2 and of either sign, read as float32 or as two bfloat16, and bytes of
+// all kinds.
+func peakOperands(seed int) (t [16]uint32) {
+	random := rand.New(rand.NewPCG(uint64(seed), 1))
+	half := func() uint32 { return random.Uint32N(2)<<15 | 0x3f00 | random.Uint32N(256) }
+	for i := range t {
+		t[i] = half()<<16 | half()
+	}
+	return t
 }
 
 // aheadOfReading is how many bytes ahead lines are asked for.

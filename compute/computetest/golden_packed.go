@@ -61,7 +61,8 @@ func (v *vectors) sameWeight(t *testing.T, b *Build, w compute.PackedWeight, wan
 
 // GoldenPacked compares weights of AWQ, GPTQ and bitsandbytes with what those programs make of them.
 func GoldenPacked(t *testing.T, backend compute.Backend, open func(path string) (Vectors, error)) {
-	file := func(parts ...string) *vectors {
+	file := func(t *testing.T, parts ...string) *vectors {
+		t.Helper()
 		f, err := open(shared.Path(t, append([]string{"testdata", "golden"}, parts...)...))
 		if err != nil {
 			t.Fatal(err)
@@ -81,7 +82,7 @@ func GoldenPacked(t *testing.T, backend compute.Backend, open func(path string) 
 		closeTo(t, nil, y, got, want)
 	}
 	t.Run("awq", func(t *testing.T) {
-		v := file("infer", "packed", "awq.safetensors")
+		v := file(t, "infer", "packed", "awq.safetensors")
 		for name, group := range map[string]int{"g32": 32, "g128": 128} {
 			b := NewBuild(backend, 1)
 			w := compute.PackedWeight{Layout: compute.PackedAWQ, Outputs: 64, Inputs: 128, Group: group,
@@ -92,7 +93,7 @@ func GoldenPacked(t *testing.T, backend compute.Backend, open func(path string) 
 		}
 	})
 	t.Run("gptq", func(t *testing.T) {
-		v := file("infer", "packed", "gptq.safetensors")
+		v := file(t, "infer", "packed", "gptq.safetensors")
 		for name, c := range map[string][2]int{"b2g32": {2, 32}, "b3g32": {3, 32}, "b4g32": {4, 32}, "b4g128s": {4, 128}, "b4g32a": {4, 32}, "b8g32": {8, 32}} {
 			t.Run(name, func(t *testing.T) {
 				for version, zeros := range map[int]string{1: ".qzeros", 2: ".qzeros_v2"} {
@@ -116,11 +117,11 @@ func GoldenPacked(t *testing.T, backend compute.Backend, open func(path string) 
 	})
 	for _, kind := range []string{"nf4", "fp4"} {
 		t.Run(kind, func(t *testing.T) {
-			goldenCodes(t, backend, file("train", "quant", kind+".safetensors"), file("train", "quant", "codes.safetensors"), kind)
+			goldenCodes(t, backend, file(t, "train", "quant", kind+".safetensors"), file(t, "train", "quant", "codes.safetensors"), kind)
 		})
 	}
 	t.Run("linear4bit", func(t *testing.T) {
-		v, b := file("train", "quant", "linear4bit.safetensors"), NewBuild(backend, 1)
+		v, b := file(t, "train", "quant", "linear4bit.safetensors"), NewBuild(backend, 1)
 		const part = "state_dict/weight"
 		state, err := v.Data(part + ".quant_state.bitsandbytes__nf4")
 		if err != nil {
@@ -153,7 +154,7 @@ func GoldenPacked(t *testing.T, backend compute.Backend, open func(path string) 
 		}
 	})
 	t.Run("llm_int8", func(t *testing.T) {
-		v, b := file("train", "quant", "llm_int8.safetensors"), NewBuild(backend, 1)
+		v, b := file(t, "train", "quant", "llm_int8.safetensors"), NewBuild(backend, 1)
 		w := compute.PackedWeight{Layout: compute.PackedRows, Outputs: 24, Inputs: 40, Values: v.load(t, b, "qw", dtype.I8), Scales: v.tensor(t, b, "sw")}
 		// the golden product is of rounded activations: q·sa/127
 		raw, _ := v.Data("qa")

@@ -34,11 +34,19 @@ type work struct {
 // job is the work that the pool has. There is one, used again and again: starting work allocates nothing.
 type job struct {
 	work
-	next   atomic.Int64
+	shares []share       // of the tasks, one for each worker
 	active atomic.Int64  // helpers that have the job and are not done
 	asleep atomic.Bool   // the caller waits on done
 	done   chan struct{} // capacity 1
 	panics atomic.Pointer[any]
+}
+
+// share is the tasks [next, end) that one worker begins with; those who have done theirs go on with those of others. So a worker
+// meets the same rows in one operation after the other, which its own caches then hold.
+type share struct {
+	next atomic.Int64
+	end  int64
+	_    [112]byte // no two in one pair of cache lines
 }
 
 var (
@@ -107,16 +115,21 @@ func (j *job) help(worker int) {
 		if r := recover(); r != nil {
 			why := r // of its own: only a panic allocates
 			j.panics.CompareAndSwap(nil, &why)
-			j.next.Store(j.tasks)
+			for i := range j.shares {
+				j.shares[i].next.Store(j.tasks)
+			}
 		}
 	}()
 	s := &j.scratch[worker]
-	for {
-		t := j.next.Add(1) - 1
-		if t >= j.tasks {
-			return
+	for i := range j.shares {
+		from := &j.shares[(worker+i)%len(j.shares)]
+		for {
+			t := from.next.Add(1) - 1
+			if t >= from.end {
+				break
+			}
+			j.do(s, int(t))
 		}
-		j.do(s, int(t))
 	}
 }
 
@@ -157,9 +170,17 @@ func (p *pool) do(workers int, w work) {
 	defer p.mu.Unlock()
 	j := &p.job
 	j.work = w
-	j.next.Store(0)
 	j.asleep.Store(false)
 	helpers := p.workers[:min(workers-1, len(p.workers))]
+	if cap(j.shares) <= len(helpers) {
+		j.shares = make([]share, len(p.workers)+1)
+	}
+	j.shares = j.shares[:len(helpers)+1]
+	for i := range j.shares {
+		n := int64(len(j.shares))
+		j.shares[i].next.Store(w.tasks * int64(i) / n)
+		j.shares[i].end = w.tasks * int64(i+1) / n
+	}
 	j.active.Store(int64(len(helpers)))
 	for _, w := range helpers {
 		w.give(j)

@@ -176,7 +176,7 @@ func (f *multiplication) cutOwn() {
 	f.group = most * f.unit
 	f.tasks = (units + most - 1) / most
 	if f.workers > 1 {
-		f.tasks = min(units, max((f.tasks+f.workers-1)/f.workers*f.workers, 4*f.workers))
+		f.tasks = min(units, max((f.tasks+f.workers-1)/f.workers*f.workers, 3*f.workers))
 	}
 }
 

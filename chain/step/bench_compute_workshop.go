@@ -3,6 +3,7 @@ package step
 import (
 	"bytes"
 	"context"
+	"runtime/debug"
 	"time"
 	"unsafe"
 
@@ -31,6 +32,7 @@ func (w *workshop) reset() {
 	w.arena.Reset()
 	if w.arena.Bytes() > mostKept {
 		w.arena = compute.NewArena(w.backend, 64<<20)
+		debug.FreeOSMemory() // now, and not while something is measured
 	}
 }
 

@@ -45,6 +45,10 @@ func showBench(out *ui.Out) func(step.Benched) error {
 		if out.JSON {
 			return out.Line(b)
 		}
+		if b.Runs == 0 { // named, not measured
+			_, err := io.WriteString(out.Stdout(), b.Name+"\n")
+			return err
+		}
 		line := fmt.Sprintf("%-32s %10s %-8s ± %s", b.Name, ui.Number(b.Value), b.Unit, ui.Number(b.Spread))
 		for _, s := range b.Settings {
 			if share, ok := s.Value.(float64); ok && s.Name == "share" {

@@ -49,7 +49,8 @@ func doctorCommand() *cobra.Command {
 	})
 }
 
-// together makes one line of kernels that say the same of several operations: people look for what differs.
+// together is the findings as people read them: one line of kernels that say the same of several operations, and lists last, where
+// they widen no column.
 func together(all []finding) []finding {
 	var list []finding
 	at := map[string]int{} // note → line
@@ -64,7 +65,7 @@ func together(all []finding) []finding {
 		list = append(list, f)
 	}
 	for i, f := range list {
-		if f.Name == "kernel" { // what is long stands last
+		if f.Name == "kernel" || f.Name == "features" {
 			list[i].Value, list[i].Note = f.Note, f.Value
 		}
 	}
@@ -86,7 +87,7 @@ func examineProgram(_ context.Context, out *ui.Out) []finding {
 func examineProcessor(context.Context, *ui.Out) []finding {
 	return []finding{
 		{Name: "cpus", Value: fmt.Sprintf("%s, %d (GOMAXPROCS %d)", machine.Processor(), runtime.NumCPU(), runtime.GOMAXPROCS(0))},
-		{Name: "features", Note: or(strings.Join(features(), " "), "—")},
+		{Name: "features", Value: or(strings.Join(features(), " "), "—")},
 	}
 }
 

@@ -2,14 +2,11 @@ package main
 
 import "fmt"
 
-// fewUnit is how many blocks are turned at a time.
-const fewUnit = 8
-
 // aheadOfRows is how far ahead of its loads each row is fetched into the level-1 cache, in bytes.
 const aheadOfRows = 512
 
 // quantFew writes the kernel for few rows, where the time is that of reading the weights: it takes the rows of the weight as they
-// lie, a register's lanes of them, turns fewUnit blocks into columns, and multiplies each four values with all rows of activations
+// lie, a register's lanes of them, turns a unit of blocks into columns, and multiplies each four values with all rows of activations
 // as they are unpacked. There is no panel.
 //
 // The tile's first is where the weight's rows begin; units of blocks of bytes, rowBytes apart. The last may be shorter: bytes is

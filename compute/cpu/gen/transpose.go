@@ -6,6 +6,44 @@ import "fmt"
 // registers, four bytes at a time, whatever these four bytes mean: one float32, two values of 16 bits, four of 8, eight of 4.
 var _ = topic("transpose", func(a *assembly) { a.transposeRows() })
 
+// rowChunks walks along rows of CX bytes (at least 16) from the pointers in bases on, 64 bytes and then 16 at a time: chunk(u)
+// works on the 16 bytes from 16·u on, fetch comes before them, advance moves all pointers on. What is left of the rows at their
+// ends is loaded again together with what stands before it: back moves the destination by CX, the bytes of that overlap (below 0).
+func (a *assembly) rowChunks(bases []string, fetch func(), chunk func(u int), advance func(bytes int), back func()) {
+	long, short, rest, last, done := a.label(), a.label(), a.label(), a.label(), a.label()
+	a.op("SUBQ $64, CX")
+	a.op("JLT %s", rest)
+	a.mark(long)
+	fetch()
+	for u := range 4 {
+		chunk(u)
+	}
+	advance(64)
+	a.op("SUBQ $64, CX")
+	a.op("JGE %s", long)
+	a.mark(rest)
+	a.op("ADDQ $64, CX")
+	a.op("JZ %s", done)
+	fetch()
+	a.op("SUBQ $16, CX")
+	a.op("JLT %s", last)
+	a.mark(short)
+	chunk(0)
+	advance(16)
+	a.op("SUBQ $16, CX")
+	a.op("JGE %s", short)
+	a.mark(last)
+	a.op("ADDQ $16, CX")
+	a.op("JZ %s", done)
+	a.op("SUBQ $16, CX") // back by what the last 16 bytes overlap, 16 − CX
+	for _, b := range bases {
+		a.op("ADDQ CX, %s", b)
+	}
+	back()
+	chunk(0)
+	a.mark(done)
+}
+
 // transposeRows writes the function that turns as many rows as a register has lanes, bytes (a multiple of 4, at least 16) of
 // each, into bytes/4 registers: the same four bytes of every row. Row 4l+j is loaded into the 128-bit lane l of register j,
 // 16 bytes at a time; then four by four 32-bit values are transposed within the lanes: 24 instructions for 16 rows × 16 bytes
@@ -47,38 +85,10 @@ func (a *assembly) transposeRows() {
 		a.op("ADDQ $%d, DI", bytes/4*a.bytes())
 		a.op("ADDQ $%d, R13", bytes*a.lanes)
 	}
-	long, short, rest, done := a.label(), a.label(), a.label(), a.label()
-	a.op("SUBQ $64, CX")
-	a.op("JLT %s", rest)
-	a.mark(long)
-	for u := range 4 {
-		chunk(u)
-	}
-	advance(64)
-	a.op("SUBQ $64, CX")
-	a.op("JGE %s", long)
-	a.mark(rest)
-	a.op("ADDQ $64, CX")
-	a.op("JZ %s", done)
-	last := a.label()
-	a.op("SUBQ $16, CX")
-	a.op("JLT %s", last)
-	a.mark(short)
-	chunk(0)
-	advance(16)
-	a.op("SUBQ $16, CX")
-	a.op("JGE %s", short)
-	a.mark(last)
-	a.op("ADDQ $16, CX")
-	a.op("JZ %s", done)
-	a.op("SUBQ $16, CX") // back by what the last 16 bytes overlap, 16 − CX
-	for _, b := range bases {
-		a.op("ADDQ CX, %s", b)
-	}
-	a.op("IMULQ $%d, CX", a.bytes()/4)
-	a.op("ADDQ CX, DI")
-	chunk(0)
-	a.mark(done)
+	a.rowChunks(bases, func() {}, chunk, advance, func() {
+		a.op("IMULQ $%d, CX", a.bytes()/4)
+		a.op("ADDQ CX, DI")
+	})
 	a.ret()
 }
 

@@ -149,39 +149,10 @@ func (a *assembly) turn(lanes int, form turnForm) {
 			a.op("ADDQ $%d, %s", bytes, b)
 		}
 	}
-	long, short, rest, last, done := a.label(), a.label(), a.label(), a.label(), a.label()
-	a.op("SUBQ $64, CX")
-	a.op("JLT %s", rest)
-	a.mark(long)
-	fetch()
-	for u := range 4 {
-		chunk(u)
-	}
-	advance(64)
-	a.op("SUBQ $64, CX")
-	a.op("JGE %s", long)
-	a.mark(rest)
-	a.op("ADDQ $64, CX")
-	a.op("JZ %s", done)
-	fetch()
-	a.op("SUBQ $16, CX")
-	a.op("JLT %s", last)
-	a.mark(short)
-	chunk(0)
-	advance(16)
-	a.op("SUBQ $16, CX")
-	a.op("JGE %s", short)
-	a.mark(last)
-	a.op("ADDQ $16, CX")
-	a.op("JZ %s", done)
-	a.op("SUBQ $16, CX") // back by what the last 16 bytes overlap, 16 − CX
-	for _, b := range bases {
-		a.op("ADDQ CX, %s", b)
-	}
-	a.op("SARQ $%d, CX", 3-form.perColumn) // bytes of a row to values of k
-	a.op("IMULQ BX, CX")
-	a.op("ADDQ CX, DI")
-	chunk(0)
-	a.mark(done)
+	a.rowChunks(bases, fetch, chunk, advance, func() {
+		a.op("SARQ $%d, CX", 3-form.perColumn) // bytes of a row to values of k
+		a.op("IMULQ BX, CX")
+		a.op("ADDQ CX, DI")
+	})
 	a.ret()
 }

@@ -21,6 +21,17 @@ func small(t *testing.T, b compute.Backend) *nn.Decoder {
 	return d
 }
 
+// settledAllocations is how often a step allocates once nothing grows any more. A worker's scratch grows when it takes
+// its first task of a size, and on a busy machine that can be some steps after the first; what a step always allocates
+// shows in every round.
+func settledAllocations(runs int, step func()) float64 {
+	n := testing.AllocsPerRun(runs, step)
+	for round := 1; n > 0 && round < 20; round++ {
+		n = testing.AllocsPerRun(runs, step)
+	}
+	return n
+}
+
 func TestADecodingStepAfterTheFirstAllocatesNothing(t *testing.T) {
 	b := cpu.New(2)
 	d := small(t, b)
@@ -40,8 +51,7 @@ func TestADecodingStepAfterTheFirstAllocatesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	step()
-	if n := testing.AllocsPerRun(200, step); n > 0 {
+	if n := settledAllocations(100, step); n > 0 {
 		t.Errorf("a decoding step allocates %v times", n)
 	}
 }
@@ -74,8 +84,7 @@ func TestATrainingPassAfterTheFirstAllocatesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	step()
-	if n := testing.AllocsPerRun(5, step); n > 0 {
+	if n := settledAllocations(5, step); n > 0 {
 		t.Errorf("a training pass allocates %v times", n)
 	}
 }

@@ -2,9 +2,10 @@
 // llama.cpp. Source: ggml docs/gguf.md and src/gguf.cpp.
 //
 // It reads versions 1, 2 and 3, also split over several files, and writes
-// version 3. It guarantees that an open file is sound: every length is checked
+// versions 2 and 3. It guarantees that an open file is sound: every length is checked
 // against the bytes that are there before anything is allocated, no key or
-// tensor comes twice, tensors are aligned, lie in the file and do not overlap.
+// tensor comes twice, tensors are aligned, lie in the file, do not overlap and
+// leave nothing but padding between them, and a split model is complete.
 // Tensor data is a view of the mapped file. What is written appears whole or not
 // at all, and depends only on what is written. It refuses big-endian files and
 // element types that Lian does not know, with the tensor's name.
@@ -49,8 +50,8 @@ const alignmentKey = "general.alignment"
 type File struct {
 	version   int
 	alignment int
-	metadata  []KeyValue
-	values    map[string]any
+	keys      []string
+	values    map[string]any // scalars and texts as KeyValue has them, else array
 	parts     []*mapped.File
 	names     []string
 	tensors   map[string]place
@@ -62,26 +63,6 @@ type place struct {
 	part *mapped.File
 	from int
 	to   int
-}
-
-// ggmlTypes maps ggml's numbers to element types.
-var ggmlTypes = map[uint32]dtype.Type{
-	0: dtype.F32, 1: dtype.F16, 2: dtype.Q4_0, 3: dtype.Q4_1, 6: dtype.Q5_0, 7: dtype.Q5_1, 8: dtype.Q8_0, 9: dtype.Q8_1,
-	10: dtype.Q2_K, 11: dtype.Q3_K, 12: dtype.Q4_K, 13: dtype.Q5_K, 14: dtype.Q6_K, 15: dtype.Q8_K,
-	16: dtype.IQ2_XXS, 17: dtype.IQ2_XS, 18: dtype.IQ3_XXS, 19: dtype.IQ1_S, 20: dtype.IQ4_NL, 21: dtype.IQ3_S,
-	22: dtype.IQ2_S, 23: dtype.IQ4_XS, 24: dtype.I8, 25: dtype.I16, 26: dtype.I32, 27: dtype.I64, 28: dtype.F64,
-	29: dtype.IQ1_M, 30: dtype.BF16, 34: dtype.TQ1_0, 35: dtype.TQ2_0, 39: dtype.MXFP4,
-	40: dtype.NVFP4, 41: dtype.Q1_0, 42: dtype.Q2_0,
-}
-
-// ggmlType returns ggml's number of an element type.
-func ggmlType(t dtype.Type) (uint32, bool) {
-	for id, known := range ggmlTypes {
-		if known == t {
-			return id, true
-		}
-	}
-	return 0, false
 }
 
 // Version returns the format's version in the file: 1, 2 or 3.
@@ -124,6 +105,15 @@ func (f *File) Float32s(name string) ([]float32, error) {
 		return nil, fmt.Errorf("%s: tensor %s: %w", p.part.Path(), name, err)
 	}
 	return values, nil
+}
+
+// Paths lists the files that are open: one, or all that the model is split into.
+func (f *File) Paths() []string {
+	paths := make([]string, len(f.parts))
+	for i, p := range f.parts {
+		paths[i] = p.Path()
+	}
+	return paths
 }
 
 // Close releases the file and every view of it.

@@ -3,7 +3,6 @@ package gguf
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -49,7 +48,7 @@ func someTensors() []Tensor {
 func TestWhatIsWrittenIsRead(t *testing.T) {
 	for _, alignment := range []int{0, 8, 32, 64, 4096} {
 		path := filepath.Join(t.TempDir(), "x.gguf")
-		if err := Write(path, everything, someTensors(), alignment); err != nil {
+		if _, err := Write(path, everything, someTensors(), Options{Alignment: alignment}); err != nil {
 			t.Fatal(err)
 		}
 		f, err := Open(path)
@@ -85,7 +84,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 
 func TestTypedGetters(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.gguf")
-	if err := Write(path, everything, nil, 0); err != nil {
+	if _, err := Write(path, everything, nil, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	f, err := Open(path)
@@ -181,6 +180,13 @@ func TestRefusesUnsoundFiles(t *testing.T) {
 		{"offset near overflow", padded(head(1, 0).tensor("a", 0, 1<<64-4, 1), 32), "cut off"},
 		{"offset not aligned", padded(head(1, 0).tensor("a", 0, 4, 1), 64), "multiple"},
 		{"tensor twice", padded(head(2, 0).tensor("a", 0, 0, 1).tensor("a", 0, 32, 1), 64), "twice"},
+		{"bytes of no tensor between", padded(head(2, 0).tensor("a", 0, 0, 1).tensor("b", 0, 64, 1), 96), "of no tensor"},
+		{"bytes of no tensor at the end", padded(head(1, 0).tensor("a", 0, 0, 1), 64), "of no tensor"},
+		{"tensors not counted", padded(head(0, 0).tensor("a", 0, 0, 1), 32), "of no tensor"},
+		{"key without a name", head(0, 1).str("").u32(4).u32(1), "is no name"},
+		{"tensor without a name", padded(head(1, 0).tensor("", 0, 0, 1), 32), "no name"},
+		{"a file of none", head(0, 2).str(splitNumber).u32(4).u32(0).str(splitCount).u32(4).u32(1 << 31), splitCount},
+		{"a file after the last", head(0, 2).str(splitNumber).u32(4).u32(2).str(splitCount).u32(4).u32(2), splitCount},
 		{"shared bytes", padded(head(2, 0).tensor("a", 0, 0, 9).tensor("b", 0, 32, 1), 64), "share bytes"},
 	}
 	deep := head(0, 1).str("a").u32(9)
@@ -231,10 +237,11 @@ func TestWriteRefusesBadInput(t *testing.T) {
 		{"alignment 3", nil, []Tensor{one}, 3},
 		{"alignment negative", nil, []Tensor{one}, -32},
 		{"two alignments", []KeyValue{{alignmentKey, uint32(64)}}, []Tensor{one}, 128},
+		{"split keys", []KeyValue{{splitCount, uint16(2)}}, []Tensor{one}, 0},
 	}
 	for _, c := range cases {
 		dir := t.TempDir()
-		if err := Write(filepath.Join(dir, "x.gguf"), c.metadata, c.tensors, c.alignment); err == nil {
+		if _, err := Write(filepath.Join(dir, "x.gguf"), c.metadata, c.tensors, Options{Alignment: c.alignment}); err == nil {
 			t.Errorf("%s: written", c.why)
 		}
 		if left, _ := os.ReadDir(dir); len(left) != 0 {
@@ -270,7 +277,7 @@ func TestRewrittenFilesAreLlamaCppsOwn(t *testing.T) {
 			continue
 		}
 		copied := filepath.Join(t.TempDir(), "copy.gguf")
-		if err := Write(copied, f.Metadata(), copyOf(t, f), 0); err != nil {
+		if _, err := Write(copied, f.Metadata(), copyOf(t, f), Options{}); err != nil {
 			t.Error(err)
 		}
 		f.Close()
@@ -338,45 +345,93 @@ func TestVersion1HoldsTheSameWeights(t *testing.T) {
 
 func TestSplitFilesAreOneModel(t *testing.T) {
 	dir := t.TempDir()
-	name := func(i int) string { return filepath.Join(dir, fmt.Sprintf("m-%05d-of-00003.gguf", i+1)) }
-	for i, tensor := range someTensors()[:3] {
-		metadata := []KeyValue{{"split.no", uint16(i)}, {"split.count", uint16(3)}, {"split.tensors.count", int32(3)}}
-		if i == 0 {
-			metadata = append(metadata, KeyValue{"general.name", "whole"})
-		}
-		if err := Write(name(i), metadata, []Tensor{tensor}, 0); err != nil {
-			t.Fatal(err)
-		}
+	metadata := []KeyValue{{"general.name", "whole"}}
+	paths, err := Write(filepath.Join(dir, "m.gguf"), metadata, someTensors()[:3], Options{MaxTensors: 1, Alignment: 64})
+	if err != nil || len(paths) != 3 || filepath.Base(paths[1]) != "m-00002-of-00003.gguf" {
+		t.Fatal(paths, err)
 	}
-	for i := range 3 {
-		f, err := Open(name(i))
+	for _, path := range paths {
+		f, err := Open(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		whole, _ := f.String("general.name")
-		if whole != "whole" || !slices.Equal(f.Names(), []string{"token_embd.weight", "output_norm.weight", "empty"}) {
-			t.Errorf("opened by file %d: %q, %v", i, whole, f.Names())
+		if name, _ := f.String("general.name"); name != "whole" || !slices.Equal(f.Names(), []string{"token_embd.weight", "output_norm.weight", "empty"}) {
+			t.Errorf("opened by %s: %q, %v", path, name, f.Names())
+		}
+		if !slices.Equal(f.Keys(), []string{"general.name", alignmentKey}) || len(f.Paths()) != 3 {
+			t.Errorf("opened by %s: keys %v of files %v", path, f.Keys(), f.Paths())
 		}
 		if _, err := f.Data("output_norm.weight"); err != nil {
 			t.Error(err)
 		}
 		f.Close()
 	}
-	if err := os.Rename(name(1), filepath.Join(dir, "gone")); err != nil {
+	gone := filepath.Join(dir, "gone.gguf")
+	if err := os.Rename(paths[1], gone); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(name(0)); err == nil || !strings.Contains(err.Error(), "m-00002-of-00003") {
+	if _, err := Open(paths[0]); err == nil || !strings.Contains(err.Error(), "m-00002-of-00003.gguf is missing") {
 		t.Errorf("with a file missing: %v", err)
 	}
-	if _, err := Open(filepath.Join(dir, "gone")); err == nil || !strings.Contains(err.Error(), "split.count") {
+	if _, err := Open(gone); err == nil || !strings.Contains(err.Error(), "-00002-of-00003.gguf") {
 		t.Errorf("under another name: %v", err)
+	}
+	for why, other := range map[string][]Tensor{"the same tensor again": {someTensors()[0], someTensors()[2]}, "fewer": {someTensors()[2], someTensors()[3]}} {
+		made, err := Write(filepath.Join(t.TempDir(), "o.gguf"), nil, other, Options{MaxTensors: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(made[0], paths[1]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(paths[0]); err == nil || !strings.Contains(err.Error(), paths[1]) {
+			t.Errorf("with a file of another model (%s): %v", why, err)
+		}
+	}
+}
+
+func TestASplitIsAsLargeAsItMayBe(t *testing.T) {
+	cases := []struct {
+		why   string
+		o     Options
+		files []int // tensors in each
+	}{
+		{"no bound", Options{}, []int{5}},
+		{"a bound over the size", Options{MaxBytes: 1 << 20}, []int{5}},
+		{"bytes", Options{MaxBytes: 230}, []int{4, 1}},
+		{"less than a tensor: it stands alone", Options{MaxBytes: 24}, []int{1, 3, 1}},
+		{"tensors", Options{MaxTensors: 2}, []int{2, 2, 1}},
+		{"both", Options{MaxTensors: 3, MaxBytes: 210}, []int{1, 3, 1}},
+	}
+	for _, c := range cases {
+		paths, err := Write(filepath.Join(t.TempDir(), "m.gguf"), nil, someTensors(), c.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var files []int
+		for _, path := range paths {
+			raw, _ := os.ReadFile(path)
+			parsed, err := parse(raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, len(parsed.tensors))
+		}
+		if !slices.Equal(files, c.files) {
+			t.Errorf("%s: files of %v tensors, want %v", c.why, files, c.files)
+		}
+		f, err := Open(paths[0])
+		if err != nil || len(f.Names()) != 5 {
+			t.Errorf("%s: %v", c.why, err)
+		}
+		f.Close()
 	}
 }
 
 // FuzzParse: no bytes make the parser panic, and what it accepts is sound.
 func FuzzParse(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "x.gguf")
-	if err := Write(path, everything, someTensors(), 0); err != nil {
+	if _, err := Write(path, everything, someTensors(), Options{}); err != nil {
 		f.Fatal(err)
 	}
 	whole, err := os.ReadFile(path)

@@ -3,21 +3,37 @@ package gguf
 import "math"
 
 // Keys lists the metadata keys in the file's order.
-func (f *File) Keys() []string {
-	keys := make([]string, len(f.metadata))
-	for i, kv := range f.metadata {
-		keys[i] = kv.Key
-	}
-	return keys
-}
+func (f *File) Keys() []string { return f.keys }
 
 // Metadata returns every key with its value, in the file's order.
-func (f *File) Metadata() []KeyValue { return f.metadata }
+func (f *File) Metadata() []KeyValue {
+	all := make([]KeyValue, len(f.keys))
+	for i, key := range f.keys {
+		value, _ := f.Value(key)
+		all[i] = KeyValue{key, value}
+	}
+	return all
+}
 
-// Value returns a value as it is stored; KeyValue names the Go types.
+// Value returns a value as it is stored; KeyValue names the Go types. An array
+// is read from the file at each call, and not any more after Close.
 func (f *File) Value(key string) (any, bool) {
 	v, ok := f.values[key]
-	return v, ok
+	a, isArray := v.(array)
+	if !isArray {
+		return v, ok
+	}
+	file := f.parts[0].Bytes()
+	if file == nil {
+		return nil, false
+	}
+	return a.read(file, f.version > 1), true
+}
+
+// Length returns the number of elements of an array, which costs nothing.
+func (f *File) Length(key string) (int, bool) {
+	a, ok := f.values[key].(array)
+	return a.count, ok
 }
 
 // String returns a text. All typed getters return false where the key is absent
@@ -81,28 +97,27 @@ func (f *File) Float(key string) (float64, bool) {
 	return 0, false
 }
 
-// Strings returns an array of texts; it must not be changed.
-func (f *File) Strings(key string) ([]string, bool) {
-	v, ok := f.values[key].([]string)
-	return v, ok
-}
+// Strings returns an array of texts. They share one piece of memory: who keeps a
+// few of them for long should copy those.
+func (f *File) Strings(key string) ([]string, bool) { return typed[[]string](f, key) }
 
-// Bools returns an array of truth values; it must not be changed.
-func (f *File) Bools(key string) ([]bool, bool) {
-	v, ok := f.values[key].([]bool)
-	return v, ok
-}
+// Bools returns an array of truth values.
+func (f *File) Bools(key string) ([]bool, bool) { return typed[[]bool](f, key) }
 
-// Floats returns an array of float32; it must not be changed.
-func (f *File) Floats(key string) ([]float32, bool) {
-	v, ok := f.values[key].([]float32)
+// Floats returns an array of float32.
+func (f *File) Floats(key string) ([]float32, bool) { return typed[[]float32](f, key) }
+
+func typed[T any](f *File, key string) (T, bool) {
+	value, _ := f.Value(key)
+	v, ok := value.(T)
 	return v, ok
 }
 
 // Ints returns an array of whole numbers of any stored width; false too where
 // one does not fit an int64.
 func (f *File) Ints(key string) ([]int64, bool) {
-	switch v := f.values[key].(type) {
+	value, _ := f.Value(key)
+	switch v := value.(type) {
 	case []uint8:
 		return widen(v), true
 	case []int8:

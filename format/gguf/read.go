@@ -6,105 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"lian/dtype"
-	"lian/format/mapped"
 )
 
 // maxDimensions is the format's limit on a tensor's dimensions.
 const maxDimensions = 4
 
-// maxSplits bounds the files of one model; their names have five digits.
-const maxSplits = 99999
-
 // content is one parsed file.
 type content struct {
 	version   int
 	alignment int
-	metadata  []KeyValue
+	keys      []string
 	values    map[string]any
 	tensors   []place // in listed order; part is not set
-}
-
-// Open opens a GGUF file. Of a model that is split ("name-00001-of-00003.gguf")
-// it opens every file, whichever is named; the metadata is the first one's.
-func Open(path string) (*File, error) {
-	f := &File{tensors: map[string]place{}}
-	if err := f.open(path); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
-}
-
-func (f *File) open(path string) error {
-	first, err := mapped.Open(path)
-	if err != nil {
-		return err
-	}
-	c, err := parse(first.Bytes())
-	if err != nil {
-		return errors.Join(fmt.Errorf("%s: %w", path, err), first.Close())
-	}
-	paths, err := splits(path, c)
-	if err != nil {
-		return errors.Join(err, first.Close())
-	}
-	for i, path := range paths {
-		part := first
-		if len(paths) > 1 {
-			if part, err = mapped.Open(path); err != nil {
-				return errors.Join(err, first.Close())
-			}
-			if c, err = parse(part.Bytes()); err != nil {
-				return errors.Join(fmt.Errorf("%s: %w", path, err), part.Close(), first.Close())
-			}
-			if number, ok := whole(c.values["split.no"]); !ok || number != int64(i) {
-				err := fmt.Errorf("%s: split.no is %v, the name says %d", path, c.values["split.no"], i)
-				return errors.Join(err, part.Close(), first.Close())
-			}
-		}
-		f.parts = append(f.parts, part) // closed by Close, also when what follows fails
-		if i == 0 {
-			f.version, f.alignment, f.metadata, f.values = c.version, c.alignment, c.metadata, c.values
-		}
-		for _, p := range c.tensors {
-			if other, ok := f.tensors[p.info.Name]; ok {
-				return fmt.Errorf("%s: tensor %s is also in %s", path, p.info.Name, other.part.Path())
-			}
-			p.part = part
-			f.tensors[p.info.Name] = p
-			f.names = append(f.names, p.info.Name)
-		}
-	}
-	if len(paths) == 1 {
-		return nil
-	}
-	if total, ok := f.Int("split.tensors.count"); ok && total != int64(len(f.names)) {
-		return errors.Join(fmt.Errorf("%s: its files hold %d tensors, split.tensors.count says %d", path, len(f.names), total), first.Close())
-	}
-	return first.Close()
-}
-
-// splits returns the names of all files of a model that is split, in order, or
-// the one name of a model that is not. Source: llama.cpp tools/gguf-split: keys
-// split.no (from 0) and split.count in every file.
-func splits(path string, c *content) ([]string, error) {
-	count, ok := whole(c.values["split.count"])
-	if !ok || count <= 1 {
-		return []string{path}, nil
-	}
-	number, ok := whole(c.values["split.no"])
-	suffix := func(i int64) string { return fmt.Sprintf("-%05d-of-%05d.gguf", i+1, count) }
-	if !ok || number < 0 || number >= count || count > maxSplits || !strings.HasSuffix(path, suffix(number)) {
-		return nil, fmt.Errorf("%s: says it is file %v (split.no, from 0) of %d (split.count), which its name NAME%s should tell too; the others cannot be found", path, c.values["split.no"], count, suffix(number))
-	}
-	stem := strings.TrimSuffix(path, suffix(number))
-	paths := make([]string, count)
-	for i := range paths {
-		paths[i] = stem + suffix(int64(i))
-	}
-	return paths, nil
 }
 
 // parse checks a whole file. Its errors do not name the file.
@@ -129,6 +44,9 @@ func parse(file []byte) (*content, error) {
 		return nil, err
 	}
 	out := &content{version: int(version), values: map[string]any{}}
+	if least := uint64(c.least()); keys > uint64(c.left())/least || tensors > uint64(c.left())/least {
+		return nil, fmt.Errorf("%d metadata keys and %d tensors are said to be in a file of %d bytes: cut off, or not sound", keys, tensors, len(file))
+	}
 	for range keys {
 		if err := out.readKey(c); err != nil {
 			return nil, err
@@ -150,13 +68,16 @@ func parse(file []byte) (*content, error) {
 func (out *content) readKey(c *cursor) error {
 	key, err := c.string()
 	if err != nil {
-		return fmt.Errorf("metadata key %d: %w", len(out.metadata), err)
+		return fmt.Errorf("metadata key %d: %w", len(out.keys), err)
+	}
+	if key == "" || len(key) > maxKey {
+		return fmt.Errorf("metadata key %d is no name: it has %d bytes, 1 to %d are allowed", len(out.keys), len(key), maxKey)
 	}
 	kind, err := c.uint32()
 	if err != nil {
 		return fmt.Errorf("metadata %q: %w", key, err)
 	}
-	value, err := c.value(kind, 0)
+	value, err := c.value(kind)
 	if err != nil {
 		return fmt.Errorf("metadata %q: %w", key, err)
 	}
@@ -164,7 +85,7 @@ func (out *content) readKey(c *cursor) error {
 		return fmt.Errorf("metadata %q comes twice", key)
 	}
 	out.values[key] = value
-	out.metadata = append(out.metadata, KeyValue{key, value})
+	out.keys = append(out.keys, key)
 	return nil
 }
 
@@ -187,6 +108,9 @@ func readTensor(c *cursor) (place, error) {
 	name, err := c.string()
 	if err != nil {
 		return place{}, fmt.Errorf("tensor name: %w", err)
+	}
+	if name == "" || len(name) > maxKey {
+		return place{}, fmt.Errorf("a tensor has no name: it has %d bytes, 1 to %d are allowed", len(name), maxKey)
 	}
 	p, err := readTensorBody(c, name)
 	if err != nil {
@@ -220,7 +144,7 @@ func readTensorBody(c *cursor, name string) (place, error) {
 	}
 	t, ok := ggmlTypes[id]
 	if !ok {
-		return place{}, fmt.Errorf("ggml element type %d is not one that Lian knows", id)
+		return place{}, unknownType(id)
 	}
 	offset, err := c.uint64()
 	if err != nil {
@@ -261,13 +185,27 @@ func (out *content) place(c *cursor) error {
 			return fmt.Errorf("tensor %q: ends at byte %d of a file of %d: cut off", p.info.Name, p.to, len(c.data))
 		}
 	}
+	return out.covered(start, len(c.data))
+}
+
+// covered checks that tensors share no byte and leave none that is nobody's,
+// save padding: what else a file of size bytes holds was lost from its header.
+func (out *content) covered(start, size int) error {
 	byOffset := slices.SortedFunc(slices.Values(out.tensors), func(a, b place) int {
 		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to))
 	})
-	for i := 1; i < len(byOffset); i++ {
-		if before, p := byOffset[i-1], byOffset[i]; p.from < before.to {
-			return fmt.Errorf("tensors %q and %q share bytes", before.info.Name, p.info.Name)
+	end, last := start, ""
+	for _, p := range byOffset {
+		switch {
+		case p.from < end && last != "":
+			return fmt.Errorf("tensors %q and %q share bytes", last, p.info.Name)
+		case p.from > align(end, out.alignment):
+			return fmt.Errorf("tensor %q: starts at byte %d, and the %d bytes before it are of no tensor", p.info.Name, p.from, p.from-end)
 		}
+		end, last = p.to, p.info.Name
+	}
+	if size > align(end, out.alignment) {
+		return fmt.Errorf("the last %d bytes of %d are of no tensor that the header lists", size-end, size)
 	}
 	return nil
 }

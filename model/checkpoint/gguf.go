@@ -80,7 +80,8 @@ func SaveGGUF(path string, s compute.Stream, f *family.Family, m *nn.Decoder, na
 			return encode(s, p.Tensor, t, b.Pairs)
 		}})
 	}
-	return gguf.Write(path, metadata, tensors, 0)
+	_, err = gguf.Write(path, metadata, tensors, gguf.Options{})
+	return err
 }
 
 // encode is a tensor's content as type t, its heads' rows in GGUF's order if it has rotary pairs.

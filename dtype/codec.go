@@ -38,6 +38,18 @@ func Dequantize(t Type, src []byte, dst []float32) error {
 		for i := range dst {
 			dst[i] = F8E5M2ToF32(src[i])
 		}
+	case F8E8M0:
+		for i := range dst {
+			dst[i] = F8E8M0ToF32(src[i])
+		}
+	case F8E4M3FNUZ:
+		for i := range dst {
+			dst[i] = e4m3fnuz.value(src[i], 0x80)
+		}
+	case F8E5M2FNUZ:
+		for i := range dst {
+			dst[i] = e5m2fnuz.value(src[i], 0x80)
+		}
 	default:
 		decode := decoders[t]
 		if decode == nil {
@@ -86,6 +98,18 @@ func Quantize(t Type, src []float32, dst []byte) error {
 	case F8E5M2:
 		for i, v := range src {
 			dst[i] = F32ToF8E5M2(v)
+		}
+	case F8E8M0:
+		for i, v := range src {
+			dst[i] = F32ToF8E8M0(v)
+		}
+	case F8E4M3FNUZ:
+		for i, v := range src {
+			dst[i] = e4m3fnuz.code(v, 0x80)
+		}
+	case F8E5M2FNUZ:
+		for i, v := range src {
+			dst[i] = e5m2fnuz.code(v, 0x80)
 		}
 	default:
 		encode := encoders[t]

@@ -25,22 +25,26 @@ type Type uint8
 // a block of values together with their scales (ggml's block formats, source:
 // ggml src/ggml-common.h).
 const (
-	Invalid Type = iota
-	F32          // IEEE 754 binary32
-	F16          // IEEE 754 binary16
-	BF16         // upper half of a binary32
-	F64          // IEEE 754 binary64
-	I8           // signed 8-bit integer
-	I16          // signed 16-bit integer
-	I32          // signed 32-bit integer
-	I64          // signed 64-bit integer
-	U8           // unsigned 8-bit integer
-	U16          // unsigned 16-bit integer
-	U32          // unsigned 32-bit integer
-	U64          // unsigned 64-bit integer
-	Bool         // one byte, 0 or 1
-	F8E4M3       // OCP 8-bit float, 4 exponent bits, no infinity ("e4m3fn")
-	F8E5M2       // OCP 8-bit float, 5 exponent bits, with infinities
+	Invalid    Type = iota
+	F32             // IEEE 754 binary32
+	F16             // IEEE 754 binary16
+	BF16            // upper half of a binary32
+	F64             // IEEE 754 binary64
+	I8              // signed 8-bit integer
+	I16             // signed 16-bit integer
+	I32             // signed 32-bit integer
+	I64             // signed 64-bit integer
+	U8              // unsigned 8-bit integer
+	U16             // unsigned 16-bit integer
+	U32             // unsigned 32-bit integer
+	U64             // unsigned 64-bit integer
+	Bool            // one byte, 0 or 1
+	F8E4M3          // OCP 8-bit float, 4 exponent bits, no infinity ("e4m3fn")
+	F8E5M2          // OCP 8-bit float, 5 exponent bits, with infinities
+	F8E8M0          // OCP 8-bit power of two, for scales
+	F8E4M3FNUZ      // 8-bit float, 4 exponent bits, neither infinity nor −0
+	F8E5M2FNUZ      // 8-bit float, 5 exponent bits, neither infinity nor −0
+	F4              // OCP 4-bit float (e2m1), two to a byte, the lower half first
 
 	Q4_0    // 32 values: f16 scale, 4-bit
 	Q4_1    // 32 values: f16 scale and minimum, 4-bit
@@ -87,6 +91,7 @@ var sizes = [typeCount]size{
 	I8: {"i8", 1, 1}, I16: {"i16", 1, 2}, I32: {"i32", 1, 4}, I64: {"i64", 1, 8},
 	U8: {"u8", 1, 1}, U16: {"u16", 1, 2}, U32: {"u32", 1, 4}, U64: {"u64", 1, 8},
 	Bool: {"bool", 1, 1}, F8E4M3: {"f8_e4m3", 1, 1}, F8E5M2: {"f8_e5m2", 1, 1},
+	F8E8M0: {"f8_e8m0", 1, 1}, F8E4M3FNUZ: {"f8_e4m3fnuz", 1, 1}, F8E5M2FNUZ: {"f8_e5m2fnuz", 1, 1}, F4: {"f4", 2, 1},
 	Q4_0: {"q4_0", 32, 18}, Q4_1: {"q4_1", 32, 20},
 	Q5_0: {"q5_0", 32, 22}, Q5_1: {"q5_1", 32, 24},
 	Q8_0: {"q8_0", 32, 34}, Q8_1: {"q8_1", 32, 36},
@@ -106,6 +111,7 @@ var aliases = map[string]Type{
 	"float64": F64, "double": F64, "int8": I8, "int16": I16, "int32": I32, "int64": I64,
 	"uint8": U8, "uint16": U16, "uint32": U32, "uint64": U64,
 	"float8_e4m3fn": F8E4M3, "float8_e5m2": F8E5M2, "f8e4m3": F8E4M3, "f8e5m2": F8E5M2,
+	"float8_e8m0fnu": F8E8M0, "float8_e4m3fnuz": F8E4M3FNUZ, "float8_e5m2fnuz": F8E5M2FNUZ, "float4_e2m1fn_x2": F4,
 }
 
 // All returns every type, in the order of the constants, without Invalid.
@@ -183,10 +189,10 @@ func (t Type) Bytes(n int) int {
 	return blocks * sizes[t].bytes
 }
 
-// Float reports whether t is a plain floating-point type.
+// Float reports whether t is a floating-point type without scales.
 func (t Type) Float() bool {
 	switch t {
-	case F32, F16, BF16, F64, F8E4M3, F8E5M2:
+	case F32, F16, BF16, F64, F8E4M3, F8E5M2, F8E8M0, F8E4M3FNUZ, F8E5M2FNUZ, F4:
 		return true
 	}
 	return false

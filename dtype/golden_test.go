@@ -168,6 +168,29 @@ func TestFloatsCastAsTorch(t *testing.T) {
 			t.Errorf("f8_e5m2(%g) = %#02x, want %#02x", f, got, want)
 		}
 	}
+	for typ, name := range map[Type]string{F8E8M0: "float8_e8m0fnu", F8E4M3FNUZ: "float8_e4m3fnuz", F8E5M2FNUZ: "float8_e5m2fnuz"} {
+		got := make([]byte, len(src))
+		if err := Quantize(typ, src, got); err != nil {
+			t.Fatal(err)
+		}
+		codes, values := make([]byte, 256), make([]float32, 256)
+		for i, f := range src {
+			if want := vectors[name+".cast"][i]; got[i] != want {
+				t.Errorf("%v(%g) = %#02x, want %#02x", typ, f, got[i], want)
+			}
+		}
+		for i := range codes {
+			codes[i] = byte(i)
+		}
+		if err := Dequantize(typ, codes, values); err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range floats(t, vectors[name+".table"]) {
+			if got := values[i]; math.Float32bits(got) != math.Float32bits(want) && !(got != got && want != want) {
+				t.Errorf("%v code %#02x is %g, want %g", typ, i, got, want)
+			}
+		}
+	}
 	same := func(name string, code int, got, want float32) {
 		if got != want && !(got != got && want != want) || math.Signbit(float64(got)) != math.Signbit(float64(want)) && got == got {
 			t.Errorf("%s code %#x is %g, want %g", name, code, got, want)
@@ -182,5 +205,32 @@ func TestFloatsCastAsTorch(t *testing.T) {
 	for i := range half {
 		same("f16", 7*i, F16ToF32(uint16(7*i)), half[i])
 		same("bf16", 7*i, BF16ToF32(uint16(7*i)), brain[i])
+	}
+}
+
+// TestF4IsTheBlocksFloat: the values are those of MXFP4's table, the order PyTorch's.
+func TestF4IsTheBlocksFloat(t *testing.T) {
+	src, dst, back := make([]byte, 128), make([]float32, 256), make([]byte, 128)
+	for i := range src {
+		src[i] = byte(i*2&15 | (i*2+1)<<4)
+	}
+	if err := Dequantize(F4, src, dst); err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range dst {
+		if want := float32(fp4Values[i&15]) / 2; v != want || math.Signbit(float64(v)) != (i&8 != 0) {
+			t.Errorf("code %d is %g, want %g", i&15, v, want)
+		}
+	}
+	if err := Quantize(F4, dst, back); err != nil || string(back) != string(src) {
+		t.Errorf("%x came back as %x, %v", src, back, err)
+	}
+	near := []float32{0.25, 0.75, 2.5, 5, 7, float32(math.Inf(-1))} // ties go to the even mantissa, what is too large to the largest
+	if err := Quantize(F4, near, back[:3]); err == nil {
+		t.Error("an infinite value was packed")
+	}
+	near[5] = -100
+	if err := Quantize(F4, near, back[:3]); err != nil || string(back[:3]) != "\x20\x64\xf7" {
+		t.Errorf("%v became %x, %v", near, back[:3], err)
 	}
 }

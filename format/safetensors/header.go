@@ -1,15 +1,11 @@
 package safetensors
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"strconv"
 	"unicode/utf8"
 
 	"lian/dtype"
@@ -17,6 +13,9 @@ import (
 
 // maxHeader is the reference library's limit on the header's length.
 const maxHeader = 100_000_000
+
+// metadataKey is the name that no tensor can have.
+const metadataKey = "__metadata__"
 
 // entry is one tensor of a header, offsets relative to the start of the file.
 type entry struct {
@@ -42,7 +41,7 @@ func parse(file []byte) (entries []entry, metadata map[string]string, err error)
 	if !utf8.Valid(header) {
 		return nil, nil, errors.New("the header is not UTF-8")
 	}
-	entries, metadata, err = parseHeader(header)
+	entries, metadata, err = parseHeader(string(header))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -70,25 +69,22 @@ func parse(file []byte) (entries []entry, metadata map[string]string, err error)
 
 // parseHeader reads the JSON. Offsets in the result are still relative to the
 // end of the header.
-func parseHeader(header []byte) (entries []entry, metadata map[string]string, err error) {
-	metadata = map[string]string{}
-	decoder := json.NewDecoder(bytes.NewReader(header))
-	err = object(decoder, func(name string) error {
-		if name == "__metadata__" {
-			return object(decoder, func(key string) error {
-				var value any
-				if err := decoder.Decode(&value); err != nil {
-					return err
-				}
-				text, ok := value.(string)
-				if !ok {
-					return fmt.Errorf("__metadata__: %s is not a string", key)
-				}
-				metadata[key] = text
-				return nil
-			})
+func parseHeader(header string) (entries []entry, metadata map[string]string, err error) {
+	s := &scanner{text: header}
+	seen := map[string]bool{}
+	tensors := &tensorParser{scanner: s}
+	err = s.object(func(name string) error {
+		if seen[name] {
+			return fmt.Errorf("%q comes twice", name)
 		}
-		e, err := parseTensor(decoder, name)
+		seen[name] = true
+		if name == metadataKey {
+			if metadata, err = texts(s); err != nil {
+				return fmt.Errorf("%s: %w", metadataKey, err)
+			}
+			return nil
+		}
+		e, err := tensors.parse(name)
 		if err != nil {
 			return fmt.Errorf("tensor %s: %w", name, err)
 		}
@@ -98,110 +94,86 @@ func parseHeader(header []byte) (entries []entry, metadata map[string]string, er
 	if err != nil {
 		return nil, nil, fmt.Errorf("header: %w", err)
 	}
-	if _, err := decoder.Token(); err != io.EOF {
+	if s.next() != 0 || s.at != len(header) {
 		return nil, nil, errors.New("header: text after the closing brace")
 	}
 	return entries, metadata, nil
 }
 
-func parseTensor(decoder *json.Decoder, name string) (entry, error) {
-	e := entry{info: Info{Name: name}}
-	var offsets []int
-	seen := 0
-	err := object(decoder, func(key string) (err error) {
-		switch key {
-		case "dtype":
-			var value any
-			if err := decoder.Decode(&value); err != nil {
-				return err
-			}
-			text, _ := value.(string)
-			t, ok := typeByName(text)
-			if !ok {
-				return fmt.Errorf("dtype %v is not one that Lian knows", value)
-			}
-			e.info.Type = t
-			seen++
-		case "shape":
-			e.info.Shape, err = numbers(decoder)
-			seen++
-		case "data_offsets":
-			offsets, err = numbers(decoder)
-			seen++
-		default:
-			return fmt.Errorf("field %q is not part of the format", key)
+// texts reads an object of strings.
+func texts(s *scanner) (map[string]string, error) {
+	out := map[string]string{}
+	err := s.object(func(key string) error {
+		if _, ok := out[key]; ok {
+			return fmt.Errorf("%q comes twice", key)
 		}
+		value, err := s.string()
 		if err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
+		out[key] = value
 		return nil
 	})
+	return out, err
+}
+
+// tensorParser reads one tensor after the other into the same buffers; shapes
+// are parts of a common piece of memory.
+type tensorParser struct {
+	*scanner
+	info    Info
+	offsets []int
+	fields  [3]int // how often each was there
+	shapes  []int
+}
+
+func (p *tensorParser) field(key string) (err error) {
+	switch key {
+	case "dtype":
+		p.fields[0]++
+		var text string
+		if text, err = p.string(); err == nil {
+			p.info.Type, err = typeByName(text)
+		}
+	case "shape":
+		p.fields[1]++
+		if cap(p.shapes)-len(p.shapes) < 8 {
+			p.shapes = make([]int, 0, 1024)
+		}
+		from := len(p.shapes)
+		p.shapes, err = p.numbers(p.shapes)
+		p.info.Shape = p.shapes[min(from, len(p.shapes)):len(p.shapes):len(p.shapes)]
+	case "data_offsets":
+		p.fields[2]++
+		p.offsets, err = p.numbers(p.offsets[:0])
+	default:
+		return fmt.Errorf("field %q is not part of the format", key)
+	}
 	if err != nil {
-		return e, err
+		return fmt.Errorf("%s: %w", key, err)
 	}
-	if seen != 3 {
-		return e, errors.New("needs dtype, shape and data_offsets")
+	return nil
+}
+
+func (p *tensorParser) parse(name string) (entry, error) {
+	p.info, p.offsets, p.fields = Info{Name: name}, p.offsets[:0], [3]int{}
+	if err := p.object(p.field); err != nil {
+		return entry{}, err
 	}
-	if len(offsets) != 2 || offsets[1] < offsets[0] {
-		return e, fmt.Errorf("data_offsets %v are not a start and an end", offsets)
+	if p.fields != [3]int{1, 1, 1} {
+		return entry{}, errors.New("needs dtype, shape and data_offsets, none of them twice")
 	}
-	size, err := dtype.TensorBytes(e.info.Type, e.info.Shape)
+	if len(p.offsets) != 2 || p.offsets[1] < p.offsets[0] {
+		return entry{}, fmt.Errorf("data_offsets %v are not a start and an end", p.offsets)
+	}
+	size, err := dtype.TensorBytes(p.info.Type, p.info.Shape)
 	if err != nil {
-		return e, err
+		return entry{}, err
 	}
-	e.from, e.to = offsets[0], offsets[1]
+	e := entry{info: p.info, from: p.offsets[0], to: p.offsets[1]}
 	if size != e.to-e.from {
-		return e, fmt.Errorf("%v %v takes %d bytes, data_offsets span %d", e.info.Type, e.info.Shape, size, e.to-e.from)
+		return entry{}, fmt.Errorf("%v %v takes %d bytes, data_offsets span %d", p.info.Type, p.info.Shape, size, e.to-e.from)
 	}
 	e.info.Bytes = int64(size)
 	return e, nil
-}
-
-// object reads a JSON object and calls member with each key; member reads the
-// value. A key that comes twice is an error.
-func object(decoder *json.Decoder, member func(key string) error) error {
-	token, err := decoder.Token()
-	if err != nil {
-		return err
-	}
-	if token != json.Delim('{') {
-		return fmt.Errorf("found %v where an object is expected", token)
-	}
-	seen := map[string]bool{}
-	for decoder.More() {
-		token, err := decoder.Token()
-		if err != nil {
-			return err
-		}
-		key := token.(string) // the decoder lets nothing else be a key
-		if seen[key] {
-			return fmt.Errorf("%q comes twice", key)
-		}
-		seen[key] = true
-		if err := member(key); err != nil {
-			return err
-		}
-	}
-	_, err = decoder.Token()
-	return err
-}
-
-// numbers reads a JSON array of whole numbers that are not negative.
-func numbers(decoder *json.Decoder) ([]int, error) {
-	var raw []json.RawMessage
-	if err := decoder.Decode(&raw); err != nil {
-		return nil, err
-	}
-	if raw == nil {
-		return nil, errors.New("found null where an array is expected")
-	}
-	out := make([]int, len(raw))
-	for i, r := range raw {
-		n, err := strconv.ParseUint(string(r), 10, strconv.IntSize-1)
-		if err != nil {
-			return nil, fmt.Errorf("%s is not a whole number that fits", r)
-		}
-		out[i] = int(n)
-	}
-	return out, nil
 }

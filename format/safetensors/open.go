@@ -12,6 +12,13 @@ import (
 	"lian/format/mapped"
 )
 
+// The names that weights have in a model folder; where it holds both, the one
+// file counts, as in transformers.
+const (
+	SingleFile = "model.safetensors"
+	IndexFile  = "model.safetensors.index.json"
+)
+
 // Open opens a .safetensors file, a *.safetensors.index.json with its shards, or
 // a folder that holds one of the two.
 func Open(path string) (*File, error) {
@@ -38,7 +45,7 @@ func Open(path string) (*File, error) {
 
 // find returns the index or the one file of weights in a folder.
 func find(dir string) (string, error) {
-	for _, name := range []string{"model.safetensors.index.json", "model.safetensors"} {
+	for _, name := range []string{SingleFile, IndexFile} {
 		path := filepath.Join(dir, name)
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
 			return path, nil
@@ -76,17 +83,12 @@ func (f *File) openIndex(path string) error {
 	if err != nil {
 		return err
 	}
-	var index struct {
-		WeightMap map[string]string `json:"weight_map"`
-	}
-	if err := json.Unmarshal(raw, &index); err != nil {
+	weights, err := weightMap(raw)
+	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	if len(index.WeightMap) == 0 {
-		return fmt.Errorf("%s: has no weight_map; not an index of safetensors shards", path)
-	}
 	var shards []string
-	for name, shard := range index.WeightMap {
+	for name, shard := range weights {
 		// A shard lies beside its index: a path could lead anywhere on the machine.
 		if shard != filepath.Base(shard) || !filepath.IsLocal(shard) || strings.ContainsAny(shard, `/\`) {
 			return fmt.Errorf("%s: tensor %s is said to be in %q, which is not a plain file name", path, name, shard)
@@ -99,7 +101,12 @@ func (f *File) openIndex(path string) error {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	for name, shard := range index.WeightMap {
+	for _, name := range f.names {
+		if _, ok := weights[name]; !ok {
+			return fmt.Errorf("%s: tensor %s is in %s, and the index does not know it; the shards are of another model", path, name, f.tensors[name].part.Path())
+		}
+	}
+	for name, shard := range weights {
 		p, ok := f.tensors[name]
 		if !ok {
 			return fmt.Errorf("%s: tensor %s is said to be in %s, which does not have it; the shards are of another model or one is missing", path, name, shard)
@@ -109,6 +116,27 @@ func (f *File) openIndex(path string) error {
 		}
 	}
 	return nil
+}
+
+// weightMap is which shard each tensor is in.
+func weightMap(raw []byte) (map[string]string, error) {
+	var index struct {
+		WeightMap json.RawMessage `json:"weight_map"`
+	}
+	if err := json.Unmarshal(raw, &index); err != nil {
+		return nil, err
+	}
+	if len(index.WeightMap) == 0 {
+		return nil, errors.New("has no weight_map; not an index of safetensors shards")
+	}
+	weights, err := texts(&scanner{text: string(index.WeightMap)})
+	if err != nil {
+		return nil, fmt.Errorf("weight_map: %w", err)
+	}
+	if len(weights) == 0 {
+		return nil, errors.New("its weight_map names no tensor")
+	}
+	return weights, nil
 }
 
 // add maps one file and takes in its tensors.

@@ -44,39 +44,6 @@ type place struct {
 	to   int
 }
 
-// typeNames are the format's names for element types, in the order in which its
-// reference library sorts tensors: the last here come first in a file, so that
-// wider types, which need more alignment, precede narrower ones.
-var typeNames = []struct {
-	name string
-	t    dtype.Type
-}{
-	{"BOOL", dtype.Bool}, {"U8", dtype.U8}, {"I8", dtype.I8}, {"F8_E5M2", dtype.F8E5M2}, {"F8_E4M3", dtype.F8E4M3},
-	{"I16", dtype.I16}, {"U16", dtype.U16}, {"F16", dtype.F16}, {"BF16", dtype.BF16},
-	{"I32", dtype.I32}, {"U32", dtype.U32}, {"F32", dtype.F32},
-	{"F64", dtype.F64}, {"I64", dtype.I64}, {"U64", dtype.U64},
-}
-
-func typeByName(name string) (dtype.Type, bool) {
-	for _, n := range typeNames {
-		if n.name == name {
-			return n.t, true
-		}
-	}
-	return dtype.Invalid, false
-}
-
-// rank returns a type's place in typeNames, -1 where the format has no name for
-// it (block-quantised types).
-func rank(t dtype.Type) int {
-	for i, n := range typeNames {
-		if n.t == t {
-			return i
-		}
-	}
-	return -1
-}
-
 // Names lists the tensors in the order of their bytes: by shard, then offset.
 func (f *File) Names() []string { return f.names }
 

@@ -49,14 +49,24 @@ func TestRefusesUnsoundFiles(t *testing.T) {
 		{"fraction", file(`{"a":`+tensor("F32", "[1.0]", "[0,4]")+`}`, 4), "whole number"},
 		{"null shape", file(`{"a":`+tensor("F32", "null", "[0,4]")+`}`, 4), "array"},
 		{"null in a shape", file(`{"a":`+tensor("F32", "[null]", "[0,0]")+`}`, 0), "whole number"},
-		{"unknown type", file(`{"a":`+tensor("F4", "[1]", "[0,4]")+`}`, 4), "dtype F4"},
+		{"unknown type", file(`{"a":`+tensor("F5", "[1]", "[0,4]")+`}`, 4), `dtype: "F5"`},
+		{"complex numbers", file(`{"a":`+tensor("C64", "[1]", "[0,8]")+`}`, 8), "C64: complex"},
+		{"6-bit floats", file(`{"a":`+tensor("F6_E2M3", "[4]", "[0,3]")+`}`, 3), "F6_E2M3: 6-bit"},
+		{"half a byte", file(`{"a":`+tensor("F4", "[3]", "[0,2]")+`}`, 2), "whole blocks"},
+		{"a number with a leading zero", file(`{"a":`+tensor("U8", "[01]", "[0,1]")+`}`, 1), "whole number"},
+		{"cut in a text", file(`{"a`, 0), "inside a string"},
+		{"a text ends in a backslash", file(`{"a\`, 0), "inside a string"},
+		{"a wrong escape", file(`{"\x":1}`, 0), "header"},
+		{"a newline in a text", file("{\"a\n\":1}", 0), "control character"},
+		{"metadata twice", file(`{"__metadata__":{},"__metadata__":{}}`, 0), "twice"},
+		{"metadata key twice", file(`{"__metadata__":{"a":"1","a":"1"}}`, 0), "twice"},
 		{"same name twice", file(`{"a":`+tensor("U8", "[1]", "[0,1]")+`,"a":`+tensor("U8", "[1]", "[1,2]")+`}`, 2), "twice"},
 		{"overlap", file(`{"a":`+tensor("U8", "[2]", "[0,2]")+`,"b":`+tensor("U8", "[2]", "[1,3]")+`}`, 3), "overlap"},
 		{"hole", file(`{"a":`+tensor("U8", "[1]", "[0,1]")+`,"b":`+tensor("U8", "[1]", "[2,3]")+`}`, 3), "hole"},
 		{"a field missing", file(`{"a":{"dtype":"U8","shape":[1]}}`, 1), "needs"},
 		{"a field twice", file(`{"a":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 1), "twice"},
 		{"a field unknown", file(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"stride":[1]}}`, 1), "stride"},
-		{"metadata not text", file(`{"__metadata__":{"a":1}}`, 0), "not a string"},
+		{"metadata not text", file(`{"__metadata__":{"a":1}}`, 0), "a string is expected"},
 	}
 	for _, c := range cases {
 		path := filepath.Join(t.TempDir(), "model.safetensors")
@@ -139,6 +149,20 @@ func TestWriteRefusesBadTensors(t *testing.T) {
 	}
 }
 
+// all is what writes a file's tensors again.
+func all(t *testing.T, f *File) (tensors []Tensor) {
+	t.Helper()
+	for _, name := range f.Names() {
+		info, _ := f.Info(name)
+		data, err := f.Data(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tensors = append(tensors, Tensor{Name: name, Type: info.Type, Shape: info.Shape, Data: data})
+	}
+	return tensors
+}
+
 // TestWriteIsTheReferenceLibrarys rewrites files of the Python library and
 // expects the same bytes.
 func TestWriteIsTheReferenceLibrarys(t *testing.T) {
@@ -155,15 +179,7 @@ func TestWriteIsTheReferenceLibrarys(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		var tensors []Tensor
-		for _, name := range f.Names() {
-			info, _ := f.Info(name)
-			data, err := f.Data(name)
-			if err != nil {
-				t.Error(err)
-			}
-			tensors = append(tensors, Tensor{Name: name, Type: info.Type, Shape: info.Shape, Data: data})
-		}
+		tensors := all(t, f)
 		slices.Reverse(tensors) // the order given must not matter
 		copied := filepath.Join(t.TempDir(), "copy.safetensors")
 		if err := Write(copied, tensors, f.Metadata()); err != nil {
@@ -229,6 +245,85 @@ func TestPublishedFilesOpen(t *testing.T) {
 	}
 }
 
+// TestShardsAreTransformersOwn rewrites a model that save_pretrained cut at 32 KB.
+func TestShardsAreTransformersOwn(t *testing.T) {
+	dir := shared.Path(t, "testdata", "golden", "infer", "hf", "llama-sharded")
+	f, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	sizes := map[string]int64{}
+	largest := int64(0)
+	for _, name := range f.Names() {
+		info, _ := f.Info(name)
+		shard := filepath.Base(f.tensors[name].part.Path())
+		sizes[shard] += info.Bytes
+		largest = max(largest, sizes[shard])
+	}
+	out := t.TempDir()
+	tensors, order := all(t, f), []string{"embed", "q_proj", "k_proj", "v_proj", "o_proj", "gate", "up", "down", "input", "post", "model.norm", "lm_head"}
+	slices.SortFunc(tensors, func(a, b Tensor) int { // the order of the module
+		place := func(t Tensor) string {
+			kind := slices.IndexFunc(order, func(part string) bool { return strings.Contains(t.Name, part) })
+			layer := strings.IndexAny(t.Name, "0123456789")
+			if layer < 0 {
+				return fmt.Sprintf("%d", kind/10*9)
+			}
+			return fmt.Sprintf("1 %s %02d", t.Name[layer:layer+1], kind)
+		}
+		return strings.Compare(place(a), place(b))
+	})
+	paths, err := WriteFolder(out, tensors, f.Metadata(), largest)
+	if err != nil || len(paths) != 6 {
+		t.Fatal(paths, err)
+	}
+	for _, path := range paths[:5] {
+		got, _ := os.ReadFile(path)
+		want, _ := os.ReadFile(filepath.Join(dir, filepath.Base(path)))
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s differs", filepath.Base(path))
+		}
+	}
+	again, err := Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if !slices.Equal(again.Names(), f.Names()) {
+		t.Errorf("names are %v, were %v", again.Names(), f.Names())
+	}
+}
+
+func TestAFolderHasOneLayout(t *testing.T) {
+	dir := t.TempDir()
+	two := []Tensor{{Name: "b", Type: dtype.U8, Shape: []int{1}, Data: []byte{1}}, {Name: "a", Type: dtype.U8, Shape: []int{3}, Data: []byte{1, 2, 3}}}
+	if _, err := WriteFolder(dir, append(two, two[0]), nil, 1); err == nil || !strings.Contains(err.Error(), "the name is taken") {
+		t.Errorf("a name in two shards: %v", err)
+	}
+	if _, err := WriteFolder(dir, two, nil, -1); err == nil {
+		t.Error("shards of -1 bytes were written")
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 0 {
+		t.Errorf("left %v behind", left)
+	}
+	if paths, err := WriteFolder(dir, two, nil, 0); err != nil || len(paths) != 1 {
+		t.Errorf("%v, %v", paths, err)
+	}
+	if _, err := WriteFolder(dir, two, nil, 2); err == nil || !strings.Contains(err.Error(), SingleFile) {
+		t.Errorf("shards beside one file: %v", err)
+	}
+	if err := os.Remove(filepath.Join(dir, SingleFile)); err != nil {
+		t.Fatal(err)
+	}
+	if paths, err := WriteFolder(dir, two, nil, 2); err != nil || len(paths) != 3 {
+		t.Errorf("%v, %v", paths, err)
+	}
+	if _, err := WriteFolder(dir, two, nil, 0); err == nil || !strings.Contains(err.Error(), IndexFile) {
+		t.Errorf("one file beside shards: %v", err)
+	}
+}
+
 func TestIndexMustAgreeWithItsShards(t *testing.T) {
 	dir := t.TempDir()
 	tensor := func(name string) []Tensor {
@@ -241,7 +336,11 @@ func TestIndexMustAgreeWithItsShards(t *testing.T) {
 	}
 	cases := []struct{ why, index, says string }{
 		{"sound", `{"metadata":{"total_size":2},"weight_map":{"a":"1.safetensors","b":"2.safetensors"}}`, ""},
-		{"missing tensor", `{"weight_map":{"a":"1.safetensors","c":"2.safetensors"}}`, "does not have it"},
+		{"missing tensor", `{"weight_map":{"a":"1.safetensors","b":"2.safetensors","c":"2.safetensors"}}`, "c is said to be in 2.safetensors, which does not have it"},
+		{"extra tensor", `{"weight_map":{"a":"1.safetensors","c":"2.safetensors"}}`, "tensor b is in"},
+		{"a name twice", `{"weight_map":{"a":"1.safetensors","a":"2.safetensors","b":"2.safetensors"}}`, `"a" comes twice`},
+		{"not a text", `{"weight_map":{"a":1}}`, "a string is expected"},
+		{"nothing", `{"weight_map":{}}`, "no tensor"},
 		{"wrong shard", `{"weight_map":{"a":"2.safetensors","b":"1.safetensors"}}`, "but is in"},
 		{"in two shards", `{"weight_map":{"a":"1.safetensors","b":"3.safetensors"}}`, "also in"},
 		{"missing shard", `{"weight_map":{"a":"9.safetensors"}}`, "9.safetensors"},
@@ -271,14 +370,23 @@ func TestIndexMustAgreeWithItsShards(t *testing.T) {
 
 func TestWhatIsWrittenIsRead(t *testing.T) {
 	dir := t.TempDir()
+	var known []dtype.Type
+	for _, n := range typeNames {
+		if n.t.Valid() {
+			known = append(known, n.t)
+		}
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		names := rapid.SliceOfNDistinct(rapid.StringN(1, 20, -1), 0, 6, rapid.ID[string]).Draw(t, "names")
 		names = slices.DeleteFunc(names, func(n string) bool { return n == "__metadata__" })
 		metadata := rapid.MapOf(rapid.String(), rapid.String()).Draw(t, "metadata")
 		var tensors []Tensor
 		for _, name := range names {
-			typ := typeNames[rapid.IntRange(0, len(typeNames)-1).Draw(t, "type")].t
+			typ := rapid.SampledFrom(known).Draw(t, "type")
 			shape := rapid.SliceOfN(rapid.IntRange(0, 3), 0, 4).Draw(t, "shape")
+			if typ == dtype.F4 {
+				shape = append(shape, 2)
+			}
 			size, _ := dtype.TensorBytes(typ, shape)
 			tensors = append(tensors, Tensor{Name: name, Type: typ, Shape: shape, Data: bytes.Repeat([]byte{byte(len(tensors))}, size)})
 		}
@@ -310,6 +418,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(file(`{}`, 0))
 	f.Add(file(`{"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}}`, 8))
 	f.Add(file(`{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"b":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}`, 1))
+	f.Add(file("{\"\\u94fe\":{\"dtype\":\"F4\",\"shape\":[2, 2],\"data_offsets\":[0,2]}} ", 2))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		entries, _, err := parse(raw)
 		if err != nil {

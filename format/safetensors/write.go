@@ -25,32 +25,42 @@ func Write(path string, tensors []Tensor, metadata map[string]string) error {
 }
 
 func write(path string, tensors []Tensor, metadata map[string]string) error {
+	file, err := create(path, tensors, metadata)
+	if err != nil {
+		return err
+	}
+	return file.Commit()
+}
+
+// create writes a file that is complete and has not its name yet.
+func create(path string, tensors []Tensor, metadata map[string]string) (*atomicfile.File, error) {
 	tensors = slices.Clone(tensors)
 	slices.SortFunc(tensors, func(a, b Tensor) int {
 		return cmp.Or(cmp.Compare(rank(b.Type), rank(a.Type)), cmp.Compare(a.Name, b.Name))
 	})
 	header, err := encodeHeader(tensors, metadata)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	file, err := atomicfile.Create(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer file.Abort()
 	if _, err := file.Write(header); err != nil {
-		return err
+		file.Abort()
+		return nil, err
 	}
 	for _, t := range tensors {
 		data, err := t.Content()
-		if err != nil {
-			return err
+		if err == nil {
+			_, err = file.Write(data)
 		}
-		if _, err := file.Write(data); err != nil {
-			return err
+		if err != nil {
+			file.Abort()
+			return nil, err
 		}
 	}
-	return file.Commit()
+	return file, nil
 }
 
 // encodeHeader returns the length, the JSON and the spaces that bring the data
@@ -74,7 +84,7 @@ func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) 
 		}
 		out.WriteByte('}')
 	}
-	seen := map[string]bool{"__metadata__": true}
+	seen := map[string]bool{metadataKey: true}
 	offset := 0
 	for i, t := range tensors {
 		size, err := t.Size()

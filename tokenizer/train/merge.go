@@ -1,249 +1,288 @@
 package train
 
 import (
-	"container/heap"
 	"context"
-	"fmt"
-	"math"
 	"slices"
-	"unicode/utf8"
-
-	"lian/tokenizer"
+	"sync"
 )
 
-// trainer holds the different pieces ("words") of the texts as ids and how often
-// each pair of neighbours comes, kept up to date with every merge.
-type trainer struct {
-	surface []string         // by id
-	length  []int32          // by id, bytes
-	ids     map[string]int32 // by surface form
-	merges  [][2]string
-
-	symbols []int32 // all words, one after the other
-	start   []int32 // by word: where its symbols begin
-	size    []int32 // by word: how many symbols are left
-	times   []int64 // by word: how often it comes
-
-	pairs map[uint64]int64 // pair → count
-	queue queue
-	limit int32 // longest token, bytes
+// rule is in what the ways of learning merges differ.
+type rule interface {
+	// allowed tells whether a pair may be merged at all.
+	allowed(left, right int32) bool
+	// before orders pairs that come equally often.
+	before(a, b pair) bool
+	// merge makes a token of a pair that comes so often. fresh tells that the token is
+	// new. It is not ok if the pair shall be forgotten unmerged.
+	merge(p pair, count int64) (id int32, fresh, ok bool)
+	// full tells that no more tokens are wanted.
+	full() bool
+	// least is the count below which pairs are not merged.
+	least() int64
 }
 
-// candidate is a pair to merge and the words that may hold it.
-type candidate struct {
-	pair  uint64
-	count int64
-	words []int32
+// merger merges the most frequent pair of neighbours, again and again.
+type merger struct {
+	rule
+	*cells
+	symbols int // ids so far
+	counts  counts
+	lists   lists
+	queue   queue
+	workers int
+	// keep is the count below which pairs are dropped. It is 2 where texts are large:
+	// most pairs come once, and will not be merged before the vocabulary is full. If it
+	// is not full when the queue is empty, everything is counted again.
+	keep    int64
+	dropped bool
+
+	// For tokens that arise in two ways, as with runs of one character.
+	spent    map[pair]int64 // counts of pairs that were merged
+	manyways map[pair]bool  // pairs with several candidates
+
+	sides []*sides
 }
 
-func key(left, right int32) uint64 { return uint64(uint32(left))<<32 | uint64(uint32(right)) }
+// What follows is for speed and memory; tests set other values.
+var (
+	largeText    = 4 << 20 // cells from which pairs that come once are dropped
+	parallelFrom = 1 << 14 // places from which a merge is shared by the workers
+)
 
-// queue is a heap: highest count first, then smallest pair.
-type queue []*candidate
-
-func (q queue) Len() int { return len(q) }
-func (q queue) Less(i, j int) bool {
-	return q[i].count > q[j].count || q[i].count == q[j].count && q[i].pair < q[j].pair
-}
-func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(x any)   { *q = append(*q, x.(*candidate)) }
-func (q *queue) Pop() any {
-	old := *q
-	top := old[len(old)-1]
-	*q = old[:len(old)-1]
-	return top
-}
-
-func newTrainer(words map[string]int64, o Options) (*trainer, error) {
-	t := &trainer{ids: map[string]int32{}, limit: math.MaxInt32}
-	if o.MaxTokenBytes > 0 {
-		t.limit = int32(min(o.MaxTokenBytes, math.MaxInt32))
+// newMerger counts the pairs of cells, whose ids are below symbols.
+func newMerger(c *cells, symbols int, r rule, workers int) *merger {
+	m := &merger{rule: r, cells: c, symbols: symbols, queue: queue{before: r.before}, workers: workers,
+		spent: map[pair]int64{}, manyways: map[pair]bool{}}
+	if len(c.ids) >= largeText {
+		m.keep = 2
 	}
-	for i, text := range o.Special {
-		if _, twice := t.ids[text]; twice || text == "" || !utf8.ValidString(text) {
-			return nil, fmt.Errorf("special token %d: %q is empty, not UTF-8 or given twice", i, text)
-		}
-		t.add(text, 0)
+	for range workers {
+		m.sides = append(m.sides, &sides{})
 	}
-	// Sorted, so that memory layout (never the result) is the same each time.
-	list := make([]string, 0, len(words))
-	total := 0
-	for w := range words {
-		list = append(list, w)
-		total += len(w)
-	}
-	if total > math.MaxInt32 {
-		return nil, fmt.Errorf("the texts hold %d bytes of different pieces, more than %d; train on a sample", total, math.MaxInt32)
-	}
-	slices.Sort(list)
-	seen := [256]bool{}
-	for _, w := range list {
-		for i := range len(w) {
-			seen[w[i]] = true
-		}
-	}
-	byID := [256]int32{}
-	for _, symbol := range tokenizer.Alphabet() {
-		b, _ := tokenizer.FromByteLevel(symbol)
-		if o.SeenBytesOnly && !seen[b[0]] {
-			continue
-		}
-		id, taken := t.ids[symbol]
-		if !taken {
-			id = t.add(symbol, 1)
-		}
-		byID[b[0]] = id
-	}
-	if o.VocabSize < len(t.surface) {
-		return nil, fmt.Errorf("a vocabulary of %d is too small: %d special tokens and the bytes are %d", o.VocabSize, len(o.Special), len(t.surface))
-	}
-	t.symbols = make([]int32, 0, total)
-	for _, w := range list {
-		t.start = append(t.start, int32(len(t.symbols)))
-		t.size = append(t.size, int32(len(w)))
-		t.times = append(t.times, words[w])
-		for i := range len(w) {
-			t.symbols = append(t.symbols, byID[w[i]])
-		}
-	}
-	t.countPairs()
-	return t, nil
+	m.countAll()
+	return m
 }
 
-func (t *trainer) add(surface string, length int32) int32 {
-	id := int32(len(t.surface))
-	t.ids[surface] = id
-	t.surface = append(t.surface, surface)
-	t.length = append(t.length, length)
-	return id
-}
-
-func (t *trainer) word(w int32) []int32 { return t.symbols[t.start[w] : t.start[w]+t.size[w]] }
-
-func (t *trainer) countPairs() {
-	t.pairs = map[uint64]int64{}
-	places := map[uint64]*candidate{}
-	for w := range int32(len(t.start)) {
-		s := t.word(w)
-		for i := 0; i+1 < len(s); i++ {
-			note(places, key(s[i], s[i+1]), w, t.times[w])
-		}
-	}
-	for pair, c := range places {
-		t.pairs[pair] = c.count
-		t.queue = append(t.queue, c)
-	}
-	heap.Init(&t.queue)
-}
-
-// note counts a pair in a word; a word's pairs are noted one after the other.
-func note(places map[uint64]*candidate, pair uint64, w int32, times int64) {
-	c := places[pair]
-	if c == nil {
-		c = &candidate{pair: pair}
-		places[pair] = c
-	}
-	c.count += times
-	if n := len(c.words); n == 0 || c.words[n-1] != w {
-		c.words = append(c.words, w)
-	}
-}
-
-// merge makes merges until the vocabulary has the size asked for or no pair is left.
-func (t *trainer) merge(ctx context.Context, o Options) error {
-	fresh := map[uint64]*candidate{} // pairs that this merge brought about
-	for len(t.surface) < o.VocabSize && len(t.queue) > 0 {
-		if len(t.merges)%64 == 0 {
+// run merges until the rule is full or no pair is left. It calls step now and then.
+func (m *merger) run(ctx context.Context, step func()) error {
+	for turn := 0; !m.full(); turn++ {
+		if turn%64 == 0 {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if o.Progress != nil {
-				o.Progress(len(t.surface), o.VocabSize)
-			}
+			step()
 		}
-		top := t.queue[0]
-		if now := t.pairs[top.pair]; now != top.count {
+		if len(m.queue.items) == 0 {
+			if !m.dropped || m.least() >= m.keep {
+				break
+			}
+			m.keep, m.dropped = 0, false
+			m.countAll()
+			continue
+		}
+		top := &m.queue.items[0]
+		if now := m.count(top.pair); now != top.count {
 			// Merges since have used some of its places.
-			if top.count = now; now > 0 {
-				heap.Fix(&t.queue, 0)
+			if top.count = now; now < m.keep {
+				m.forget()
 			} else {
-				heap.Pop(&t.queue)
+				m.queue.down(0)
 			}
 			continue
 		}
-		if top.count < max(o.MinFrequency, 1) {
+		if top.count < m.least() {
 			break
 		}
-		heap.Pop(&t.queue)
-		left, right := int32(top.pair>>32), int32(uint32(top.pair))
-		text := t.surface[left] + t.surface[right]
-		whole, known := t.ids[text] // two ways to the same token
-		if !known {
-			whole = t.add(text, t.length[left]+t.length[right])
+		c := *top
+		m.queue.pop()
+		whole, fresh, ok := m.rule.merge(c.pair, c.count)
+		if ok {
+			m.merge(c, whole, fresh)
 		}
-		t.merges = append(t.merges, [2]string{t.surface[left], t.surface[right]})
-		for _, w := range top.words {
-			t.apply(w, left, right, whole, fresh)
-		}
-		for pair, c := range fresh {
-			if c.count = t.pairs[pair]; c.count > 0 {
-				heap.Push(&t.queue, c)
-			}
-			delete(fresh, pair)
-		}
+		m.lists.drop(c.where)
 	}
-	if o.Progress != nil {
-		o.Progress(len(t.surface), o.VocabSize)
-	}
-	t.lastOnly()
+	step()
 	return nil
 }
 
-// lastOnly keeps the last of equal merges. A pair is merged a second time when the
-// same token arose in two ways in different words; the reference numbers it anew.
-func (t *trainer) lastOnly() {
-	seen := make(map[[2]string]bool, len(t.merges))
-	slices.Reverse(t.merges)
-	t.merges = slices.DeleteFunc(t.merges, func(m [2]string) bool {
-		twice := seen[m]
-		seen[m] = true
-		return twice
-	})
-	slices.Reverse(t.merges)
-}
-
-// apply merges a pair in one word and keeps the counts of its neighbours.
-func (t *trainer) apply(w, left, right, whole int32, fresh map[uint64]*candidate) {
-	s := t.word(w)
-	times := t.times[w]
-	out := 0
-	for i := 0; i < len(s); i++ {
-		if i+1 == len(s) || s[i] != left || s[i+1] != right {
-			s[out] = s[i]
-			out++
-			continue
-		}
-		if out > 0 {
-			before := s[out-1]
-			t.pairs[key(before, left)] -= times
-			t.gain(key(before, whole), t.length[before]+t.length[whole], w, times, fresh)
-		}
-		if i+2 < len(s) {
-			after := s[i+2]
-			t.pairs[key(right, after)] -= times
-			t.gain(key(whole, after), t.length[whole]+t.length[after], w, times, fresh)
-		}
-		s[out] = whole
-		out++
-		i++
+// count is how often a pair stands in the texts now. Like the reference, a pair that
+// was merged keeps the count that it had.
+func (m *merger) count(p pair) int64 {
+	n := m.counts.get(p)
+	if n == 0 && len(m.spent) > 0 && len(m.manyways) > 0 {
+		n = m.spent[p]
 	}
-	t.size[w] = int32(out)
+	return n
 }
 
-func (t *trainer) gain(pair uint64, length int32, w int32, times int64, fresh map[uint64]*candidate) {
-	if length >= t.limit {
+// forget drops the first candidate.
+func (m *merger) forget() {
+	c := m.queue.items[0]
+	m.dropped = m.dropped || c.count > 0
+	m.queue.pop()
+	m.lists.drop(c.where)
+	m.counts.add(c.pair, -c.count)
+}
+
+// merge puts whole for a pair at all its places and counts the new pairs.
+func (m *merger) merge(c candidate, whole int32, fresh bool) {
+	places := m.lists.places(c.where)
+	if m.manyways[c.pair] {
+		places = m.wordsOf(places, c.pair)
+	}
+	if !fresh {
+		m.recall(whole)
+	}
+	m.symbols = max(m.symbols, int(whole)+1)
+	for _, s := range m.sides {
+		s.size(m.symbols)
+	}
+	parts := [][]int32{places}
+	if len(places) >= parallelFrom && m.workers > 1 {
+		parts = m.split(places, m.workers)
+	}
+	if len(parts) == 1 {
+		m.sides[0].apply(m.cells, places, c.pair, whole)
+	} else {
+		var wait sync.WaitGroup
+		for i, part := range parts {
+			wait.Go(func() { m.sides[i].apply(m.cells, part, c.pair, whole) })
+		}
+		wait.Wait()
+	}
+	for _, s := range m.sides[1:len(parts)] {
+		m.sides[0].take(s)
+	}
+	m.settle(m.sides[0], c.pair, whole, fresh)
+	m.spend(c.pair)
+	for _, s := range m.sides[:len(parts)] {
+		s.clear()
+	}
+}
+
+// spend takes a merged pair out of the counts.
+func (m *merger) spend(p pair) {
+	if n := m.counts.get(p); n > 0 {
+		m.counts.add(p, -n)
+		m.spent[p] = n
+	}
+}
+
+// settle makes the changes that a merge noted.
+func (m *merger) settle(s *sides, p pair, whole int32, fresh bool) {
+	left, right := p.left(), p.right()
+	// What a merge brought about and used itself, as in a b a b: it is lost from the
+	// new pair, whose count is not known yet.
+	if n := s.left[whole].loss; n > 0 && s.right[left].places > 0 {
+		s.right[left].gain -= n
+		s.left[whole].loss = 0
+	}
+	if n := s.right[whole].loss; n > 0 && s.left[right].places > 0 {
+		s.left[right].gain -= n
+		s.right[whole].loss = 0
+	}
+	for _, x := range s.lefts {
+		if n := s.left[x].loss; n > 0 {
+			m.counts.add(pairOf(x, left), -n)
+		}
+	}
+	for _, y := range s.rights {
+		if n := s.right[y].loss; n > 0 {
+			m.counts.add(pairOf(right, y), -n)
+		}
+	}
+	for _, x := range s.lefts {
+		m.gained(&s.left[x], pairOf(x, whole), fresh)
+	}
+	for _, y := range s.rights {
+		m.gained(&s.right[y], pairOf(whole, y), fresh)
+	}
+	for _, r := range s.leftPlaces {
+		m.place(&s.left[r.neighbour], r.place)
+	}
+	for _, r := range s.rightPlaces {
+		m.place(&s.right[r.neighbour], r.place)
+	}
+}
+
+// gained makes a candidate of a pair that a merge brought about.
+func (m *merger) gained(d *delta, p pair, fresh bool) {
+	d.where = list{}
+	if d.places == 0 || !m.allowed(p.left(), p.right()) {
 		return
 	}
-	t.pairs[pair] += times
-	note(fresh, pair, w, times)
+	n := d.gain
+	if fresh && n < m.keep {
+		m.dropped = true
+		return
+	}
+	if !fresh {
+		if old := m.counts.get(p); old > 0 {
+			m.manyways[p] = true
+		} else if old := m.spent[p]; old > 0 {
+			m.manyways[p] = true
+			m.counts.add(p, old)
+		}
+	}
+	n = m.counts.add(p, n)
+	if !fresh && n < m.keep {
+		return // dropped later, or found again by recall
+	}
+	d.where = m.lists.make(d.places)
+	d.filled = 0
+	m.queue.push(candidate{n, p, d.where})
+}
+
+func (m *merger) place(d *delta, place int32) {
+	if d.where.n > 0 {
+		m.lists.places(d.where)[d.filled] = place
+		d.filled++
+	}
+}
+
+// wordsOf gives the places of a pair in all words that hold one of the places.
+func (m *merger) wordsOf(places []int32, p pair) []int32 {
+	var out []int32
+	done := int32(-1) // the end of the last word looked at
+	for _, place := range slices.Sorted(slices.Values(places)) {
+		if place < done {
+			continue
+		}
+		at := m.word(place)
+		for m.ids[at] != end {
+			next := m.after(at)
+			if m.ids[at] == p.left() && m.ids[next] == p.right() {
+				out = append(out, at)
+			}
+			at = next
+		}
+		done = at
+	}
+	return out
+}
+
+// recall counts anew the dropped pairs of a token that is about to arise once more.
+func (m *merger) recall(id int32) {
+	if !m.dropped {
+		return
+	}
+	found := map[pair]int64{}
+	for at := int32(0); at < int32(len(m.ids)); at++ {
+		if m.ids[at] != id {
+			continue
+		}
+		if b := m.previous(at); b >= 0 {
+			found[pairOf(m.ids[b], id)] += m.weight(at)
+		}
+		if a := m.after(at); m.ids[a] != end {
+			if m.ids[a] != id { // else it is the left neighbour of that one
+				found[pairOf(id, m.ids[a])] += m.weight(at)
+			}
+		}
+	}
+	for p, n := range found {
+		if m.counts.get(p) == 0 && m.spent[p] == 0 && m.allowed(p.left(), p.right()) {
+			m.counts.add(p, n)
+		}
+	}
 }

@@ -28,7 +28,7 @@ type Options struct {
 	// SeenBytesOnly gives ids only to bytes that the texts hold. Such a vocabulary
 	// loses other bytes; it is there to compare with the reference.
 	SeenBytesOnly bool
-	// Workers is the number of goroutines that split text, 0 for one per CPU.
+	// Workers is the number of goroutines, 0 for one per CPU.
 	Workers int
 	// Progress is called now and then with the number of tokens found so far.
 	Progress func(done, total int)
@@ -59,21 +59,46 @@ func Train(ctx context.Context, texts iter.Seq[string], o Options) (*tokenizer.T
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	words, err := count(ctx, texts, splitter, o.Workers)
+	r, err := newRanked(o)
 	if err != nil {
 		return nil, err
 	}
-	t, err := newTrainer(words, o)
+	words, err := count(ctx, cut(texts), o.Workers, splitter.Split)
 	if err != nil {
 		return nil, err
 	}
-	if err := t.merge(ctx, o); err != nil {
+	byID := r.alphabet(words, o)
+	if o.VocabSize < len(r.surface) {
+		return nil, fmt.Errorf("a vocabulary of %d is too small: %d special tokens and the bytes are %d", o.VocabSize, len(o.Special), len(r.surface))
+	}
+	if err := r.learn(ctx, words, o, func(ids []int32, word []byte) []int32 {
+		for _, b := range word {
+			if id := byID[b]; id >= 0 {
+				ids = append(ids, id)
+			}
+		}
+		return ids
+	}); err != nil {
 		return nil, err
 	}
-	d := tokenizer.Definition{Tokens: t.surface, Merges: t.merges, Steps: steps}
+	d := tokenizer.Definition{Tokens: r.surface, Merges: r.list(), Steps: steps}
 	for _, text := range o.Special {
 		id := int32(len(d.Added))
 		d.Added = append(d.Added, tokenizer.Added{ID: id, Text: text, Special: true})
 	}
 	return tokenizer.New(d)
+}
+
+// learn makes the merges.
+func (r *ranked) learn(ctx context.Context, words *bag, o Options, symbols func(ids []int32, word []byte) []int32) error {
+	c, err := newCells(words, symbols)
+	if err != nil {
+		return err
+	}
+	*words = bag{} // to be collected
+	return newMerger(c, len(r.surface), r, o.Workers).run(ctx, func() {
+		if o.Progress != nil {
+			o.Progress(len(r.surface), o.VocabSize)
+		}
+	})
 }

@@ -11,8 +11,6 @@ const (
 	UndefinedError = "UndefinedError"
 	SecurityError  = "SecurityError"
 	TypeError      = "TypeError"
-	AttributeError = "AttributeError"
-	ArgumentError  = "FilterArgumentError" // a filter was asked for what it cannot do
 	ValueError     = "ValueError"
 	ZeroDivision   = "ZeroDivisionError"
 	OverflowError  = "OverflowError"

@@ -75,8 +75,7 @@ func (p *Program) Render(names map[string]Value, o Options) (out Output, err err
 		}
 	}()
 	context := &scope{names, &scope{globals(), nil}}
-	in.top = context.inner()
-	in.run(p.body, in.top)
+	in.run(p.body, context.inner())
 	out.Text = string(in.out.buffer)
 	for _, m := range in.out.marks {
 		out.Runs = append(out.Runs, Run{m.end, m.tag.origin(), m.tag.generated()})

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"iter"
+	"lian/format/formattest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -187,4 +188,25 @@ func FuzzParse(f *testing.F) {
 			r.DocumentTextBytes(i)
 		}
 	})
+}
+
+// TestBrokenFilesAreErrors also makes the checksum right again after a field was
+// changed, so that what the field is for is looked at.
+func TestBrokenFilesAreErrors(t *testing.T) {
+	raw := example(t)
+	formattest.Parser{Parse: func(file []byte) error { _, err := parse(file); return err }, Room: 1 << 20}.Break(t, raw)
+	formattest.Parser{Parse: func(file []byte) error {
+		if h, err := decodeHeader(file); err == nil && h.indexAt <= uint64(len(file)) {
+			binary.LittleEndian.PutUint32(file[56:], sum(file, h.indexAt))
+		}
+		r, err := parse(file)
+		if err != nil {
+			return err
+		}
+		for i := range r.Documents() {
+			r.Document(i)
+			r.DocumentTextBytes(i)
+		}
+		return nil
+	}, Room: 1 << 20}.Break(t, raw)
 }

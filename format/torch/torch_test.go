@@ -1,6 +1,7 @@
 package torch
 
 import (
+	"archive/zip"
 	"bytes"
 	"math/big"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"lian/dtype"
 	"lian/format/formattest"
+	"lian/format/pickle"
 	"lian/format/safetensors"
 	"lian/verify/shared"
 )
@@ -203,18 +205,38 @@ func FuzzParse(f *testing.F) {
 	for _, raw := range samples(f) {
 		f.Add(raw)
 	}
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		c, err := parse(raw)
-		if err != nil {
-			return
-		}
-		for _, n := range c.tensors {
-			if size, err := dtype.TensorBytes(n.info.Type, n.info.Shape); err != nil || int64(size) != n.info.Bytes {
-				t.Errorf("%v takes %d bytes (%v)", n.info, size, err)
+	f.Fuzz(fuzz)
+}
+
+// FuzzPickle does the same with sound archives of a pickle and a storage, which
+// bytes changed at random hardly ever are.
+func FuzzPickle(f *testing.F) {
+	f.Add([]byte(one), []byte("\x00\x00\x80\x3f"))
+	for _, raw := range samples(f) {
+		if entries, err := readZip(raw, &pickle.Budget{Left: 1 << 20}); err == nil {
+			for name, e := range entries {
+				if strings.HasSuffix(name, "/data.pkl") {
+					f.Add(raw[e.from:e.to], []byte("\x00\x00\x80\x3f"))
+				}
 			}
-			if data, err := n.view.bytes(raw, n.info); err == nil && int64(len(data)) != n.info.Bytes {
-				t.Errorf("%v has %d bytes", n.info, len(data))
-			}
 		}
+	}
+	f.Fuzz(func(t *testing.T, object, storage []byte) {
+		fuzz(t, pack(t, zip.Store, [2]string{"a/data.pkl", string(object)}, [2]string{"a/data/0", string(storage)}))
 	})
+}
+
+func fuzz(t *testing.T, raw []byte) {
+	c, err := parse(raw)
+	if err != nil {
+		return
+	}
+	for _, n := range c.tensors {
+		if size, err := dtype.TensorBytes(n.info.Type, n.info.Shape); err != nil || int64(size) != n.info.Bytes {
+			t.Errorf("%v takes %d bytes (%v)", n.info, size, err)
+		}
+		if data, err := n.view.bytes(raw, n.info); err == nil && int64(len(data)) != n.info.Bytes {
+			t.Errorf("%v has %d bytes", n.info, len(data))
+		}
+	}
 }

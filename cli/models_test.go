@@ -34,9 +34,9 @@ var tinyModel = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s := nn.Spec{Family: "llama", Vocab: tok.VocabSize(), Hidden: 32, Layers: 2, Context: 512, NormEpsilon: 1e-5,
+	s := nn.Spec{Family: "llama", Vocab: tok.VocabSize(), Hidden: 32, Layers: 2, Context: 512, Norm: nn.Norm{Epsilon: 1e-5}, Block: nn.Block{
 		Attention:   nn.Attention{Heads: 4, KVHeads: 2, HeadSize: 8, RoPE: nn.RoPE{Theta: 10000, Rotary: 8}},
-		FeedForward: nn.FeedForward{Hidden: 64}}
+		FeedForward: nn.FeedForward{Hidden: 64}}}
 	b := cpu.New(1)
 	m, err := nn.Initialise(b, s, 7, 0.2)
 	if err != nil {

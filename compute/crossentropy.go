@@ -3,7 +3,7 @@ package compute
 import "lian/dtype"
 
 // LinearCrossEntropy is the language-model head and its loss in one. Logits are made and thrown away a few rows at a time:
-// l = LogitScale·Hidden·Weightᵀ, with Softcap c·tanh(l/c). A row's loss in nats is
+// l = LogitScale·Hidden·Weightᵀ + Bias, with Softcap c·tanh(l/c). A row's loss in nats is
 //
 //	(1−ε)·(lse − l[target]) + ε·(lse − mean(l)) + ZLoss·lse²,  lse = logsumexp(l), ε = LabelSmoothing
 //
@@ -11,12 +11,13 @@ import "lian/dtype"
 //
 //	Hidden    [rows, hidden]   float32
 //	Weight    [vocab, hidden]  float32; float16, bfloat16 or quantised without DWeight
+//	Bias      [vocab]          float32; nil is 0; not with a LogitScale
 //	Targets   [rows]           int32; negative is ignored
 //	Loss      [rows]           float32
 //	Weights   [rows]           float32, what each row's loss counts in the gradients; nil is 1
 //	Best      [rows]           int32, smallest id with the largest logit; may be nil
 //	LogSumExp [rows]           float32, lse of every row, ignored ones too; may be nil
-//	DHidden, DWeight           gradients of Scale · Σ Weights·Loss; nil where nobody wants them; float32
+//	DHidden, DWeight, DBias    gradients of Scale · Σ Weights·Loss; nil where nobody wants them; float32
 //
 // With a tape the gradients are made in the forward launch (Prepare), so logits are computed once:
 // dl = Scale·Weights·(softmax·(1 + 2·ZLoss·lse) − (1−ε)·onehot − ε/vocab), through the softcap times 1 − (l/c)²,
@@ -26,7 +27,8 @@ import "lian/dtype"
 type LinearCrossEntropy struct {
 	Hidden, Weight, Targets, Loss, Best, LogSumExp *Tensor
 	Weights, DHidden, DWeight                      *Tensor
-	AccumulateWeight                               bool
+	Bias, DBias                                    *Tensor
+	AccumulateWeight, AccumulateBias               bool
 	Scale                                          float32
 	LogitScale                                     float32 // 0 means 1
 	Softcap, LabelSmoothing, ZLoss                 float32 // 0: none
@@ -49,12 +51,12 @@ func (*LinearCrossEntropy) Name() string { return "linear_cross_entropy" }
 
 // Inputs implements Op.
 func (o *LinearCrossEntropy) Inputs(list []*Tensor) []*Tensor {
-	return appendPresent(list, o.Hidden, o.Weight, o.Targets, o.Weights)
+	return appendPresent(list, o.Hidden, o.Weight, o.Targets, o.Weights, o.Bias)
 }
 
 // Outputs implements Op.
 func (o *LinearCrossEntropy) Outputs(list []*Tensor) []*Tensor {
-	return appendPresent(list, o.Loss, o.Best, o.LogSumExp, o.DHidden, o.DWeight)
+	return appendPresent(list, o.Loss, o.Best, o.LogSumExp, o.DHidden, o.DWeight, o.DBias)
 }
 
 // Check implements Op.
@@ -67,6 +69,11 @@ func (o *LinearCrossEntropy) Check() error {
 	c.is("Targets", o.Targets, dtype.I32, rows).is("Loss", o.Loss, dtype.F32, rows).optional("Best", o.Best, dtype.I32, rows).optional("LogSumExp", o.LogSumExp, dtype.F32, rows).optional("Weights", o.Weights, dtype.F32, rows)
 	c.that(o.Weight != nil && len(o.Weight.Shape) == 2 && o.Weight.Columns() == o.Hidden.Columns(), "Weight %v does not fit Hidden %v", o.Weight, o.Hidden)
 	c.that(o.Softcap >= 0 && o.LabelSmoothing >= 0 && o.LabelSmoothing < 1, "Softcap is %v and LabelSmoothing %v, expected ≥ 0 and in [0, 1)", o.Softcap, o.LabelSmoothing)
+	if o.Weight != nil && len(o.Weight.Shape) == 2 {
+		c.optional("Bias", o.Bias, dtype.F32, o.Weight.Shape[0]).optional("DBias", o.DBias, dtype.F32, o.Weight.Shape[0])
+	}
+	c.that(o.Bias == nil || o.LogitFactor() == 1, "a Bias together with LogitScale %v", o.LogitScale)
+	c.that(o.Bias != nil || o.DBias == nil, "DBias without Bias")
 	c.that(o.DHidden == nil || sameShape(o.Hidden, o.DHidden), "DHidden is %v, expected %v", o.DHidden, o.Hidden)
 	c.that(o.DWeight == nil || o.Weight.Type == dtype.F32, "a gradient of Weight %v; only F32 has one", o.Weight)
 	return c.that(o.DWeight == nil || sameShape(o.Weight, o.DWeight), "DWeight is %v, expected %v", o.DWeight, o.Weight).err
@@ -76,6 +83,9 @@ func (o *LinearCrossEntropy) Check() error {
 func (o *LinearCrossEntropy) Prepare(b Backprop) {
 	o.DHidden, _ = b.Into(o.Hidden)
 	o.DWeight, o.AccumulateWeight = b.Into(o.Weight)
+	if o.Bias != nil {
+		o.DBias, o.AccumulateBias = b.Into(o.Bias)
+	}
 }
 
 var _ = sampled(func() []Sample {
@@ -83,9 +93,9 @@ var _ = sampled(func() []Sample {
 	for _, s := range [][3]int{{0, 7, 5}, {1, 1, 3}, {1, 50, 16}, {7, 33, 8}, {70, 1031, 24}, {700, 2000, 16}, {40, 9001, 12}} {
 		rows, vocab, n := s[0], s[1], s[2]
 		for want := range 4 {
-			for mode := range 6 {
+			for mode := range 7 {
 				acc := mode == 1
-				if mode > 0 && want < 2 || rows*vocab > 300000 && (want < 3 || mode > 1 && mode < 5) {
+				if mode > 0 && want < 2 || rows*vocab > 300000 && (want < 3 || mode > 1 && mode != 5) {
 					continue
 				}
 				list = append(list, Sample{Name: sampleName("cross_entropy", s, want, mode), Make: func(m Maker) Op {
@@ -100,6 +110,11 @@ var _ = sampled(func() []Sample {
 						o.Softcap = 3
 					case 5:
 						o.Softcap, o.LabelSmoothing, o.ZLoss, o.LogitScale, o.LogSumExp = 5, 0.2, 1e-3, 1.5, m.Zero(dtype.F32, rows)
+					case 6:
+						o.Softcap, o.Bias = 4, m.Normal(1, vocab)
+						if want > 0 {
+							o.DBias, o.AccumulateBias = m.Normal(1, vocab), want == 2
+						}
 					}
 					if want == 3 && mode%2 == 0 {
 						o.Weights = m.Normal(1, rows)

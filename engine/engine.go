@@ -174,7 +174,7 @@ func (e *Engine) step(plan []work) error {
 	batch, rows := &model.Batch{}, []int32{}
 	var ready []*sequence
 	for _, w := range plan {
-		batch.Add(w.sequence.ids[w.from:w.to], w.from, w.sequence.blocks)
+		batch.AddPrompt(w.sequence.ids[w.from:w.to], w.from, w.sequence.blocks, len(w.sequence.request.Prompt))
 		if w.to == len(w.sequence.ids) {
 			rows = append(rows, int32(batch.Rows()-1))
 			ready = append(ready, w.sequence)

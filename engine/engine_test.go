@@ -23,9 +23,9 @@ func tiny(t *testing.T, b compute.Backend, context int) (model.Model, *tokenizer
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := nn.Spec{Family: "llama", Vocab: 257, Hidden: 16, Layers: 2, Context: context, NormEpsilon: 1e-5, TiedEmbedding: true,
+	s := nn.Spec{Family: "llama", Vocab: 257, Hidden: 16, Layers: 2, Context: context, Norm: nn.Norm{Epsilon: 1e-5}, TiedEmbedding: true, Block: nn.Block{
 		Attention:   nn.Attention{Heads: 4, KVHeads: 2, HeadSize: 4, RoPE: nn.RoPE{Theta: 10000, Rotary: 4}},
-		FeedForward: nn.FeedForward{Hidden: 24}}
+		FeedForward: nn.FeedForward{Hidden: 24}}}
 	m, err := nn.Initialise(b, s, 3, 0.5)
 	if err != nil {
 		t.Fatal(err)

@@ -28,9 +28,9 @@ func tiny(t *testing.T, seed uint64) Model {
 		t.Fatal(err)
 	}
 	b := ref.New()
-	m, err := nn.Initialise(b, nn.Spec{Family: "llama", Vocab: 288, Hidden: 16, Layers: 1, Context: 512, NormEpsilon: 1e-5, TiedEmbedding: true,
+	m, err := nn.Initialise(b, nn.Spec{Family: "llama", Vocab: 288, Hidden: 16, Layers: 1, Context: 512, Norm: nn.Norm{Epsilon: 1e-5}, TiedEmbedding: true, Block: nn.Block{
 		Attention:   nn.Attention{Heads: 2, KVHeads: 1, HeadSize: 8, RoPE: nn.RoPE{Theta: 10000, Rotary: 8}},
-		FeedForward: nn.FeedForward{Hidden: 16}}, seed, 0.3)
+		FeedForward: nn.FeedForward{Hidden: 16}}}, seed, 0.3)
 	if err != nil {
 		t.Fatal(err)
 	}

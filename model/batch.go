@@ -7,11 +7,20 @@ import "fmt"
 //	IDs, Positions  [rows]           token, and position for the rotary embedding
 //	QueryStart      [sequences + 1]  first row of each sequence, then the number of rows
 //	KeyLength       [sequences]      keys each sequence has after this batch; without a cache its number of rows
+//	PromptLength    [sequences]      tokens of the prompt that the rows belong to, however it is cut into chunks; see AddPrompt
 //	Blocks          [sequences]      cache blocks of each sequence in order of position; nil without a cache
 type Batch struct {
 	IDs, Positions        []int32
 	QueryStart, KeyLength []int32
+	PromptLength          []int32
 	Blocks                [][]int32
+}
+
+// AddPrompt is Add for a chunk of a prompt of so many tokens in all. Where a model's rotary embedding depends on the length of a
+// sequence (dynamic NTK, LongRoPE), a row's length is that of its prompt or its position + 1, whichever is more.
+func (b *Batch) AddPrompt(ids []int32, first int, blocks []int32, prompt int) {
+	b.Add(ids, first, blocks)
+	b.PromptLength[len(b.PromptLength)-1] = int32(prompt)
 }
 
 // Add appends a sequence of new tokens that stand from position first on, after first cached ones.
@@ -25,6 +34,7 @@ func (b *Batch) Add(ids []int32, first int, blocks []int32) {
 	}
 	b.QueryStart = append(b.QueryStart, int32(len(b.IDs)))
 	b.KeyLength = append(b.KeyLength, int32(first+len(ids)))
+	b.PromptLength = append(b.PromptLength, int32(first+len(ids)))
 	if blocks != nil {
 		b.Blocks = append(b.Blocks, blocks)
 	}
@@ -38,7 +48,7 @@ func (b *Batch) Sequences() int { return len(b.KeyLength) }
 
 // Check says what is wrong with a batch for a model of so many tokens and a cache of block size (0: no cache).
 func (b *Batch) Check(vocab, blockSize int) error {
-	if len(b.Positions) != b.Rows() || len(b.QueryStart) != b.Sequences()+1 || b.QueryStart[0] != 0 || int(b.QueryStart[b.Sequences()]) != b.Rows() {
+	if len(b.Positions) != b.Rows() || len(b.PromptLength) != b.Sequences() || len(b.QueryStart) != b.Sequences()+1 || b.QueryStart[0] != 0 || int(b.QueryStart[b.Sequences()]) != b.Rows() {
 		return fmt.Errorf("batch of %d ids has %d positions, %d sequence starts and %d lengths", b.Rows(), len(b.Positions), len(b.QueryStart), b.Sequences())
 	}
 	for i, id := range b.IDs {

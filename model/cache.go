@@ -10,7 +10,7 @@ import (
 // Cache holds keys and values of past tokens in blocks of positions. Which
 // block belongs to which sequence is the engine's business; a batch names them.
 //
-//	Keys, Values  per layer [blocks · BlockSize, kv heads, head]  float32, or bfloat16 for Fast
+//	Keys, Values  per layer [blocks · BlockSize, kv heads, head]  float32, or bfloat16 for Fast; sizes as the layer's CacheShape
 type Cache struct {
 	BlockSize, Blocks int
 	Keys, Values      []*compute.Tensor
@@ -27,16 +27,20 @@ func (p Precision) CacheType() dtype.Type {
 // NewCache allocates a cache for a model.
 func NewCache(b compute.Backend, i Info, p Precision, blocks, blockSize int) *Cache {
 	c := &Cache{BlockSize: blockSize, Blocks: blocks}
-	for range i.Layers {
-		c.Keys = append(c.Keys, compute.NewTensor(b, p.CacheType(), blocks*blockSize, i.KVHeads, i.HeadSize))
-		c.Values = append(c.Values, compute.NewTensor(b, p.CacheType(), blocks*blockSize, i.KVHeads, i.HeadSize))
+	for _, l := range i.Cache {
+		c.Keys = append(c.Keys, compute.NewTensor(b, p.CacheType(), blocks*blockSize, l.KVHeads, l.KeySize))
+		c.Values = append(c.Values, compute.NewTensor(b, p.CacheType(), blocks*blockSize, l.KVHeads, l.ValueSize))
 	}
 	return c
 }
 
 // CacheBytes is the memory of one cache block for a model.
 func CacheBytes(i Info, p Precision, blockSize int) int {
-	return 2 * i.Layers * blockSize * i.KVHeads * i.HeadSize * p.CacheType().Bytes(1)
+	n := 0
+	for _, l := range i.Cache {
+		n += blockSize * p.CacheType().Bytes(l.KVHeads*(l.KeySize+l.ValueSize))
+	}
+	return n
 }
 
 // Slots appends the cache slots of a batch's rows.

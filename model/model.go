@@ -14,17 +14,26 @@ type Model interface {
 	Parameters() *Parameters
 	// Forward runs a batch and returns the final hidden rows [rows, hidden], after the last norm.
 	Forward(p *Pass, b *Batch) (*compute.Tensor, error)
-	// Head is the weight [vocab, hidden] that turns hidden rows into logits.
-	Head() *compute.Tensor
+	// Head is what turns hidden rows into logits.
+	Head() Head
+}
+
+// Head turns hidden rows into logits: l = Scale · hidden·Weightᵀ + Bias, with Softcap c·tanh(l/c).
+type Head struct {
+	Weight, Bias   *compute.Tensor // [vocab, hidden], and [vocab] or nil
+	Scale, Softcap float32         // 0 is 1, and none
 }
 
 // Info is a model's size.
 type Info struct {
-	Family                   string
-	Vocab, Hidden, Layers    int
-	Heads, KVHeads, HeadSize int
-	Context                  int
+	Family        string
+	Vocab, Hidden int
+	Context       int
+	Cache         []CacheShape // of each layer
 }
+
+// CacheShape is what a layer keeps of a token: a key and a value for each kv head. With a Window, of the last so many tokens.
+type CacheShape struct{ KVHeads, KeySize, ValueSize, Window int }
 
 // Parameter is one weight.
 type Parameter struct {
@@ -88,8 +97,17 @@ func Logits(p *Pass, m Model, hidden *compute.Tensor, rows []int32) *compute.Ten
 		Launch(p, compute.Gather{Table: hidden, Index: p.Ints(rows), Out: chosen})
 		hidden = chosen
 	}
-	out := p.Tensor(hidden.Rows(), m.Info().Vocab)
-	Launch(p, compute.MatMul{A: hidden, B: m.Head(), Out: out, TransB: true, Fast: p.Precision == Fast, BF16: p.BF16})
+	h := m.Head()
+	out := p.Tensor(hidden.Rows(), h.Weight.Shape[0])
+	Launch(p, compute.MatMul{A: hidden, B: h.Weight, Bias: h.Bias, Out: out, TransB: true, Alpha: h.Scale, Fast: p.Precision == Fast, BF16: p.BF16})
+	if h.Softcap > 0 {
+		for _, by := range []float32{1 / h.Softcap, h.Softcap} {
+			if by == h.Softcap {
+				Launch(p, compute.Activation{X: out, Out: out, Kind: compute.Tanh})
+			}
+			Launch(p, compute.Scale{X: out, Out: out, By: by})
+		}
+	}
 	return out
 }
 
@@ -105,7 +123,8 @@ func CrossEntropy(p *Pass, m Model, hidden *compute.Tensor, targets []int32, wei
 		rowWeights = p.Tensor(len(weights))
 		p.Stream.Write(rowWeights, compute.HostBytes(weights))
 	}
-	Launch(p, compute.LinearCrossEntropy{Hidden: hidden, Weight: m.Head(), Targets: p.Ints(targets), Weights: rowWeights, Loss: loss, Best: best, Scale: scale,
+	h := m.Head()
+	Launch(p, compute.LinearCrossEntropy{Hidden: hidden, Weight: h.Weight, Bias: h.Bias, LogitScale: h.Scale, Softcap: h.Softcap, Targets: p.Ints(targets), Weights: rowWeights, Loss: loss, Best: best, Scale: scale,
 		Fast: p.Precision == Fast, BF16: p.BF16})
 	return loss, nil
 }

@@ -34,9 +34,9 @@ func (counting) Step(s int) ([]Sequence, error) {
 }
 
 func tinySpec() nn.Spec {
-	return nn.Spec{Family: "llama", Vocab: 11, Hidden: 32, Layers: 2, Context: 16, NormEpsilon: 1e-5, TiedEmbedding: true,
+	return nn.Spec{Family: "llama", Vocab: 11, Hidden: 32, Layers: 2, Context: 16, Norm: nn.Norm{Epsilon: 1e-5}, TiedEmbedding: true, Block: nn.Block{
 		Attention:   nn.Attention{Heads: 4, KVHeads: 2, HeadSize: 8, RoPE: nn.RoPE{Theta: 10000, Rotary: 8}},
-		FeedForward: nn.FeedForward{Hidden: 48}}
+		FeedForward: nn.FeedForward{Hidden: 48}}}
 }
 
 func trainer(t *testing.T, workers int, folder string, lora bool) *Trainer {

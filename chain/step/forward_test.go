@@ -118,7 +118,7 @@ func TestForwardIsTransformers(t *testing.T) {
 
 // TestWhatIsNotComputedIsRefused: a setting that would change the result must not pass in silence.
 func TestWhatIsNotComputedIsRefused(t *testing.T) {
-	for name, want := range map[string]string{"llama-linear": "rope", "llama-yarn": "rope", "llama-llama3": "rope", "mamba": "MambaForCausalLM"} {
+	for name, want := range map[string]string{"mamba": "MambaForCausalLM", "lfm2": "Lfm2ForCausalLM"} {
 		dir := shared.Path(t, "testdata", "golden", "infer", "hf", name)
 		_, err := Forward(dir, ForwardOptions{IDs: []int32{1}, Out: filepath.Join(t.TempDir(), "x"), Precision: model.Exact})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "config.json") {

@@ -91,11 +91,11 @@ func (i *inspector) gguf(path string) error {
 	fam, err := family.ByGGUF(architecture)
 	var spec nn.Spec
 	if err == nil {
-		_, hasHead := f.Info(fam.Names["head"].GGUF + ".weight")
+		_, hasHead := f.Info("output.weight")
 		spec, err = fam.FromGGUF(f)
 		spec.TiedEmbedding = !hasHead
 	}
-	return i.model(f, fam, spec, err, func(b model.Binding) string { return b.GGUF })
+	return i.model(f, fam, spec, err, func(b model.Binding) model.View { return b.GGUF })
 }
 
 // modelFolder is a folder with config.json.
@@ -133,7 +133,7 @@ func (i *inspector) modelFolder(path string) error {
 	if tpl, err := chat.LoadTemplate(path); !errors.Is(err, fs.ErrNotExist) {
 		i.templateFacts(tpl, err)
 	}
-	return i.model(f, fam, spec, configErr, func(b model.Binding) string { return b.Hub })
+	return i.model(f, fam, spec, configErr, func(b model.Binding) model.View { return b.Hub })
 }
 
 // safetensors are tensors without a configuration.
@@ -165,9 +165,9 @@ func (i *inspector) fileMetadata(m map[string]string) {
 }
 
 // model fills in what the tensors and the specification of a model say, and whether they belong together.
-func (i *inspector) model(src tensorSource, fam *family.Family, spec nn.Spec, specErr error, nameOf func(model.Binding) string) error {
+func (i *inspector) model(src tensorSource, fam *family.Family, spec nn.Spec, specErr error, viewOf func(model.Binding) model.View) error {
 	if specErr == nil {
-		specErr = fits(src, fam, spec, nameOf)
+		specErr = fits(src, fam, spec, viewOf)
 	}
 	if specErr != nil {
 		i.problem("Lian does not run this model: %v", specErr)
@@ -196,25 +196,28 @@ func (i *inspector) memory(spec nn.Spec) {
 	for _, t := range i.Types {
 		m.Weights += t.Bytes
 	}
-	m.Cache = int64(model.CacheBytes(model.Info{Layers: spec.Layers, KVHeads: spec.Attention.KVHeads, HeadSize: spec.Attention.HeadSize}, model.Fast, context))
+	m.Cache = int64(model.CacheBytes(spec.Info(), model.Fast, context))
 	m.Total = m.Weights + m.Cache
 	i.Memory = m
 }
 
 // fits says which tensor a model lacks, or has in another shape.
-func fits(src tensorSource, fam *family.Family, spec nn.Spec, nameOf func(model.Binding) string) error {
+func fits(src tensorSource, fam *family.Family, spec nn.Spec, viewOf func(model.Binding) model.View) error {
 	bindings, err := fam.Bindings(spec)
 	if err != nil {
 		return err
 	}
 	for n, w := range spec.Weights() {
-		name := nameOf(bindings[n])
+		v := viewOf(bindings[n])
+		want, name := v.FileShape(w.Shape), strings.ReplaceAll(v.Name, "{expert}", "0")
 		info, ok := src.Info(name)
 		if !ok {
-			return fmt.Errorf("tensor %s %v is missing", name, w.Shape)
+			if info, ok = src.Info(strings.TrimPrefix(name, fam.Prefix)); !ok {
+				return fmt.Errorf("tensor %s %v is missing", name, want)
+			}
 		}
-		if !slices.Equal(info.Shape, w.Shape) {
-			return fmt.Errorf("tensor %s is %v, expected %v from the configuration", name, info.Shape, w.Shape)
+		if !slices.Equal(info.Shape, want) {
+			return fmt.Errorf("tensor %s is %v, expected %v from the configuration", name, info.Shape, want)
 		}
 	}
 	return nil

@@ -36,9 +36,9 @@ type Size struct {
 // Spec is the size as a model of so many tokens.
 func (s Size) Spec(vocab int) nn.Spec {
 	head := s.Hidden / max(s.Heads, 1)
-	return nn.Spec{Family: "llama", Vocab: vocab, Hidden: s.Hidden, Layers: s.Layers, Context: s.Context, NormEpsilon: 1e-5, TiedEmbedding: true,
+	return nn.Spec{Family: "llama", Vocab: vocab, Hidden: s.Hidden, Layers: s.Layers, Context: s.Context, Norm: nn.Norm{Epsilon: 1e-5}, TiedEmbedding: true, Block: nn.Block{
 		Attention:   nn.Attention{Heads: s.Heads, KVHeads: s.KVHeads, HeadSize: head, RoPE: nn.RoPE{Theta: s.Theta, Rotary: head}},
-		FeedForward: nn.FeedForward{Hidden: s.FeedForward}}
+		FeedForward: nn.FeedForward{Hidden: s.FeedForward}}}
 }
 
 // PretrainOptions are what lian pretrain takes.

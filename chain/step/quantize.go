@@ -53,10 +53,10 @@ func Quantize(ctx context.Context, modelPath, out, recipe string, events event.S
 		}
 	}
 	typeOf := func(binding model.Binding, _ nn.Kind, dimensions []int) dtype.Type {
-		c := q.Choose(binding.GGUF, dimensions, shape)
+		c := q.Choose(binding.GGUF.Name, dimensions, shape)
 		r.Tensors++
 		if c.Reason != "" {
-			r.Reasons[binding.GGUF] = c.Reason
+			r.Reasons[binding.GGUF.Name] = c.Reason
 		}
 		events.Emit(event.KindProgress, event.Progress{Stage: "quantise " + recipe, Done: int64(r.Tensors), Unit: "tensors"})
 		return c.Type

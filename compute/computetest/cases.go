@@ -195,6 +195,15 @@ func ropeCases() []Case {
 					o.Scale = 1.3
 				}
 				return o
+			}}, Case{Name: fmt.Sprintf("rope/%v/%d/sets", s, mode), Make: func(b *Build) compute.Op {
+				o := &compute.RoPE{X: b.Normal(1, s[0], s[1], s[2]), Positions: b.Ints(b.Below(s[0], 0, 5000)), Sets: b.Ints(b.Below(s[0], 0, 3)),
+					Interleaved: mode&1 != 0, Inverse: mode&2 != 0, Scale: 1.3}
+				f := make([]float32, 3*s[3])
+				for i := range f {
+					f[i] = 1 / float32(1+3*i)
+				}
+				o.Frequencies = b.Set(b.Zero(dtype.F32, 3, s[3]), f)
+				return o
 			}})
 		}
 	}

@@ -172,7 +172,10 @@ func (c *Case) checkLoss(t *testing.T) {
 	}
 	_, o, b := run(0)
 	got, size, direction := 0.0, 0.0, rand.New(rand.NewPCG(seed, 5))
-	for _, d := range []*compute.Tensor{o.DHidden, o.DWeight} {
+	for _, d := range []*compute.Tensor{o.DHidden, o.DWeight, o.DBias} {
+		if d == nil {
+			continue
+		}
 		g, err := b.Floats(d)
 		if err != nil {
 			t.Fatal(err)

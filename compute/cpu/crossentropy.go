@@ -26,6 +26,10 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 	if dweight != nil && !o.AccumulateWeight {
 		b.zero(dweight)
 	}
+	dbias := host.F32(o.DBias)
+	if !o.AccumulateBias {
+		clear(dbias)
+	}
 	w := frame[lossWeights](b)
 	w.weight, w.back = b.weight(o.Weight, vocab, n, true), b.weight(o.Weight, n, vocab, false)
 	weight, back := &w.weight, &w.back
@@ -52,13 +56,18 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 	for from := 0; from < rows; from += chunk {
 		count := min(chunk, rows-from)
 		err := b.multiplyOne(product{m: count, n: vocab, k: n, alpha: o.LogitFactor(), pairs: asPairs, out: logits, stride: vocab,
-			a: plain(operand{a.data[from*n:], n, true}), b: *weight, packed: packed})
+			a: plain(operand{a.data[from*n:], n, true}), b: *weight, packed: packed, bias: host.F32(o.Bias)})
 		if err != nil {
 			return err
 		}
 		t := frame[lossTask](b)
 		*t = lossTask{b, o, logits, from}
 		b.spansOf(count, 1, t)
+		if dbias != nil {
+			t := frame[biasTask](b)
+			*t = biasTask{logits[:count*vocab], dbias}
+			b.spansOf(vocab, 256, t)
+		}
 		if dhidden != nil {
 			err := b.multiplyOne(product{m: count, n: n, k: vocab, alpha: 1, pairs: asPairs, out: dhidden[from*n:], stride: n,
 				a: plain(operand{logits, vocab, true}), b: *back, packed: packedBack})
@@ -94,7 +103,7 @@ func (t *lossTask) span(s *scratch, from, to int) {
 	for i := from; i < to; i++ {
 		row := t.first + i
 		r := rowLoss{LinearCrossEntropy: o, logits: t.logits[i*vocab : (i+1)*vocab], target: int(targets[row]), scale: o.Scale * o.LogitFactor(),
-			gradient: o.DHidden != nil || o.DWeight != nil}
+			gradient: o.DHidden != nil || o.DWeight != nil || o.DBias != nil}
 		if weights != nil {
 			r.scale *= weights[row]
 		}
@@ -105,6 +114,18 @@ func (t *lossTask) span(s *scratch, from, to int) {
 		}
 		if sums != nil {
 			sums[row] = lse
+		}
+	}
+}
+
+// biasTask adds the gradients of a chunk's logits, in ascending rows, to that of the bias.
+type biasTask struct{ gradients, dbias []float32 }
+
+func (t *biasTask) span(_ *scratch, from, to int) {
+	vocab := len(t.dbias)
+	for at := 0; at < len(t.gradients); at += vocab {
+		for v, g := range t.gradients[at+from : at+to] {
+			t.dbias[from+v] += g
 		}
 	}
 }

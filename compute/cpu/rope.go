@@ -31,8 +31,8 @@ func (t *turns) width() int {
 }
 
 // fill writes the cosines and sines of one position, as the kernels want them.
-func (t *turns) fill(cos, sin []float32, position int32) {
-	for p, f := range t.frequencies {
+func (t *turns) fill(cos, sin, frequencies []float32, position int32) {
+	for p, f := range frequencies {
 		sine, cosine := math.Sincos(float64(position) * float64(f))
 		u, v := float32(sine)*t.scale, float32(cosine)*t.scale
 		if t.inverse {
@@ -73,7 +73,7 @@ func (b *backend) turnsFor(want *turns, positions int) *turns {
 	t.sin = append(t.sin, make([]float32, (t.positions-from)*width)...)
 	b.spans(t.positions-from, 16, func(_ *scratch, first, last int) {
 		for p := from + first; p < from+last; p++ {
-			t.fill(t.cos[p*width:(p+1)*width], t.sin[p*width:(p+1)*width], int32(p))
+			t.fill(t.cos[p*width:(p+1)*width], t.sin[p*width:(p+1)*width], t.frequencies, int32(p))
 		}
 	})
 	return t
@@ -86,7 +86,7 @@ func (b *backend) ropeOp(o *compute.RoPE) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	x, positions := host.F32(o.X), host.I32(o.Positions)
-	heads, head, half := o.X.Shape[1], o.X.Shape[2], o.Frequencies.Shape[0]
+	heads, head, half := o.X.Shape[1], o.X.Shape[2], o.Frequencies.Columns()
 	if len(positions) == 0 || half == 0 {
 		return nil
 	}
@@ -95,7 +95,13 @@ func (b *backend) ropeOp(o *compute.RoPE) error {
 		want.scale = 1
 	}
 	t := frame[ropeTask](b)
-	*t = ropeTask{b.kernels, b.turnsFor(&want, int(slices.Max(positions))+1), x, positions, heads, head, half}
+	*t = ropeTask{kernels: b.kernels, x: x, rows: positions, heads: heads, head: head, half: half}
+	if o.Sets == nil {
+		t.turns = b.turnsFor(&want, int(slices.Max(positions))+1)
+	} else { // rotations of this launch only: no table
+		t.turns, t.sets = frame[turns](b), host.I32(o.Sets)
+		*t.turns = want
+	}
 	b.spansOf(len(positions), 16, t)
 	return nil
 }
@@ -108,17 +114,25 @@ type ropeTask struct {
 	rows        []int32 // positions by row
 	heads, head int
 	half        int
+	sets        []int32 // of rows, if they turn differently
 }
 
 func (t *ropeTask) span(s *scratch, from, to int) {
-	width := t.width()
+	width := t.half
+	if t.interleaved {
+		width *= 2
+	}
 	for row := from; row < to; row++ {
 		var cos, sin []float32
 		if p := int(t.rows[row]); p >= 0 && p < t.positions {
 			cos, sin = t.cos[p*width:], t.sin[p*width:]
 		} else {
 			cos, sin = s.need(slotA, width), s.need(slotB, width)
-			t.fill(cos, sin, t.rows[row])
+			frequencies := t.frequencies
+			if t.sets != nil {
+				frequencies = frequencies[int(t.sets[row])*t.half:][:t.half]
+			}
+			t.fill(cos, sin, frequencies, t.rows[row])
 		}
 		for h := range t.heads {
 			first := (row*t.heads + h) * t.head

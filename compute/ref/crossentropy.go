@@ -33,6 +33,13 @@ func linearCrossEntropy(o *compute.LinearCrossEntropy) error {
 			sumW[i] = float64(v)
 		}
 	}
+	bias, dbias := host.F32(o.Bias), host.F32(o.DBias)
+	sumBias := make([]float64, len(dbias))
+	if o.AccumulateBias {
+		for i, v := range dbias {
+			sumBias[i] = float64(v)
+		}
+	}
 	logits, factor := make([]float64, vocab), float64(o.LogitFactor())
 	smoothing, zloss := float64(o.LabelSmoothing), float64(o.ZLoss)
 	for i, target := range targets {
@@ -44,6 +51,9 @@ func linearCrossEntropy(o *compute.LinearCrossEntropy) error {
 			logits[v] = 0
 			for j := range n {
 				logits[v] += factor * h[i*n+j] * w[v*n+j]
+			}
+			if bias != nil {
+				logits[v] += float64(bias[v])
 			}
 			if logits[v] > most {
 				most, at = logits[v], v
@@ -91,6 +101,9 @@ func linearCrossEntropy(o *compute.LinearCrossEntropy) error {
 			if weights != nil && target >= 0 {
 				d *= float64(weights[i])
 			}
+			if dbias != nil {
+				sumBias[v] += d
+			}
 			for j := range n {
 				row[j] += d * w[v*n+j]
 				if dw != nil {
@@ -104,6 +117,9 @@ func linearCrossEntropy(o *compute.LinearCrossEntropy) error {
 	}
 	for i := range dw {
 		dw[i] = float32(sumW[i])
+	}
+	for i := range dbias {
+		dbias[i] = float32(sumBias[i])
 	}
 	return nil
 }

@@ -11,13 +11,17 @@ var _ = provides(rope)
 
 func rope(o *compute.RoPE) error {
 	x, positions, frequencies := host.F32(o.X), host.I32(o.Positions), host.F32(o.Frequencies)
-	heads, head, half := o.X.Shape[1], o.X.Shape[2], len(frequencies)
+	heads, head, half := o.X.Shape[1], o.X.Shape[2], o.Frequencies.Columns()
 	scale := float64(o.Scale)
 	if scale == 0 {
 		scale = 1
 	}
 	for row, position := range positions {
-		for p, f := range frequencies {
+		set := 0
+		if o.Sets != nil {
+			set = int(host.I32(o.Sets)[row])
+		}
+		for p, f := range frequencies[set*half : (set+1)*half] {
 			sin, cos := math.Sincos(float64(position) * float64(f))
 			s, c := float64(float32(sin)*float32(scale)), float64(float32(cos)*float32(scale))
 			if o.Inverse {

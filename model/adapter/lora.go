@@ -66,7 +66,7 @@ func New(b compute.Backend, m model.Model, bindings []model.Binding, c Config, s
 }
 
 func (c Config) wants(b model.Binding) bool {
-	module := strings.TrimSuffix(b.Hub, ".weight")
+	module := strings.TrimSuffix(b.Hub.Name, ".weight")
 	return len(c.Targets) == 0 || slices.Contains(c.Targets, module[strings.LastIndexByte(module, '.')+1:]) || slices.Contains(c.Targets, b.Parameter)
 }
 

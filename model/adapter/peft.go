@@ -24,7 +24,7 @@ const (
 	prefix      = "base_model.model."
 )
 
-func module(b model.Binding) string { return strings.TrimSuffix(b.Hub, ".weight") }
+func module(b model.Binding) string { return strings.TrimSuffix(b.Hub.Name, ".weight") }
 
 // Save writes the adapter; base names the model it belongs to.
 func (l *LoRA) Save(dir string, s compute.Stream, bindings []model.Binding, base string) error {

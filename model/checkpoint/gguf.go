@@ -40,9 +40,9 @@ func (c *Checkpoint) fromGGUF(file *gguf.File, b compute.Backend, o Options) err
 		return err
 	}
 	c.Family = f
-	_, hasHead := file.Info(f.Names["head"].GGUF + ".weight")
+	_, hasHead := file.Info("output.weight")
 	spec.TiedEmbedding = !hasHead
-	return c.bind(b, spec, file, o, func(b model.Binding) string { return b.GGUF }, f.InterleavedGGUF)
+	return c.bind(b, spec, file, o, ggufView)
 }
 
 // TypeOf says as what type a weight is stored; it is asked for matrices and embeddings only, vectors stay float32.
@@ -64,7 +64,10 @@ func SaveGGUF(path string, s compute.Stream, f *family.Family, m *nn.Decoder, na
 	if main.Quantized() {
 		metadata = append(metadata, gguf.KeyValue{Key: "general.quantization_version", Value: uint32(2)})
 	}
-	own := f.ToGGUF(m.Spec)
+	if f.ToGGUF == nil {
+		return fmt.Errorf("%s: %s models are not written as GGUF", path, f.Name())
+	}
+	own := f.ToGGUF(&m.Spec)
 	for _, key := range slices.Sorted(maps.Keys(own)) {
 		metadata = append(metadata, gguf.KeyValue{Key: f.GGUF + "." + key, Value: own[key]})
 	}
@@ -73,37 +76,21 @@ func SaveGGUF(path string, s compute.Stream, f *family.Family, m *nn.Decoder, na
 	weights := m.Spec.Weights()
 	for i, p := range m.Parameters().All() {
 		t, b := dtype.F32, bindings[i]
+		if b.GGUF.Name == "" {
+			return fmt.Errorf("%s: a %s model has no name for %s in GGUF", path, f.Name(), b.Parameter)
+		}
 		if len(p.Tensor.Shape) > 1 {
 			t = typeOf(b, weights[i].Kind, p.Tensor.Shape)
 		}
-		tensors = append(tensors, gguf.Tensor{Name: b.GGUF, Type: t, Shape: p.Tensor.Shape, Make: func() ([]byte, error) {
-			return encode(s, p.Tensor, t, b.Pairs)
+		tensors = append(tensors, gguf.Tensor{Name: b.GGUF.Name, Type: t, Shape: b.GGUF.FileShape(b.Shape), Make: func() ([]byte, error) {
+			data, err := converted(s, p.Tensor, t, b.GGUF.Offset)
+			if err != nil {
+				return nil, err
+			}
+			out := make([]byte, len(data))
+			return out, put(out, data, t, b.GGUF, b.Shape)
 		}})
 	}
 	_, err = gguf.Write(path, metadata, tensors, gguf.Options{})
 	return err
-}
-
-// encode is a tensor's content as type t, its heads' rows in GGUF's order if it has rotary pairs.
-func encode(s compute.Stream, tensor *compute.Tensor, t dtype.Type, pairs int) ([]byte, error) {
-	var data []byte
-	if tensor.Type == t {
-		data = make([]byte, tensor.Bytes())
-		if err := s.Read(tensor, data); err != nil {
-			return nil, err
-		}
-	} else {
-		values, err := Floats(s, tensor)
-		if err != nil {
-			return nil, err
-		}
-		data = make([]byte, t.Bytes(len(values)))
-		if err := dtype.Quantize(t, values, data); err != nil {
-			return nil, err
-		}
-	}
-	if pairs == 0 {
-		return data, nil
-	}
-	return reorderBytes(data, tensor.Shape[0], pairs, toInterleaved)
 }

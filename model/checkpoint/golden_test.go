@@ -109,7 +109,7 @@ func TestGradientsAreTheReference(t *testing.T) {
 				t.Errorf("loss is %v, expected %v", got, result.Loss)
 			}
 			for i, w := range c.Model.Parameters().All() {
-				want, err := golden.Floats("grad/" + c.Bindings[i].Hub)
+				want, err := golden.Floats("grad/" + c.Bindings[i].Hub.Name)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -1,10 +1,6 @@
 package checkpoint
 
-import (
-	"fmt"
-
-	"lian/compute"
-)
+import "fmt"
 
 // A head's rows in the hub's order are two halves, (0 … d/2−1, d/2 … d−1), whose p-th rows turn together; in GGUF's order of
 // Llama the two stand side by side, (0, d/2, 1, d/2+1 …). Source: llama.cpp convert_hf_to_gguf.py, LlamaModel.permute.
@@ -15,21 +11,7 @@ func fromInterleaved(r, d int) int { return r%(d/2)*2 + r/(d/2) }
 // toInterleaved is the row of the hub's order that holds row r of GGUF's.
 func toInterleaved(r, d int) int { return r%2*(d/2) + r/2 }
 
-// reorder copies a tensor with each head's rows in another order: row r of a head is what was row from(r, head size).
-func reorder(b compute.Backend, s compute.Stream, t *compute.Tensor, heads int, from func(r, d int) int) (*compute.Tensor, error) {
-	raw := make([]byte, t.Bytes())
-	if err := s.Read(t, raw); err != nil {
-		return nil, err
-	}
-	moved, err := reorderBytes(raw, t.Shape[0], heads, from)
-	if err != nil {
-		return nil, err
-	}
-	out := compute.NewTensor(b, t.Type, t.Shape...)
-	s.Write(out, moved)
-	return out, s.Err()
-}
-
+// reorderBytes copies rows with each head's rows in another order: row r of a head is what was row from(r, head size).
 func reorderBytes(raw []byte, rows, heads int, from func(r, d int) int) ([]byte, error) {
 	if heads <= 0 || rows%heads != 0 || rows/heads%2 != 0 {
 		return nil, fmt.Errorf("%d rows do not divide into %d heads of an even size", rows, heads)

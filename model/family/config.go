@@ -1,118 +1,187 @@
 package family
 
 import (
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
+	"strings"
 )
 
-// Config is a config.json that notes which of its fields were read.
+// Config is a config.json that notes which of its fields were read. Where a method takes a name, alternatives may stand in it,
+// "hidden_size|n_embd|d_model": the first that is there counts. What is wrong is kept; Err has the first.
 type Config struct {
 	file   string
 	fields map[string]any
 	read   map[string]bool
-	err    error
+	err    *error // shared with nested objects
 }
 
 // ParseConfig reads a config.json; file names it in errors.
 func ParseConfig(file string, data []byte) (*Config, error) {
-	c := &Config{file: file, read: map[string]bool{}}
+	c := &Config{file: file, read: map[string]bool{}, err: new(error)}
 	if err := json.Unmarshal(data, &c.fields); err != nil {
 		return nil, fmt.Errorf("%s: not a JSON object: %w", file, err)
 	}
 	return c, nil
 }
 
-// Strings is a list of strings.
-func (c *Config) Strings(name string) (out []string) {
-	c.read[name] = true
-	list, _ := c.fields[name].([]any)
-	for _, v := range list {
-		if s, ok := v.(string); ok {
-			out = append(out, s)
+// Fields are all fields as they stand in the file.
+func (c *Config) Fields() map[string]any { return c.fields }
+
+// find is the first alternative that is there and not null, and its value.
+func (c *Config) find(names string) (name string, value any) {
+	for n := range strings.SplitSeq(names, "|") {
+		c.read[n] = true
+		if v := c.fields[n]; v != nil && value == nil {
+			name, value = n, v
 		}
+	}
+	if name == "" {
+		name, _, _ = strings.Cut(names, "|")
+	}
+	return name, value
+}
+
+// Has says whether the field is there and not null.
+func (c *Config) Has(names string) bool {
+	_, v := c.find(names)
+	return v != nil
+}
+
+// Strings is a list of strings.
+func (c *Config) Strings(names string) (out []string) {
+	name, v := c.find(names)
+	list, ok := v.([]any)
+	if v != nil && !ok {
+		c.Fail("%s is %v, expected a list", name, v)
+	}
+	for _, v := range list {
+		s, ok := v.(string)
+		if !ok {
+			c.Fail("%s holds %v, expected texts", name, v)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// Floats is a list of numbers, nil if absent.
+func (c *Config) Floats(names string) (out []float64) {
+	name, v := c.find(names)
+	list, ok := v.([]any)
+	if v != nil && !ok {
+		c.Fail("%s is %v, expected a list of numbers", name, v)
+	}
+	for _, v := range list {
+		x, ok := v.(float64)
+		if !ok {
+			c.Fail("%s holds %v, expected numbers", name, v)
+		}
+		out = append(out, x)
 	}
 	return out
 }
 
 // String is a text field, missing if absent.
-func (c *Config) String(name, missing string) string {
-	return field(c, name, missing)
-}
+func (c *Config) String(names, missing string) string { return field(c, names, missing) }
 
 // Bool is a truth field, missing if absent.
-func (c *Config) Bool(name string, missing bool) bool { return field(c, name, missing) }
+func (c *Config) Bool(names string, missing bool) bool { return field(c, names, missing) }
 
 // Float is a number field, missing if absent.
-func (c *Config) Float(name string, missing float64) float64 { return field(c, name, missing) }
+func (c *Config) Float(names string, missing float64) float64 { return field(c, names, missing) }
+
+// Float32 is a number field as float32.
+func (c *Config) Float32(names string, missing float64) float32 {
+	return float32(c.Float(names, missing))
+}
 
 // Int is a whole number, missing if absent.
-func (c *Config) Int(name string, missing int) int {
-	v := field(c, name, float64(missing))
+func (c *Config) Int(names string, missing int) int {
+	v := field(c, names, float64(missing))
 	if v != float64(int(v)) {
-		c.fail("%s is %v, expected a whole number", name, v)
+		c.Fail("%s is %v, expected a whole number", names, v)
 	}
 	return int(v)
 }
 
 // Need is a whole number that must be there.
-func (c *Config) Need(name string) int {
-	if c.fields[name] == nil {
-		c.fail("%s is missing", name)
+func (c *Config) Need(names string) int {
+	if name, v := c.find(names); v == nil {
+		c.Fail("%s is missing", name)
 	}
-	return c.Int(name, 0)
+	return c.Int(names, 0)
 }
 
 // Object is a nested object, nil if absent.
-func (c *Config) Object(name string) *Config {
-	c.read[name] = true
-	inner, ok := c.fields[name].(map[string]any)
+func (c *Config) Object(names string) *Config {
+	name, v := c.find(names)
+	inner, ok := v.(map[string]any)
 	if !ok {
+		if v != nil {
+			c.Fail("%s is %v, expected an object", name, v)
+		}
 		return nil
 	}
-	return &Config{file: c.file + ": " + name, fields: inner, read: map[string]bool{}}
+	return &Config{file: c.file + ": " + name, fields: inner, read: map[string]bool{}, err: c.err}
 }
 
 // Refuse fails if a field has a value that would change the result.
 func (c *Config) Refuse(name string, harmless ...any) {
-	c.read[name] = true
-	v, ok := c.fields[name]
-	if !ok || v == nil || slices.Contains(harmless, v) {
+	name, v := c.find(name)
+	if v == nil || slices.ContainsFunc(harmless, func(h any) bool { return reflect.DeepEqual(v, h) }) {
 		return
 	}
-	c.fail("%s is %v, which Lian does not compute yet (it understands %v)", name, v, harmless)
+	if len(harmless) == 0 {
+		c.Fail("%s is %v, which Lian does not compute yet", name, v)
+		return
+	}
+	c.Fail("%s is %v, which Lian does not compute yet (it understands %v)", name, v, harmless)
+}
+
+// Ignore notes fields that change nothing at inference.
+func (c *Config) Ignore(names ...string) {
+	for _, n := range names {
+		c.read[n] = true
+	}
 }
 
 // Err is the first thing that was wrong.
-func (c *Config) Err() error { return c.err }
+func (c *Config) Err() error { return *c.err }
 
-// Unread are the fields nobody asked for, sorted.
+//go:embed harmless.txt
+var harmlessFields string
+
+// Unread are the fields nobody asked for, sorted, less those that never change a result (harmless.txt).
 func (c *Config) Unread() []string {
 	var out []string
+	harmless := strings.Fields(harmlessFields)
 	for _, name := range slices.Sorted(maps.Keys(c.fields)) {
-		if !c.read[name] {
+		if !c.read[name] && !slices.Contains(harmless, name) {
 			out = append(out, name)
 		}
 	}
 	return out
 }
 
-func (c *Config) fail(format string, args ...any) {
-	if c.err == nil {
-		c.err = fmt.Errorf("%s: %s", c.file, fmt.Sprintf(format, args...))
+// Fail notes what is wrong.
+func (c *Config) Fail(format string, args ...any) {
+	if *c.err == nil {
+		*c.err = fmt.Errorf("%s: %s", c.file, fmt.Sprintf(format, args...))
 	}
 }
 
-func field[T any](c *Config, name string, missing T) T {
-	c.read[name] = true
-	v, ok := c.fields[name]
-	if !ok || v == nil {
+func field[T any](c *Config, names string, missing T) T {
+	name, v := c.find(names)
+	if v == nil {
 		return missing
 	}
 	typed, ok := v.(T)
 	if !ok {
-		c.fail("%s is %v (%T), expected %T", name, v, v, missing)
+		c.Fail("%s is %v (%T), expected %T", name, v, v, missing)
 		return missing
 	}
 	return typed

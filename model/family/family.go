@@ -12,36 +12,68 @@ import (
 	"slices"
 	"strings"
 
-	"lian/model"
 	"lian/model/nn"
 )
 
 // Family is a declaration of one kind of model.
 type Family struct {
-	ModelType     string   // config.json's model_type
+	ModelTypes    []string // config.json's model_type; the first names the family
 	Architectures []string // config.json's architectures
-	GGUF          string   // general.architecture
-	// Spec reads a config.json.
-	Spec func(c *Config) (nn.Spec, error)
+	GGUF          string   // general.architecture; empty: not known in GGUF
+	// Spec reads a config.json; what is wrong with it is in c.Err.
+	Spec func(c *Config) nn.Spec
 	// Config writes one: the fields of config.json for a Spec.
-	Config func(s nn.Spec) map[string]any
+	Config func(s *nn.Spec) map[string]any
 	// FromGGUF reads GGUF metadata.
 	FromGGUF func(m Metadata) (nn.Spec, error)
 	// ToGGUF writes it: keys below the architecture's name.
-	ToGGUF func(s nn.Spec) map[string]any
-	// Names are the names of weights; {layer} stands for the layer's number.
-	Names map[string]Name
+	ToGGUF func(s *nn.Spec) map[string]any
+	// Names are where the authors' files hold the parameters, GGUFNames where GGUF does other than usual.
+	Names, GGUFNames Names
+	// Prefix of names that some of the authors' files leave out.
+	Prefix string
+	// Ignored are endings of tensors that files carry though they are computed, not learnt.
+	Ignored []string
 	// InterleavedGGUF says that q and k rows are stored in interleaved rotary order there.
 	InterleavedGGUF bool
 }
 
-// Name is a weight's name on the hub and in GGUF.
-type Name struct{ Hub, GGUF string }
+// families are filled by the files of this package, one each.
+var families []*Family
 
-var families = []*Family{&llama}
+// register makes a family known.
+func register(f Family) *Family {
+	families = append(families, &f)
+	return &f
+}
 
-// All are the families known.
-func All() []*Family { return families }
+// All are the families known, by name.
+func All() []*Family {
+	return slices.SortedFunc(slices.Values(families), func(a, b *Family) int { return strings.Compare(a.Name(), b.Name()) })
+}
+
+// Name is the family's name.
+func (f *Family) Name() string { return f.ModelTypes[0] }
+
+// Read turns a config.json into a Spec.
+func (f *Family) Read(c *Config) (nn.Spec, error) {
+	s := f.Spec(c)
+	if s.Family == "" {
+		s.Family = f.Name()
+	}
+	if c.Err() != nil {
+		return s, c.Err()
+	}
+	if err := s.Check(); err != nil {
+		return s, fmt.Errorf("%s: %w", c.file, err)
+	}
+	return s, nil
+}
+
+// Ignores says whether a tensor of this name is computed, not learnt.
+func (f *Family) Ignores(name string) bool {
+	return slices.ContainsFunc(append(f.Ignored, "rotary_emb.inv_freq", "rope_freqs.weight"), func(end string) bool { return strings.HasSuffix(name, end) })
+}
 
 // ByArchitecture finds the family of config.json's architectures.
 func ByArchitecture(architectures []string) (*Family, error) {
@@ -52,64 +84,38 @@ func ByArchitecture(architectures []string) (*Family, error) {
 			}
 		}
 	}
-	return nil, fmt.Errorf("architectures %v: not known; known are %v", architectures, known(func(f *Family) string { return f.Architectures[0] }))
+	return nil, fmt.Errorf("architectures %v: not known; known are %v", architectures, known(func(f *Family) []string { return f.Architectures }))
 }
 
 // ByGGUF finds the family of a GGUF file's general.architecture.
 func ByGGUF(architecture string) (*Family, error) {
 	for _, f := range families {
-		if f.GGUF == architecture {
+		if f.GGUF == architecture && f.FromGGUF != nil {
 			return f, nil
 		}
 	}
-	return nil, fmt.Errorf("general.architecture %q: not known; known are %v", architecture, known(func(f *Family) string { return f.GGUF }))
+	return nil, fmt.Errorf("general.architecture %q: not known; known are %v", architecture, known(func(f *Family) []string {
+		if f.FromGGUF == nil {
+			return nil
+		}
+		return []string{f.GGUF}
+	}))
 }
 
 // ByName finds a family by its model_type.
 func ByName(modelType string) (*Family, error) {
 	for _, f := range families {
-		if f.ModelType == modelType {
+		if slices.Contains(f.ModelTypes, modelType) {
 			return f, nil
 		}
 	}
-	return nil, fmt.Errorf("model_type %q: not known; known are %v", modelType, known(func(f *Family) string { return f.ModelType }))
+	return nil, fmt.Errorf("model_type %q: not known; known are %v", modelType, known(func(f *Family) []string { return f.ModelTypes }))
 }
 
-func known(of func(*Family) string) (names []string) {
+func known(of func(*Family) []string) (names []string) {
 	for _, f := range families {
-		names = append(names, of(f))
+		names = append(names, of(f)...)
 	}
-	return names
-}
-
-// Bindings say how a model's files name its parameters, in the order of the parameters.
-func (f *Family) Bindings(s nn.Spec) ([]model.Binding, error) {
-	var out []model.Binding
-	for _, w := range s.Weights() {
-		layer, generic := "", w.Name
-		if rest, ok := strings.CutPrefix(w.Name, "layers."); ok {
-			layer, generic, _ = strings.Cut(rest, ".")
-		}
-		base, bias := strings.CutSuffix(generic, ".bias")
-		name, ok := f.Names[base]
-		if !ok {
-			return nil, fmt.Errorf("family %s has no name for %s", f.ModelType, w.Name)
-		}
-		suffix := ".weight"
-		if bias {
-			suffix = ".bias"
-		}
-		fill := func(s string) string { return strings.ReplaceAll(s, "{layer}", layer) + suffix }
-		b := model.Binding{Parameter: w.Name, Hub: fill(name.Hub), GGUF: fill(name.GGUF), Adaptable: w.Kind == nn.Matrix || w.Kind == nn.Residual}
-		if f.InterleavedGGUF && !s.Attention.RoPE.Interleaved {
-			switch base {
-			case "attention.q":
-				b.Pairs = s.Attention.Heads
-			case "attention.k":
-				b.Pairs = s.Attention.KVHeads
-			}
-		}
-		out = append(out, b)
-	}
-	return out, nil
+	slices.Sort(names)
+	return slices.Compact(names)
 }

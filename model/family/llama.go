@@ -3,74 +3,35 @@ package family
 import (
 	"fmt"
 
+	"lian/compute"
 	"lian/model/nn"
 )
 
-// llama: RMSNorm, rotary halves, grouped-query attention, SwiGLU. Sources: arXiv 2302.13971, 2307.09288, 2407.21783 and the
-// published config.json files.
-var llama = Family{
-	ModelType:       "llama",
-	Architectures:   []string{"LlamaForCausalLM"},
+// llama: RMSNorm, rotary halves, grouped-query attention, SwiGLU; also Yi, DeepSeek-LLM, TinyLlama, SmolLM and SmolLM2, whose
+// config.json names it. Sources: arXiv 2302.13971, 2307.09288, 2407.21783 and the published config.json files.
+var llama = register(Family{
+	ModelTypes:      []string{"llama"},
+	Architectures:   []string{"LlamaForCausalLM", "LLaMAForCausalLM"},
 	GGUF:            "llama",
 	Spec:            llamaSpec,
 	Config:          llamaConfig,
 	FromGGUF:        llamaFromGGUF,
 	ToGGUF:          llamaToGGUF,
 	InterleavedGGUF: true,
-	Names: map[string]Name{
-		"embedding":         {"model.embed_tokens", "token_embd"},
-		"attention_norm":    {"model.layers.{layer}.input_layernorm", "blk.{layer}.attn_norm"},
-		"attention.q":       {"model.layers.{layer}.self_attn.q_proj", "blk.{layer}.attn_q"},
-		"attention.k":       {"model.layers.{layer}.self_attn.k_proj", "blk.{layer}.attn_k"},
-		"attention.v":       {"model.layers.{layer}.self_attn.v_proj", "blk.{layer}.attn_v"},
-		"attention.o":       {"model.layers.{layer}.self_attn.o_proj", "blk.{layer}.attn_output"},
-		"feed_forward_norm": {"model.layers.{layer}.post_attention_layernorm", "blk.{layer}.ffn_norm"},
-		"feed_forward.gate": {"model.layers.{layer}.mlp.gate_proj", "blk.{layer}.ffn_gate"},
-		"feed_forward.up":   {"model.layers.{layer}.mlp.up_proj", "blk.{layer}.ffn_up"},
-		"feed_forward.down": {"model.layers.{layer}.mlp.down_proj", "blk.{layer}.ffn_down"},
-		"norm":              {"model.norm", "output_norm"},
-		"head":              {"lm_head", "output"},
-	},
+	Names:           llamaNames,
+})
+
+func llamaSpec(c *Config) nn.Spec {
+	s := decoder(c)
+	s.Norm = rms(c, 1e-6)
+	s.Attention.Bias = c.Bool("attention_bias", false)
+	s.Attention.OutputBias = s.Attention.Bias
+	s.FeedForward.Bias = c.Bool("mlp_bias", false)
+	c.Ignore("pretraining_tp") // splits products into parts that are added up again
+	return s
 }
 
-func llamaSpec(c *Config) (nn.Spec, error) {
-	s := nn.Spec{
-		Family:        "llama",
-		Vocab:         c.Need("vocab_size"),
-		Hidden:        c.Need("hidden_size"),
-		Layers:        c.Need("num_hidden_layers"),
-		Context:       c.Int("max_position_embeddings", 2048),
-		NormEpsilon:   float32(c.Float("rms_norm_eps", 1e-6)),
-		TiedEmbedding: c.Bool("tie_word_embeddings", false),
-	}
-	s.FeedForward.Hidden = c.Need("intermediate_size")
-	heads := c.Need("num_attention_heads")
-	a := nn.Attention{Heads: heads, KVHeads: c.Int("num_key_value_heads", heads), Bias: c.Bool("attention_bias", false)}
-	a.OutputBias = a.Bias
-	if heads > 0 {
-		a.HeadSize = c.Int("head_dim", s.Hidden/heads)
-	}
-	a.RoPE = nn.RoPE{Theta: c.Float("rope_theta", 10000), Rotary: a.HeadSize}
-	if r := c.Object("rope_parameters"); r != nil { // transformers 5
-		a.RoPE.Theta = r.Float("rope_theta", a.RoPE.Theta)
-		r.Refuse("rope_type", "default")
-		if r.Err() != nil {
-			return s, r.Err()
-		}
-	}
-	s.Attention = a
-	c.Refuse("rope_scaling")
-	c.Refuse("hidden_act", "silu", "swish")
-	c.Refuse("mlp_bias", false)
-	c.Refuse("quantization_config")
-	c.Refuse("pretraining_tp", 1.0)
-	if c.Err() != nil {
-		return s, c.Err()
-	}
-	return s, s.Check()
-}
-
-func llamaConfig(s nn.Spec) map[string]any {
+func llamaConfig(s *nn.Spec) map[string]any {
 	return map[string]any{
 		"architectures":           []string{"LlamaForCausalLM"},
 		"model_type":              "llama",
@@ -83,10 +44,11 @@ func llamaConfig(s nn.Spec) map[string]any {
 		"head_dim":                s.Attention.HeadSize,
 		"hidden_act":              "silu",
 		"max_position_embeddings": s.Context,
-		"rms_norm_eps":            float64(float32(s.NormEpsilon)),
+		"rms_norm_eps":            float64(s.Norm.Epsilon),
 		"rope_theta":              s.Attention.RoPE.Theta,
+		"rope_scaling":            scalingConfig(s.Attention.RoPE.Scaling),
 		"attention_bias":          s.Attention.Bias,
-		"mlp_bias":                false,
+		"mlp_bias":                s.FeedForward.Bias,
 		"tie_word_embeddings":     s.TiedEmbedding,
 		"torch_dtype":             "float32",
 	}
@@ -102,7 +64,7 @@ func llamaFromGGUF(m Metadata) (nn.Spec, error) {
 		return int(v)
 	}
 	s := nn.Spec{Family: "llama", Hidden: need("embedding_length"), Layers: need("block_count"), Context: need("context_length")}
-	s.FeedForward.Hidden = need("feed_forward_length")
+	s.FeedForward = nn.FeedForward{Hidden: need("feed_forward_length"), Activation: compute.SiLU}
 	heads := need("attention.head_count")
 	a := nn.Attention{Heads: heads, KVHeads: heads}
 	if v, ok := m.Uint("llama.attention.head_count_kv"); ok {
@@ -127,9 +89,9 @@ func llamaFromGGUF(m Metadata) (nn.Spec, error) {
 	if v, ok := m.Uint("llama.expert_count"); ok && v > 0 && first == nil {
 		first = fmt.Errorf("metadata llama.expert_count is %d: mixtures of experts are not computed yet", v)
 	}
-	s.NormEpsilon = 1e-5
+	s.Norm.Epsilon = 1e-5
 	if v, ok := m.Float("llama.attention.layer_norm_rms_epsilon"); ok {
-		s.NormEpsilon = float32(v)
+		s.Norm.Epsilon = float32(v)
 	}
 	s.Attention = a
 	if v, ok := m.Uint("llama.vocab_size"); ok {
@@ -143,7 +105,7 @@ func llamaFromGGUF(m Metadata) (nn.Spec, error) {
 	return s, s.Check()
 }
 
-func llamaToGGUF(s nn.Spec) map[string]any {
+func llamaToGGUF(s *nn.Spec) map[string]any {
 	return map[string]any{
 		"vocab_size":                       uint32(s.Vocab),
 		"context_length":                   uint32(s.Context),
@@ -154,7 +116,7 @@ func llamaToGGUF(s nn.Spec) map[string]any {
 		"attention.head_count_kv":          uint32(s.Attention.KVHeads),
 		"attention.key_length":             uint32(s.Attention.HeadSize),
 		"attention.value_length":           uint32(s.Attention.HeadSize),
-		"attention.layer_norm_rms_epsilon": s.NormEpsilon,
+		"attention.layer_norm_rms_epsilon": s.Norm.Epsilon,
 		"rope.dimension_count":             uint32(s.Attention.RoPE.Rotary),
 		"rope.freq_base":                   float32(s.Attention.RoPE.Theta),
 	}

@@ -12,9 +12,9 @@ import (
 
 func small(t *testing.T, b compute.Backend) *nn.Decoder {
 	t.Helper()
-	d, err := nn.Initialise(b, nn.Spec{Family: "llama", Vocab: 300, Hidden: 288, Layers: 3, Context: 128, NormEpsilon: 1e-5, TiedEmbedding: true,
+	d, err := nn.Initialise(b, nn.Spec{Family: "llama", Vocab: 300, Hidden: 288, Layers: 3, Context: 128, Norm: nn.Norm{Epsilon: 1e-5}, TiedEmbedding: true, Block: nn.Block{
 		Attention:   nn.Attention{Heads: 18, KVHeads: 6, HeadSize: 16, RoPE: nn.RoPE{Theta: 10000, Rotary: 16}},
-		FeedForward: nn.FeedForward{Hidden: 320}}, 3, 0.5)
+		FeedForward: nn.FeedForward{Hidden: 320}}}, 3, 0.5)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,7 @@ package nn
 
 import (
 	"fmt"
-	"math"
+	"slices"
 
 	"lian/compute"
 	"lian/dtype"
@@ -11,16 +11,28 @@ import (
 
 // Decoder is a Spec with its weights.
 type Decoder struct {
-	Spec        Spec
-	parameters  model.Parameters
-	layers      []layer
-	frequencies *compute.Tensor // [rotary/2] radians per position
+	Spec       Spec
+	parameters model.Parameters
+	layers     []layer
+	rotations  []*rotation // the different ones of all layers
+
+	embeddingNorm, finalNorm *norm
 }
 
-// layer is the weights of a layer, looked up once.
+// layer is a layer's switches and its weights, looked up once.
 type layer struct {
-	attentionNorm, feedForwardNorm *compute.Tensor
-	q, k, v, o, gate, up, down     weight
+	*Block
+	attentionNorm, feedForwardNorm         *norm // nil: none
+	attentionPostNorm, feedForwardPostNorm *norm
+
+	q, k, v, o       weight
+	qNorm, kNorm     *norm
+	attentionInner   *norm
+	sinks, slopes    *compute.Tensor
+	rotation         int // in rotations; −1: none
+	scale            float32
+	gate, up, down   weight
+	feedForwardInner *norm
 }
 
 // weight is a product's matrix and bias, and the name that adapters know it by.
@@ -29,8 +41,21 @@ type weight struct {
 	matrix, bias *compute.Tensor // bias may be nil
 }
 
+// norm is a norm's switches and weights, nil where it has none.
+type norm struct {
+	Norm
+	gain, bias *compute.Tensor
+}
+
 func (d *Decoder) weight(name string) weight {
 	return weight{name, d.parameters.Get(name), d.parameters.Get(name + ".bias")}
+}
+
+func (d *Decoder) norm(there bool, n Norm, name string) *norm {
+	if !there {
+		return nil
+	}
+	return &norm{n, d.parameters.Get(name), d.parameters.Get(name + ".bias")}
 }
 
 // New makes a decoder of given weights. Every weight of the Spec must be there in its shape, and no other.
@@ -38,13 +63,13 @@ func New(b compute.Backend, s Spec, weights map[string]*compute.Tensor) (*Decode
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
-	d := &Decoder{Spec: s, frequencies: compute.NewTensor(b, dtype.F32, s.Attention.RoPE.Rotary/2)}
+	d := &Decoder{Spec: s}
 	for _, w := range s.Weights() {
 		t := weights[w.Name]
 		if t == nil {
 			return nil, fmt.Errorf("weight %s %v is missing", w.Name, w.Shape)
 		}
-		if fmt.Sprint(t.Shape) != fmt.Sprint(w.Shape) {
+		if !slices.Equal(t.Shape, w.Shape) {
 			return nil, fmt.Errorf("weight %s is %v, expected %v", w.Name, t.Shape, w.Shape)
 		}
 		d.parameters.Add(w.Name, t)
@@ -56,40 +81,62 @@ func New(b compute.Backend, s Spec, weights map[string]*compute.Tensor) (*Decode
 			}
 		}
 	}
-	for l := range s.Layers {
-		at := fmt.Sprintf("layers.%d.", l)
-		d.layers = append(d.layers, layer{
-			attentionNorm: d.parameters.Get(at + "attention_norm"), feedForwardNorm: d.parameters.Get(at + "feed_forward_norm"),
-			q: d.weight(at + "attention.q"), k: d.weight(at + "attention.k"), v: d.weight(at + "attention.v"), o: d.weight(at + "attention.o"),
-			gate: d.weight(at + "feed_forward.gate"), up: d.weight(at + "feed_forward.up"), down: d.weight(at + "feed_forward.down"),
-		})
-	}
-	r := s.Attention.RoPE
-	frequencies := make([]float32, r.Rotary/2)
-	for p := range frequencies {
-		frequencies[p] = float32(math.Pow(r.Theta, -2*float64(p)/float64(r.Rotary)))
-	}
 	stream := b.NewStream()
-	stream.Write(d.frequencies, compute.HostBytes(frequencies))
+	for l := range s.Layers {
+		if err := d.addLayer(b, stream, l); err != nil {
+			return nil, fmt.Errorf("layer %d: %w", l, err)
+		}
+	}
+	d.embeddingNorm = d.norm(s.EmbeddingNorm, s.Norm, "embedding_norm")
+	d.finalNorm = d.norm(!s.NoFinalNorm, s.Norm, "norm")
 	return d, stream.Err()
 }
 
+func (d *Decoder) addLayer(b compute.Backend, stream compute.Stream, l int) error {
+	block, at, n := d.Spec.Layer(l), fmt.Sprintf("layers.%d.", l), d.Spec.Norm
+	a := &block.Attention
+	headed := a.HeadNorm != NoHeadNorm
+	w := layer{
+		Block:         block,
+		attentionNorm: d.norm(!block.NoPreNorm, n, at+"attention_norm"), attentionPostNorm: d.norm(block.PostNorm, n, at+"attention_post_norm"),
+		feedForwardNorm:     d.norm(!block.NoPreNorm && !block.SharedNorm, n, at+"feed_forward_norm"),
+		feedForwardPostNorm: d.norm(block.PostNorm, n, at+"feed_forward_post_norm"),
+		q:                   d.weight(at + "attention.q"), k: d.weight(at + "attention.k"), v: d.weight(at + "attention.v"), o: d.weight(at + "attention.o"),
+		qNorm: d.norm(headed, a.headNorm(&d.Spec), at+"attention.q_norm"), kNorm: d.norm(headed, a.headNorm(&d.Spec), at+"attention.k_norm"),
+		attentionInner: d.norm(a.InnerNorm, n, at+"attention.inner_norm"), sinks: d.parameters.Get(at + "attention.sinks"), scale: a.scale(),
+		gate: d.weight(at + "feed_forward.gate"), up: d.weight(at + "feed_forward.up"), down: d.weight(at + "feed_forward.down"),
+		feedForwardInner: d.norm(block.FeedForward.InnerNorm, n, at+"feed_forward.inner_norm"),
+	}
+	var err error
+	if w.rotation, err = d.rotationOf(b, stream, a.RoPE); err != nil {
+		return err
+	}
+	if slopes := a.slopes(); slopes != nil {
+		w.slopes = compute.NewTensor(b, dtype.F32, len(slopes))
+		stream.Write(w.slopes, compute.HostBytes(slopes))
+	}
+	d.layers = append(d.layers, w)
+	return nil
+}
+
 // Info implements model.Model.
-func (d *Decoder) Info() model.Info {
-	s := d.Spec
-	return model.Info{Family: s.Family, Vocab: s.Vocab, Hidden: s.Hidden, Layers: s.Layers, Heads: s.Attention.Heads,
-		KVHeads: s.Attention.KVHeads, HeadSize: s.Attention.HeadSize, Context: s.Context}
+func (d *Decoder) Info() model.Info { return d.Spec.Info() }
+
+// Info is what others need to know to run a model of this Spec.
+func (s *Spec) Info() model.Info {
+	return model.Info{Family: s.Family, Vocab: s.Vocab, Hidden: s.Hidden, Context: s.Context, Cache: s.CacheShapes()}
 }
 
 // Parameters implements model.Model.
 func (d *Decoder) Parameters() *model.Parameters { return &d.parameters }
 
 // Head implements model.Model.
-func (d *Decoder) Head() *compute.Tensor {
+func (d *Decoder) Head() model.Head {
+	name := "head"
 	if d.Spec.TiedEmbedding {
-		return d.parameters.Get("embedding")
+		name = "embedding"
 	}
-	return d.parameters.Get("head")
+	return model.Head{Weight: d.parameters.Get(name), Bias: d.parameters.Get("head.bias"), Scale: d.Spec.LogitScale, Softcap: d.Spec.LogitSoftcap}
 }
 
 // Forward implements model.Model.
@@ -105,50 +152,92 @@ func (d *Decoder) Forward(p *model.Pass, b *model.Batch) (*compute.Tensor, error
 	if err != nil {
 		return nil, err
 	}
-	x := f.Tensor(f.rows, d.Spec.Hidden)
-	model.Launch(f.Pass, compute.Gather{Table: d.parameters.Get("embedding"), Index: f.Ints(b.IDs), Out: x})
+	x, err := d.embed(f, b)
+	if err != nil {
+		return nil, err
+	}
 	for l := range d.layers {
-		x = d.attention(f, l, x)
-		x = d.feedForward(f, &d.layers[l], x)
+		x = d.layer(f, l, x)
 	}
-	return f.norm(d.parameters.Get("norm"), x), nil
+	if d.finalNorm != nil {
+		x = f.norm(d.finalNorm, x)
+	}
+	return x, nil
 }
 
-// attention is x + o(attend(rope(q), rope(k), v)) of the normed x.
-func (d *Decoder) attention(f *forward, number int, x *compute.Tensor) *compute.Tensor {
-	a, w := &d.Spec.Attention, &d.layers[number]
-	h := f.norm(w.attentionNorm, x)
-	q := f.linear(&w.q, h, nil).View(f.rows, a.Heads, a.HeadSize)
-	k := f.linear(&w.k, h, nil).View(f.rows, a.KVHeads, a.HeadSize)
-	v := f.linear(&w.v, h, nil).View(f.rows, a.KVHeads, a.HeadSize)
-	if a.RoPE.Rotary > 0 {
-		for _, t := range []*compute.Tensor{q, k} {
-			model.Launch(f.Pass, compute.RoPE{X: t, Positions: f.positions, Frequencies: d.frequencies, Interleaved: a.RoPE.Interleaved})
+// embed is the stream before the first layer.
+func (d *Decoder) embed(f *forward, b *model.Batch) (*compute.Tensor, error) {
+	s := &d.Spec
+	x := f.Tensor(f.rows, s.Hidden)
+	model.Launch(f.Pass, compute.Gather{Table: d.parameters.Get("embedding"), Index: f.Ints(b.IDs), Out: x})
+	if s.EmbeddingScale != 0 && s.EmbeddingScale != 1 {
+		x = f.scaled(x, s.EmbeddingScale)
+	}
+	if s.Positions > 0 {
+		rows := f.Arena.Int32s(f.rows)
+		for i, p := range b.Positions {
+			if rows[i] = p + int32(s.PositionOffset); int(rows[i]) >= s.Positions {
+				return nil, fmt.Errorf("position %d: this model has %d learned positions", p, s.Positions-s.PositionOffset)
+			}
 		}
+		at := f.Tensor(f.rows, s.Hidden)
+		model.Launch(f.Pass, compute.Gather{Table: d.parameters.Get("positions"), Index: f.Ints(rows), Out: at})
+		x = f.sum(x, at)
 	}
-	out := f.Tensor(f.rows, a.Heads, a.HeadSize)
-	op := compute.Attention{Q: q, K: k, V: v, Out: out, QueryStart: f.queryStart, KeyLength: f.keyLength,
-		Scale: float32(1 / math.Sqrt(float64(a.HeadSize))), Causal: true, Window: a.Window, BF16: f.BF16}
-	if f.Cache != nil {
-		model.Launch(f.Pass, compute.KVWrite{X: k, Index: f.slots, Out: f.Cache.Keys[number]})
-		model.Launch(f.Pass, compute.KVWrite{X: v, Index: f.slots, Out: f.Cache.Values[number]})
-		op.K, op.V, op.Blocks, op.BlockSize = f.Cache.Keys[number], f.Cache.Values[number], f.blocks, f.Cache.BlockSize
+	if d.embeddingNorm != nil {
+		x = f.norm(d.embeddingNorm, x)
 	}
-	if f.Cache == nil && !f.Training() && f.Precision.CacheType() != op.K.Type { // what a cache would hold: scores are those of generation
-		op.K, op.V = f.rounded(k), f.rounded(v)
-	}
-	if f.Training() {
-		op.LogSumExp = f.Tensor(f.rows, a.Heads)
-	}
-	model.Launch(f.Pass, op)
-	return f.linear(&w.o, out.View(f.rows, a.Heads*a.HeadSize), x)
+	return x, nil
 }
 
-// feedForward is x + down(silu(gate(h)) · up(h)) of the normed x.
-func (d *Decoder) feedForward(f *forward, w *layer, x *compute.Tensor) *compute.Tensor {
-	h := f.norm(w.feedForwardNorm, x)
-	gate, up := f.linear(&w.gate, h, nil), f.linear(&w.up, h, nil)
-	inner := f.Tensor(gate.Shape...)
-	model.Launch(f.Pass, compute.Gated{Gate: gate, Up: up, Out: inner, Kind: compute.SiLU})
-	return f.linear(&w.down, inner, x)
+// layer is the stream after a layer.
+func (d *Decoder) layer(f *forward, number int, x *compute.Tensor) *compute.Tensor {
+	w := &d.layers[number]
+	h := x
+	if w.attentionNorm != nil && !w.NormAfter {
+		h = f.norm(w.attentionNorm, x)
+	}
+	if w.Parallel {
+		h2 := h
+		if w.feedForwardNorm != nil {
+			h2 = f.norm(w.feedForwardNorm, x)
+		}
+		x = f.join(w, &w.o, d.attention(f, number, h), w.attentionPostNorm, x)
+		return f.join(w, &w.down, d.feedForward(f, w, h2), w.feedForwardPostNorm, x)
+	}
+	if w.NormedResidual {
+		x = h
+	}
+	x = f.join(w, &w.o, d.attention(f, number, h), w.attentionPostNorm, x)
+	if w.NormAfter {
+		x = f.norm(w.attentionNorm, x)
+	}
+	h = x
+	if w.feedForwardNorm != nil && !w.NormAfter {
+		h = f.norm(w.feedForwardNorm, x)
+	}
+	if w.NormedResidual {
+		x = h
+	}
+	x = f.join(w, &w.down, d.feedForward(f, w, h), w.feedForwardPostNorm, x)
+	if w.NormAfter {
+		x = f.norm(w.feedForwardNorm, x)
+	}
+	return x
+}
+
+// feedForward is what goes into the last product: activation(gate(h)) · up(h), or activation(up(h)).
+func (d *Decoder) feedForward(f *forward, w *layer, h *compute.Tensor) *compute.Tensor {
+	up := f.linear(&w.up, h, nil, 1)
+	inner := f.Tensor(up.Shape...)
+	if w.FeedForward.Plain {
+		model.Launch(f.Pass, compute.Activation{X: up, Out: inner, Kind: w.FeedForward.Function()})
+	} else {
+		gate := f.linear(&w.gate, h, nil, 1)
+		model.Launch(f.Pass, compute.Gated{Gate: gate, Up: up, Out: inner, Kind: w.FeedForward.Function()})
+	}
+	if w.feedForwardInner != nil {
+		inner = f.norm(w.feedForwardInner, inner)
+	}
+	return inner
 }

@@ -13,12 +13,19 @@ type forward struct {
 	rows int
 
 	positions, queryStart, keyLength *compute.Tensor
-	slots, blocks                    *compute.Tensor // with a cache
+	slots, blocks                    *compute.Tensor        // with a cache
+	turnings                         [mostRotations]turning // of the decoder's rotations
 }
 
 func (d *Decoder) prepare(p *model.Pass, b *model.Batch) (*forward, error) {
 	f := compute.New[forward](p.Arena)
 	*f = forward{Pass: p, d: d, rows: b.Rows(), positions: p.Ints(b.Positions), queryStart: p.Ints(b.QueryStart), keyLength: p.Ints(b.KeyLength)}
+	for i, r := range d.rotations {
+		var err error
+		if f.turnings[i], err = r.turning(p, b); err != nil {
+			return nil, err
+		}
+	}
 	if p.Cache == nil {
 		return f, nil
 	}
@@ -47,20 +54,55 @@ func (f *forward) rounded(x *compute.Tensor) *compute.Tensor {
 	return out
 }
 
-// norm is RMSNorm.
-func (f *forward) norm(weight, x *compute.Tensor) *compute.Tensor {
+// norm is x through a norm.
+func (f *forward) norm(n *norm, x *compute.Tensor) *compute.Tensor {
 	out := f.Tensor(x.Shape...)
-	model.Launch(f.Pass, compute.RMSNorm{X: x, Weight: weight, Out: out, Epsilon: f.d.Spec.NormEpsilon})
+	if n.Kind == LayerNorm {
+		model.Launch(f.Pass, compute.LayerNorm{X: x, Weight: n.gain, Bias: n.bias, Out: out, Epsilon: n.Epsilon})
+	} else {
+		model.Launch(f.Pass, compute.RMSNorm{X: x, Weight: n.gain, Out: out, Epsilon: n.Epsilon, Offset: n.Offset})
+	}
 	return out
 }
 
-// linear is x·Wᵀ + bias + residual, and what the pass's adapter adds.
-func (f *forward) linear(w *weight, x, residual *compute.Tensor) *compute.Tensor {
+// linear is by · x·Wᵀ + bias + residual, and what the pass's adapter adds.
+func (f *forward) linear(w *weight, x, residual *compute.Tensor, by float32) *compute.Tensor {
 	out := f.Tensor(x.Rows(), w.matrix.Shape[0])
-	model.Launch(f.Pass, compute.MatMul{A: x, B: w.matrix, Out: out, TransB: true, Bias: w.bias, Residual: residual,
+	model.Launch(f.Pass, compute.MatMul{A: x, B: w.matrix, Out: out, TransB: true, Alpha: by, Bias: w.bias, Residual: residual,
 		Fast: f.Precision == model.Fast, BF16: f.BF16})
 	if f.Adapter != nil {
 		f.Adapter.Apply(f.Pass, w.name, x, out)
 	}
+	return out
+}
+
+// join adds a branch to the stream x: its last product of inner, the norm after it, the scale of branches.
+func (f *forward) join(b *layer, w *weight, inner *compute.Tensor, after *norm, x *compute.Tensor) *compute.Tensor {
+	by := b.ResidualScale
+	if by == 0 {
+		by = 1
+	}
+	if after == nil && (by == 1 || w.bias == nil && f.Adapter == nil) {
+		return f.linear(w, inner, x, by)
+	}
+	out := f.linear(w, inner, nil, 1)
+	if after != nil {
+		out = f.norm(after, out)
+	}
+	if by != 1 {
+		out = f.scaled(out, by)
+	}
+	return f.sum(x, out)
+}
+
+func (f *forward) scaled(x *compute.Tensor, by float32) *compute.Tensor {
+	out := f.Tensor(x.Shape...)
+	model.Launch(f.Pass, compute.Scale{X: x, Out: out, By: by})
+	return out
+}
+
+func (f *forward) sum(x, y *compute.Tensor) *compute.Tensor {
+	out := f.Tensor(x.Shape...)
+	model.Launch(f.Pass, compute.Add{A: x, B: y, Out: out})
 	return out
 }

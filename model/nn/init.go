@@ -25,7 +25,7 @@ func Initialise(b compute.Backend, s Spec, seed uint64, deviation float64) (*Dec
 		switch w.Kind {
 		case Gain:
 			for i := range values {
-				values[i] = 1
+				values[i] = 1 - s.Norm.Offset
 			}
 			scale = 0
 		case Bias:

@@ -9,7 +9,10 @@
 // else in the batch. It refuses a Spec that does not fit together.
 package nn
 
-import "fmt"
+import (
+	"lian/compute"
+	"lian/model"
+)
 
 // Spec is a decoder's shape and switches.
 type Spec struct {
@@ -19,111 +22,180 @@ type Spec struct {
 	Layers  int
 	Context int // longest sequence it was made for
 
+	Block         // the switches of every layer
+	Each  []Block // or, where layers differ, of each; nil otherwise
+
+	Norm          Norm // of every norm on the residual stream; also the default of the others
+	TiedEmbedding bool // the head is the embedding
+	HeadBias      bool
+
+	EmbeddingScale float32 // what embeddings are multiplied by; 0 is 1 (Gemma: √hidden)
+	EmbeddingNorm  bool    // a norm after the embedding (BLOOM)
+	Positions      int     // learned positions that are added to the embedding; 0: none (GPT-2)
+	PositionOffset int     // row of position 0 (OPT: 2)
+	NoFinalNorm    bool
+	LogitScale     float32 // what logits are multiplied by; 0 is 1 (Cohere, Granite, MiniCPM)
+	LogitSoftcap   float32 // logits become c·tanh(logits/c); 0: none (Gemma 2)
+}
+
+// Block is the switches of a layer: two branches, attention and feed-forward, whose outputs are added to the residual stream.
+//
+// A branch reads the stream through a norm, unless a switch says otherwise.
+type Block struct {
 	Attention   Attention
 	FeedForward FeedForward
 
-	NormEpsilon   float32
-	TiedEmbedding bool // the head is the embedding
+	// Parallel: both branches read the stream as it comes into the layer (GPT-J, Phi, Falcon, Cohere). With SharedNorm through
+	// one norm.
+	Parallel, SharedNorm bool
+	// NoPreNorm: branches read the stream itself (OLMo 2).
+	NoPreNorm bool
+	// PostNorm: a norm on each branch's output, before it is added (Gemma 2, GLM-4, OLMo 2).
+	PostNorm bool
+	// NormAfter: the norms come after the sum instead of before the branch (the original Transformer, OPT-350M).
+	NormAfter bool
+	// NormedResidual: the normed input is what a branch's output is added to (an option of BLOOM).
+	NormedResidual bool
+	// ResidualScale multiplies a branch's output; 0 is 1 (Granite, MiniCPM).
+	ResidualScale float32
 }
+
+// NormKind is a kind of norm.
+type NormKind int
+
+// The kinds of norm.
+const (
+	RMSNorm   NormKind = iota
+	LayerNorm          // with a mean
+)
+
+// Norm are the switches of a norm.
+type Norm struct {
+	Kind    NormKind
+	Epsilon float32
+	Bias    bool
+	NoGain  bool    // no parameters at all (OLMo)
+	Offset  float32 // added to the gain: Gemma stores what its gains are above 1
+}
+
+// HeadNorm says how queries and keys are normed before they turn.
+type HeadNorm int
+
+// The norms of queries and keys.
+const (
+	NoHeadNorm  HeadNorm = iota
+	EachHead             // one gain [head] for all heads (Qwen3, Gemma 3)
+	EachOwnHead          // a gain [heads, head] (Cohere, StableLM)
+	AllHeads             // over the whole width, gain [heads·head] (OLMo 2)
+)
 
 // Attention are the switches of a layer's attention.
 type Attention struct {
 	Heads, KVHeads, HeadSize int
+	ValueSize                int  // of a head's values; 0 is HeadSize
 	Bias                     bool // on q, k and v
 	OutputBias               bool
 	Window                   int // keys a query sees; 0 is all
 	RoPE                     RoPE
+	Scale                    float32 // of scores; 0 is 1/√HeadSize
+	Softcap                  float32 // scores become c·tanh(scores/c); 0: none (Gemma 2)
+	Clip                     float32 // q, k and v are clamped to ±Clip; 0: none (OLMo, MPT)
+	ALiBi                    ALiBi
+	Sinks                    bool // a learned logit for each head that has no value (gpt-oss)
+	HeadNorm                 HeadNorm
+	HeadNormKind             Norm // where it is another than the Spec's: Epsilon > 0
+	InnerNorm                bool // a norm on what heads bring, before the output product (BitNet)
+}
+
+// ALiBi are the switches of linear biases by distance.
+type ALiBi struct {
+	Rule ALiBiRule
+	Max  float64 // exponent of the smallest slope; 0 is 8
+	// Scaled: biases are added before scores are scaled, so they are scaled too (Falcon).
+	Scaled bool
+}
+
+// ALiBiRule says how slopes are made.
+type ALiBiRule int
+
+// The rules of slopes. They agree where the number of heads is a power of two.
+const (
+	NoALiBi    ALiBiRule = iota
+	ALiBiPress           // the published rule: slopes of the next lower power of two, then every other of the next higher one
+	ALiBiMPT             // MPT's: slopes of the next higher power of two, the even ones first
+)
+
+// Values is the size of a head's values.
+func (a Attention) Values() int {
+	if a.ValueSize > 0 {
+		return a.ValueSize
+	}
+	return a.HeadSize
 }
 
 // RoPE are the switches of the rotary embedding.
 type RoPE struct {
 	Theta       float64
-	Rotary      int  // leading elements of a head that turn
-	Interleaved bool // pairs (2p, 2p+1) instead of (p, p+Rotary/2)
+	Rotary      int                 // leading elements of a head that turn; 0: none
+	Interleaved bool                // pairs (2p, 2p+1) instead of (p, p+Rotary/2)
+	Scaling     compute.RoPEScaling // Theta and Rotary in it are ignored: those above count
 }
 
-// FeedForward are the switches of a layer's gated feed-forward.
+// rule is Scaling with Theta and Rotary.
+func (r RoPE) rule() compute.RoPEScaling {
+	s := r.Scaling
+	s.Theta, s.Rotary = r.Theta, r.Rotary
+	return s
+}
+
+// FeedForward are the switches of a layer's feed-forward.
 type FeedForward struct {
 	Hidden int
+	// Plain: down(activation(up(x))) instead of down(activation(gate(x)) · up(x)).
+	Plain      bool
+	Activation compute.ActivationKind // the zero value is SiLU
+	Bias       bool
+	InnerNorm  bool // a norm before down (BitNet)
 }
 
-// Check says what does not fit together.
-func (s Spec) Check() error {
-	a := s.Attention
-	switch {
-	case s.Vocab <= 0 || s.Hidden <= 0 || s.Layers <= 0 || s.FeedForward.Hidden <= 0 || s.Context <= 0:
-		return fmt.Errorf("vocabulary %d, hidden size %d, layers %d, feed-forward size %d and context %d must be positive", s.Vocab, s.Hidden, s.Layers, s.FeedForward.Hidden, s.Context)
-	case a.Heads <= 0 || a.KVHeads <= 0 || a.Heads%a.KVHeads != 0:
-		return fmt.Errorf("%d heads must be a multiple of %d kv heads", a.Heads, a.KVHeads)
-	case a.HeadSize <= 0 || a.RoPE.Rotary%2 != 0 || a.RoPE.Rotary > a.HeadSize || a.RoPE.Rotary < 0:
-		return fmt.Errorf("rotary size %d must be even and at most the head size %d", a.RoPE.Rotary, a.HeadSize)
-	case a.RoPE.Rotary > 0 && a.RoPE.Theta <= 0:
-		return fmt.Errorf("rotary theta is %v, expected > 0", a.RoPE.Theta)
+// Function is the activation with its default.
+func (f FeedForward) Function() compute.ActivationKind {
+	if f.Activation == compute.Identity {
+		return compute.SiLU
 	}
-	return nil
+	return f.Activation
 }
 
-// Weight is a parameter's place in a Spec: its logical name and shape.
-type Weight struct {
-	Name  string
-	Shape []int
-	Kind  Kind
-}
-
-// Kind is what a weight is, which decides its start and whether it decays.
-type Kind int
-
-// The kinds of weight.
-const (
-	Matrix    Kind = iota // [out, in]
-	Residual              // a matrix that writes into the residual stream
-	Embedding             // [vocab, hidden]
-	Gain                  // a norm's scale, starts at 1
-	Bias                  // starts at 0
-)
-
-// Weights are all parameters of a Spec in order.
-func (s Spec) Weights() []Weight {
-	a := s.Attention
-	q, kv := a.Heads*a.HeadSize, a.KVHeads*a.HeadSize
-	list := []Weight{{"embedding", []int{s.Vocab, s.Hidden}, Embedding}}
-	for l := range s.Layers {
-		at := fmt.Sprintf("layers.%d.", l)
-		add := func(name string, kind Kind, shape ...int) { list = append(list, Weight{at + name, shape, kind}) }
-		add("attention_norm", Gain, s.Hidden)
-		add("attention.q", Matrix, q, s.Hidden)
-		add("attention.k", Matrix, kv, s.Hidden)
-		add("attention.v", Matrix, kv, s.Hidden)
-		if a.Bias {
-			add("attention.q.bias", Bias, q)
-			add("attention.k.bias", Bias, kv)
-			add("attention.v.bias", Bias, kv)
-		}
-		add("attention.o", Residual, s.Hidden, q)
-		if a.OutputBias {
-			add("attention.o.bias", Bias, s.Hidden)
-		}
-		add("feed_forward_norm", Gain, s.Hidden)
-		add("feed_forward.gate", Matrix, s.FeedForward.Hidden, s.Hidden)
-		add("feed_forward.up", Matrix, s.FeedForward.Hidden, s.Hidden)
-		add("feed_forward.down", Residual, s.Hidden, s.FeedForward.Hidden)
+// Layer is the switches of one layer.
+func (s *Spec) Layer(l int) *Block {
+	if s.Each != nil {
+		return &s.Each[l]
 	}
-	list = append(list, Weight{"norm", []int{s.Hidden}, Gain})
-	if !s.TiedEmbedding {
-		list = append(list, Weight{"head", []int{s.Vocab, s.Hidden}, Embedding})
+	return &s.Block
+}
+
+// Vary makes layers differ: change is called with each layer's number and its switches, which start as those of all.
+func (s *Spec) Vary(change func(l int, b *Block)) {
+	if s.Each == nil {
+		s.Each = make([]Block, s.Layers)
+		for l := range s.Each {
+			s.Each[l] = s.Block
+		}
+	}
+	for l := range s.Each {
+		change(l, &s.Each[l])
+	}
+	if s.Layers > 0 {
+		s.Block = s.Each[0]
+	}
+}
+
+// CacheShapes are what each layer keeps of a token.
+func (s *Spec) CacheShapes() []model.CacheShape {
+	list := make([]model.CacheShape, s.Layers)
+	for l := range list {
+		a := s.Layer(l).Attention
+		list[l] = model.CacheShape{KVHeads: a.KVHeads, KeySize: a.HeadSize, ValueSize: a.Values(), Window: a.Window}
 	}
 	return list
-}
-
-// Count is the number of weights.
-func (s Spec) Count() int {
-	n := 0
-	for _, w := range s.Weights() {
-		e := 1
-		for _, x := range w.Shape {
-			e *= x
-		}
-		n += e
-	}
-	return n
 }

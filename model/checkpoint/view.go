@@ -1,0 +1,127 @@
+package checkpoint
+
+import (
+	"fmt"
+
+	"lian/dtype"
+	"lian/model"
+)
+
+// take is what a view sees of a stored tensor, as the bytes of a parameter of a shape. inFile says that they are the tensor's own
+// bytes, not a copy.
+func take(p part, v model.View, shape []int) (data []byte, inFile bool, err error) {
+	data, inFile = p.data, true
+	stored := p.info.Shape
+	if v.Transposed {
+		if data, err = transpose(data, p.info.Type, stored); err != nil {
+			return nil, false, err
+		}
+		inFile, stored = false, append([]int(nil), stored...)
+		n := len(stored)
+		stored[n-1], stored[n-2] = stored[n-2], stored[n-1]
+	}
+	if r := v.Rows; !r.All() {
+		outer, row, err := span(r, p.info.Type, stored)
+		if err != nil {
+			return nil, false, err
+		}
+		if outer == 1 && r.Times == 1 {
+			data = data[r.From*row : (r.From+r.Count)*row]
+		} else {
+			out := make([]byte, 0, len(data)/r.Total*r.Count*r.Times)
+			each(r, outer, func(at int) { out = append(out, data[at*row:(at+r.Count)*row]...) })
+			data, inFile = out, false
+		}
+	}
+	if v.Pairs > 0 {
+		if data, err = reorderBytes(data, shape[0], v.Pairs, fromInterleaved); err != nil {
+			return nil, false, err
+		}
+		inFile = false
+	}
+	return data, inFile, nil
+}
+
+// put writes a parameter's bytes into the stored tensor that a view sees it in: the inverse of take. stored is the whole tensor.
+func put(stored, data []byte, t dtype.Type, v model.View, shape []int) (err error) {
+	if v.Pairs > 0 {
+		if data, err = reorderBytes(data, shape[0], v.Pairs, toInterleaved); err != nil {
+			return err
+		}
+	}
+	whole := v.FileShape(shape)
+	if n := len(whole); v.Transposed {
+		whole[n-1], whole[n-2] = whole[n-2], whole[n-1]
+	}
+	target := stored
+	if v.Transposed {
+		if target, err = transpose(stored, t, v.FileShape(shape)); err != nil {
+			return err
+		}
+	}
+	if r := v.Rows; r.All() {
+		copy(target, data)
+	} else {
+		outer, row, err := span(r, t, whole)
+		if err != nil {
+			return err
+		}
+		each(r, outer, func(at int) {
+			copy(target[at*row:], data[:r.Count*row])
+			data = data[r.Count*row:]
+		})
+	}
+	if v.Transposed {
+		back, err := transpose(target, t, whole)
+		if err != nil {
+			return err
+		}
+		copy(stored, back)
+	}
+	return nil
+}
+
+// span is how often the axis of rows is repeated by the axes before it, and the bytes of one row.
+func span(r model.Rows, t dtype.Type, stored []int) (outer, row int, err error) {
+	outer, inner := 1, 1
+	axis := len(stored) - 1 - r.Axis
+	for i, n := range stored {
+		switch {
+		case i < axis:
+			outer *= n
+		case i > axis:
+			inner *= n
+		}
+	}
+	if inner%t.BlockSize() != 0 {
+		return 0, 0, fmt.Errorf("rows of %d values are not whole blocks of %v", inner, t)
+	}
+	return outer, t.Bytes(inner), nil
+}
+
+// each calls do with the first row of each run, counted over all repetitions.
+func each(r model.Rows, outer int, do func(at int)) {
+	for o := range outer {
+		for i := range r.Times {
+			do(o*r.Total + r.From + i*r.Every)
+		}
+	}
+}
+
+// transpose swaps the last two axes.
+func transpose(data []byte, t dtype.Type, shape []int) ([]byte, error) {
+	if t.BlockSize() != 1 {
+		return nil, fmt.Errorf("a matrix of %v cannot be turned", t)
+	}
+	n, size := len(shape), t.Bytes(1)
+	rows, columns := shape[n-2], shape[n-1]
+	out := make([]byte, len(data))
+	for base := 0; base < len(data); base += rows * columns * size {
+		for i := range rows {
+			for j := range columns {
+				copy(out[base+(j*rows+i)*size:][:size], data[base+(i*columns+j)*size:])
+			}
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,130 @@
+package family
+
+import (
+	"strings"
+
+	"lian/compute"
+	"lian/model/nn"
+)
+
+// decoder reads what most config.json files have in common: sizes, attention, a feed-forward and the rotary embedding.
+func decoder(c *Config) nn.Spec {
+	s := nn.Spec{
+		Vocab:         c.Need("vocab_size"),
+		Hidden:        c.Need("hidden_size|n_embd|d_model"),
+		Layers:        c.Need("num_hidden_layers|n_layer|num_layers|n_layers"),
+		Context:       c.Int("max_position_embeddings|n_positions|max_seq_len|seq_length", 2048),
+		TiedEmbedding: c.Bool("tie_word_embeddings", false),
+	}
+	heads := c.Need("num_attention_heads|n_head|n_heads")
+	a := nn.Attention{Heads: heads, KVHeads: c.Int("num_key_value_heads", heads)}
+	if heads > 0 {
+		a.HeadSize = c.Int("head_dim", s.Hidden/heads)
+	}
+	a.RoPE = rope(c, a.HeadSize, s.Context)
+	s.Attention = a
+	s.FeedForward.Hidden = c.Int("intermediate_size|n_inner", 4*s.Hidden)
+	s.FeedForward.Activation = activation(c, "hidden_act|hidden_activation|activation_function", "silu")
+	return s
+}
+
+// rope reads the rotary embedding of heads of a size: rope_parameters as transformers 5 writes it, or rope_theta and rope_scaling
+// as everybody before. Sources: transformers, modeling_rope_utils.py, and the models' own code.
+func rope(c *Config, head, context int) nn.RoPE {
+	r := nn.RoPE{Theta: c.Float("rope_theta|rotary_emb_base", 10000)}
+	fraction := c.Float("partial_rotary_factor|rotary_pct", 1)
+	s := c.Object("rope_parameters")
+	if s == nil {
+		s = c.Object("rope_scaling")
+	}
+	if s != nil {
+		r.Theta = s.Float("rope_theta", r.Theta)
+		fraction = s.Float("partial_rotary_factor", fraction)
+		r.Scaling = scaling(s, c, context)
+	}
+	r.Rotary = int(float64(head)*fraction) / 2 * 2
+	return r
+}
+
+// scaling reads how a rotary embedding is stretched. outer is the whole configuration, where some models keep parts of it.
+func scaling(s, outer *Config, context int) compute.RoPEScaling {
+	r := compute.RoPEScaling{
+		Rule:            s.String("rope_type|type", "default"),
+		Factor:          s.Float("factor", 1),
+		Context:         context,
+		OriginalContext: s.Int("original_max_position_embeddings", outer.Int("original_max_position_embeddings", 0)),
+		AttentionFactor: s.Float("attention_factor", 0),
+		BetaFast:        s.Float("beta_fast", 0),
+		BetaSlow:        s.Float("beta_slow", 0),
+		MScale:          s.Float("mscale", 0),
+		MScaleAllDim:    s.Float("mscale_all_dim", 0),
+		KeepFraction:    !s.Bool("truncate", true),
+		LowFreqFactor:   s.Float("low_freq_factor", 0),
+		HighFreqFactor:  s.Float("high_freq_factor", 0),
+		ShortFactor:     s.Floats("short_factor"),
+		LongFactor:      s.Floats("long_factor"),
+	}
+	switch r.Rule {
+	case "su": // the name that Phi-3 first had for it
+		r.Rule = "longrope"
+	case "default", "linear", "dynamic", "yarn", "llama3", "longrope":
+	default:
+		s.Fail("rope_type is %q, expected default, linear, dynamic, yarn, llama3 or longrope", r.Rule)
+	}
+	for _, name := range s.Unread() {
+		s.Fail("%s is not known in a rotary embedding", name)
+	}
+	return r
+}
+
+// activations are the names that config.json files use.
+var activations = map[string]compute.ActivationKind{
+	"silu": compute.SiLU, "swish": compute.SiLU, "gelu": compute.GELU, "gelu_python": compute.GELU,
+	"gelu_new": compute.GELUTanh, "gelu_pytorch_tanh": compute.GELUTanh, "gelu_fast": compute.GELUTanh, "gelu_tanh": compute.GELUTanh,
+	"quick_gelu": compute.QuickGELU, "relu": compute.ReLU, "relu2": compute.ReLU2, "sigmoid": compute.Sigmoid, "tanh": compute.Tanh,
+}
+
+// activation reads the name of an activation.
+func activation(c *Config, names, missing string) compute.ActivationKind {
+	name := c.String(names, missing)
+	kind, ok := activations[strings.ToLower(name)]
+	if !ok {
+		field, _ := c.find(names)
+		c.Fail("%s is %q, which Lian does not compute yet", field, name)
+	}
+	return kind
+}
+
+// rms is an RMSNorm with the usual name of its epsilon.
+func rms(c *Config, missing float64) nn.Norm {
+	return nn.Norm{Kind: nn.RMSNorm, Epsilon: c.Float32("rms_norm_eps", missing)}
+}
+
+// layerNorm is a LayerNorm with the usual names of its epsilon.
+func layerNorm(c *Config, missing float64, bias bool) nn.Norm {
+	return nn.Norm{Kind: nn.LayerNorm, Epsilon: c.Float32("layer_norm_eps|layer_norm_epsilon|norm_epsilon|norm_eps", missing), Bias: bias}
+}
+
+// scalingConfig is what scaling reads: the rope_scaling of a config.json, nil for none.
+func scalingConfig(r compute.RoPEScaling) map[string]any {
+	if r.Rule == "" || r.Rule == "default" {
+		return nil
+	}
+	out := map[string]any{"rope_type": r.Rule, "factor": r.Factor}
+	for name, v := range map[string]float64{"attention_factor": r.AttentionFactor, "beta_fast": r.BetaFast, "beta_slow": r.BetaSlow, "mscale": r.MScale,
+		"mscale_all_dim": r.MScaleAllDim, "low_freq_factor": r.LowFreqFactor, "high_freq_factor": r.HighFreqFactor} {
+		if v != 0 {
+			out[name] = v
+		}
+	}
+	if r.OriginalContext > 0 {
+		out["original_max_position_embeddings"] = r.OriginalContext
+	}
+	if r.KeepFraction {
+		out["truncate"] = false
+	}
+	if r.ShortFactor != nil {
+		out["short_factor"], out["long_factor"] = r.ShortFactor, r.LongFactor
+	}
+	return out
+}

@@ -1,0 +1,127 @@
+package nn
+
+import (
+	"math"
+
+	"lian/compute"
+	"lian/model"
+)
+
+// attention is what the heads bring [rows, heads · value size], before the output product.
+func (d *Decoder) attention(f *forward, number int, h *compute.Tensor) *compute.Tensor {
+	w := &d.layers[number]
+	a := &w.Attention
+	q := f.heads(w.qNorm, a, f.linear(&w.q, h, nil, 1), a.Heads, a.HeadSize)
+	k := f.heads(w.kNorm, a, f.linear(&w.k, h, nil, 1), a.KVHeads, a.HeadSize)
+	v := f.heads(nil, a, f.linear(&w.v, h, nil, 1), a.KVHeads, a.Values())
+	if w.rotation >= 0 {
+		f.turn(w.rotation, q)
+		f.turn(w.rotation, k)
+	}
+	inner := f.attend(w, number, q, k, v)
+	if w.attentionInner != nil {
+		inner = f.norm(w.attentionInner, inner)
+	}
+	return inner
+}
+
+// heads is a product's rows [rows, heads, size], clamped and normed as the switches say.
+func (f *forward) heads(n *norm, a *Attention, x *compute.Tensor, heads, size int) *compute.Tensor {
+	if a.Clip > 0 {
+		out := f.Tensor(x.Shape...)
+		model.Launch(f.Pass, compute.Clip{X: x, Out: out, Low: -a.Clip, High: a.Clip})
+		x = out
+	}
+	if n != nil {
+		switch a.HeadNorm {
+		case AllHeads:
+			x = f.norm(n, x)
+		case EachHead:
+			x = f.norm(n, x.View(f.rows*heads, size))
+		case EachOwnHead:
+			bare := norm{Norm: n.Norm}
+			x = f.norm(&bare, x.View(f.rows*heads, size)).View(f.rows, heads*size)
+			if n.gain != nil {
+				out := f.Tensor(x.Shape...)
+				model.Launch(f.Pass, compute.Mul{A: x, B: n.gain.View(heads * size), Out: out})
+				x = out
+			}
+		}
+	}
+	return x.View(f.rows, heads, size)
+}
+
+// attend is softmax(q·k)·v over the cache, or over the batch's own keys.
+func (f *forward) attend(w *layer, number int, q, k, v *compute.Tensor) *compute.Tensor {
+	a := &w.Attention
+	out := f.Tensor(f.rows, a.Heads, a.Values())
+	op := compute.Attention{Q: q, K: k, V: v, Out: out, QueryStart: f.queryStart, KeyLength: f.keyLength,
+		Scale: w.scale, Causal: true, Window: a.Window, Softcap: a.Softcap, Slopes: w.slopes, Sinks: w.sinks, BF16: f.BF16}
+	if f.Cache != nil {
+		model.Launch(f.Pass, compute.KVWrite{X: k, Index: f.slots, Out: f.Cache.Keys[number]})
+		model.Launch(f.Pass, compute.KVWrite{X: v, Index: f.slots, Out: f.Cache.Values[number]})
+		op.K, op.V, op.Blocks, op.BlockSize = f.Cache.Keys[number], f.Cache.Values[number], f.blocks, f.Cache.BlockSize
+	}
+	if f.Cache == nil && !f.Training() && f.Precision.CacheType() != op.K.Type { // what a cache would hold: scores are those of generation
+		op.K, op.V = f.rounded(k), f.rounded(v)
+	}
+	if f.Training() {
+		op.LogSumExp = f.Tensor(f.rows, a.Heads)
+	}
+	model.Launch(f.Pass, op)
+	return out.View(f.rows, a.Heads*a.Values())
+}
+
+// scale is what scores are multiplied by.
+func (a *Attention) scale() float32 {
+	if a.Scale != 0 {
+		return a.Scale
+	}
+	return float32(1 / math.Sqrt(float64(a.HeadSize)))
+}
+
+// slopes are the linear biases' slopes by head, nil for none. Sources: Press et al., arXiv 2108.12409, and the code of BLOOM and MPT.
+func (a *Attention) slopes() []float32 {
+	if a.ALiBi.Rule == NoALiBi {
+		return nil
+	}
+	most := a.ALiBi.Max
+	if most == 0 {
+		most = 8
+	}
+	// even are the slopes of n heads, a power of two: 2^(−most/n), 2^(−2·most/n) …
+	even := func(n int) (list []float64) {
+		for i := 1; i <= n; i++ {
+			list = append(list, math.Exp2(-most*float64(i)/float64(n)))
+		}
+		return list
+	}
+	lower := 1
+	for 2*lower <= a.Heads {
+		lower *= 2
+	}
+	list := even(lower)
+	if lower < a.Heads {
+		var first, second []float64
+		for i, s := range even(2 * lower) {
+			if i%2 == 0 {
+				first = append(first, s)
+			} else {
+				second = append(second, s)
+			}
+		}
+		if a.ALiBi.Rule == ALiBiMPT {
+			list = append(second, first...)
+		} else {
+			list = append(list, first...)
+		}
+	}
+	out := make([]float32, a.Heads)
+	for h := range out {
+		out[h] = float32(list[h])
+		if a.ALiBi.Scaled {
+			out[h] *= a.scale()
+		}
+	}
+	return out
+}

@@ -1,0 +1,114 @@
+package nn
+
+import (
+	"fmt"
+	"reflect"
+
+	"lian/compute"
+	"lian/dtype"
+	"lian/model"
+)
+
+// rotation is one rotary embedding of a model and its frequencies for short sequences.
+type rotation struct {
+	RoPE
+	frequencies *compute.Tensor // [rotary/2] radians per position
+	short       []float32
+	scale       float32
+}
+
+// mostRotations is how many different ones a model may have; known ones have up to two.
+const mostRotations = 4
+
+// rotationOf finds or makes a layer's rotation and returns its place, −1 for none.
+func (d *Decoder) rotationOf(b compute.Backend, s compute.Stream, r RoPE) (int, error) {
+	if r.Rotary == 0 {
+		return -1, nil
+	}
+	for i, known := range d.rotations {
+		if reflect.DeepEqual(known.RoPE, r) {
+			return i, nil
+		}
+	}
+	if len(d.rotations) == mostRotations {
+		return 0, fmt.Errorf("more than %d different rotary embeddings", mostRotations)
+	}
+	frequencies, scale, err := r.rule().Frequencies(0)
+	if err != nil {
+		return 0, err
+	}
+	made := &rotation{r, compute.NewTensor(b, dtype.F32, len(frequencies)), frequencies, scale}
+	s.Write(made.frequencies, compute.HostBytes(frequencies))
+	d.rotations = append(d.rotations, made)
+	return len(d.rotations) - 1, nil
+}
+
+// threshold is the longest sequence that turns with the short frequencies; 0: length does not matter.
+func (r *rotation) threshold() int {
+	switch r.Scaling.Rule {
+	case "dynamic":
+		return r.Scaling.Context
+	case "longrope":
+		if r.Scaling.OriginalContext > 0 {
+			return r.Scaling.OriginalContext
+		}
+		return r.Scaling.Context
+	}
+	return 0
+}
+
+// turning is a rotation for the rows of one batch.
+type turning struct {
+	frequencies, sets *compute.Tensor // as in compute.RoPE
+	scale             float32
+	interleaved       bool
+}
+
+// turning says how a batch's rows turn: with the short frequencies, or where a row's sequence is longer than those are for, with
+// those of its length.
+func (r *rotation) turning(p *model.Pass, b *model.Batch) (turning, error) {
+	t := turning{frequencies: r.frequencies, scale: r.scale, interleaved: r.Interleaved}
+	limit := r.threshold()
+	if limit == 0 {
+		return t, nil
+	}
+	beyond := false
+	for s := range b.KeyLength {
+		beyond = beyond || int(max(b.KeyLength[s], b.PromptLength[s])) > limit
+	}
+	if !beyond {
+		return t, nil
+	}
+	all, sets, known := append([]float32(nil), r.short...), p.Arena.Int32s(b.Rows()), map[int]int32{}
+	for s := range b.KeyLength {
+		for row := b.QueryStart[s]; row < b.QueryStart[s+1]; row++ {
+			length := int(max(b.PromptLength[s], b.Positions[row]+1))
+			if length <= limit {
+				continue
+			}
+			if r.Scaling.Rule == "longrope" {
+				length = limit + 1 // all long sequences turn alike
+			}
+			set, ok := known[length]
+			if !ok {
+				frequencies, _, err := r.rule().Frequencies(length)
+				if err != nil {
+					return t, fmt.Errorf("sequence %d: %w", s, err)
+				}
+				set = int32(len(all) / len(frequencies))
+				known[length], all = set, append(all, frequencies...)
+			}
+			sets[row] = set
+		}
+	}
+	t.frequencies = p.Tensor(len(all)/len(r.short), len(r.short))
+	p.Stream.Write(t.frequencies, compute.HostBytes(all))
+	t.sets = p.Ints(sets)
+	return t, nil
+}
+
+// turn rotates heads in place.
+func (f *forward) turn(rotation int, x *compute.Tensor) {
+	t := &f.turnings[rotation]
+	model.Launch(f.Pass, compute.RoPE{X: x, Positions: f.positions, Frequencies: t.frequencies, Sets: t.sets, Interleaved: t.interleaved, Scale: t.scale})
+}

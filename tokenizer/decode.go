@@ -3,49 +3,101 @@ package tokenizer
 import "unicode/utf8"
 
 // Decode gives the bytes of ids as they are, control tokens included, so that
-// Decode(Encode(text)) == text even for text that is not UTF-8. An id outside the
-// vocabulary gives U+FFFD. For text to show use DecodeText or a Stream.
-func (t *Tokenizer) Decode(ids []int32) string { return string(t.appendBytes(nil, ids, false)) }
+// Decode(Encode(text)) == text even for text that is not UTF-8, where the tokenizer
+// loses nothing. An id outside the vocabulary gives U+FFFD. For text to show use
+// DecodeText or a Stream.
+func (t *Tokenizer) Decode(ids []int32) string { return string(t.decode(ids, true, false)) }
 
 // DecodeText gives valid UTF-8: bytes that are not become U+FFFD, one for each
 // longest wrong sequence as the WHATWG encoding standard and the reference have it.
 // skipSpecial leaves control tokens out.
 func (t *Tokenizer) DecodeText(ids []int32, skipSpecial bool) string {
-	b := t.appendBytes(nil, ids, skipSpecial)
-	text, rest := repair(make([]byte, 0, len(b)), b)
+	return string(t.decode(ids, false, skipSpecial))
+}
+
+// Detokenize is DecodeText as the project of the file's kind has it for a whole text:
+// for GGUF vocabularies bytes stay as they are, and blanks before punctuation are
+// taken away where llama.cpp does so.
+func (t *Tokenizer) Detokenize(ids []int32, skipSpecial bool) string {
+	b := t.decode(ids, t.def.LongestFirst || t.def.Model == RankBPE, skipSpecial)
+	if t.def.CleanSpaces {
+		b = cleanSpaces(b)
+	}
+	return string(b)
+}
+
+func (t *Tokenizer) decode(ids []int32, raw, skipSpecial bool) []byte {
+	size := 0
+	for _, id := range ids {
+		size += len(t.TokenBytes(id))
+	}
+	if t.plain {
+		dst := make([]byte, 0, size)
+		for _, id := range ids {
+			if !skipSpecial || !t.IsSpecial(id) {
+				dst = t.appendBytes(dst, id)
+			}
+		}
+		if raw || utf8.Valid(dst) {
+			return dst
+		}
+		text, rest := repair(make([]byte, 0, len(dst)), dst)
+		if len(rest) > 0 {
+			text = utf8.AppendRune(text, utf8.RuneError)
+		}
+		return text
+	}
+	out := make([]byte, 0, size)
+	c := t.decoders(raw, func(s string) { out = append(out, s...) })
+	for _, id := range ids {
+		if !skipSpecial || !t.IsSpecial(id) {
+			c.push(id)
+		}
+	}
+	c.flush()
+	if raw {
+		return out
+	}
+	text, rest := repair(out[:0:0], out)
 	if len(rest) > 0 {
 		text = utf8.AppendRune(text, utf8.RuneError)
 	}
-	return string(text)
+	return text
 }
 
-func (t *Tokenizer) appendBytes(dst []byte, ids []int32, skipSpecial bool) []byte {
-	for _, id := range ids {
-		switch {
-		case skipSpecial && t.IsSpecial(id):
-		case t.TokenBytes(id) == nil:
-			dst = utf8.AppendRune(dst, utf8.RuneError)
-		default:
-			dst = append(dst, t.bytes[id]...)
-		}
+// appendBytes appends what id stands for.
+func (t *Tokenizer) appendBytes(dst []byte, id int32) []byte {
+	if id < 0 || int(id) >= len(t.kind) || t.kind[id] == unused {
+		return utf8.AppendRune(dst, utf8.RuneError)
 	}
-	return dst
+	return append(dst, t.vocab.token(id)...)
 }
 
 // Stream decodes ids one by one. What Push and Flush return, put together, is
 // DecodeText of all ids with control tokens kept; no returned part ends within a
 // character.
 type Stream struct {
-	t    *Tokenizer
-	held []byte // the beginning of a character, at most 3 bytes
+	t     *Tokenizer
+	chain *decoderChain // nil where tokens stand for bytes by themselves
+	held  []byte        // the beginning of a character, at most 3 bytes
 }
 
 // NewStream begins a text.
-func (t *Tokenizer) NewStream() *Stream { return &Stream{t: t} }
+func (t *Tokenizer) NewStream() *Stream {
+	s := &Stream{t: t}
+	if !t.plain {
+		s.chain = t.decoders(false, func(text string) { s.held = append(s.held, text...) })
+	}
+	return s
+}
 
 // Push gives the text that id completes: "" while a character is unfinished.
 func (s *Stream) Push(id int32) string {
-	s.held = s.t.appendBytes(s.held, []int32{id}, false)
+	if s.chain != nil {
+		s.chain.push(id)
+	} else {
+		s.held = s.t.appendBytes(s.held, id)
+	}
 	text, rest := repair(nil, s.held)
 	s.held = append(s.held[:0], rest...)
 	return string(text)
@@ -53,11 +105,15 @@ func (s *Stream) Push(id int32) string {
 
 // Flush ends the text; an unfinished character becomes U+FFFD.
 func (s *Stream) Flush() string {
-	if len(s.held) == 0 {
-		return ""
+	if s.chain != nil {
+		s.chain.flush()
+	}
+	text, rest := repair(nil, s.held)
+	if len(rest) > 0 {
+		text = utf8.AppendRune(text, utf8.RuneError)
 	}
 	s.held = s.held[:0]
-	return string(utf8.RuneError)
+	return string(text)
 }
 
 // repair appends b with wrong sequences replaced, and returns what may still become
@@ -111,4 +167,46 @@ func prefix(b []byte) int {
 		low, high = 0x80, 0xbf
 	}
 	return n
+}
+
+// cleanSpaces takes away blanks before ? ! . , between a lone apostrophe and its
+// neighbours, and before 's 'm 're 've. Source: llama-vocab.cpp, detokenize.
+func cleanSpaces(b []byte) []byte {
+	out := b[:min(len(b), 1)]
+	for i := 1; i < len(b); i++ {
+		if x := b[i]; b[i-1] == ' ' && (x == '?' || x == '!' || x == '.' || x == ',') {
+			out = out[:len(out)-1]
+		}
+		out = append(out, b[i])
+	}
+	b = append([]byte(nil), out...)
+	out = b[:min(len(b), 1)]
+	last := byte(0) // the byte before in the text as it was
+	if len(b) > 0 {
+		last = b[0]
+	}
+	for i := 1; i < len(b); i++ {
+		x := b[i]
+		if x == '\'' && i+1 < len(b) && last == ' ' && b[i+1] == ' ' {
+			out = append(out[:len(out)-1], x)
+			i++
+			last = 0
+			continue
+		}
+		last = x
+		out = append(out, x)
+	}
+	b = append([]byte(nil), out...)
+	out = b[:min(len(b), 1)]
+	for i := 1; i < len(b); i++ {
+		if b[i-1] == ' ' && b[i] == '\'' && i+1 < len(b) {
+			x := b[i+1]
+			short := x == 's' || x == 'm'
+			if short || i+2 < len(b) && (x == 'r' || x == 'v') && b[i+2] == 'e' {
+				out = out[:len(out)-1]
+			}
+		}
+		out = append(out, b[i])
+	}
+	return out
 }

@@ -4,39 +4,17 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
+	"math"
 	"strings"
 )
 
-// Load reads a tokenizer.json, or the one in a folder.
-func Load(path string) (*Tokenizer, error) {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		path = filepath.Join(path, "tokenizer.json")
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	t, err := Parse(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return t, nil
-}
-
-// The parts of tokenizer.json. Decoding is strict: a field that is not named here
-// is an error, because it would change the ids. Source: huggingface/tokenizers.
+// The parts of tokenizer.json. Decoding is strict: a field that is not known is an
+// error, because it would change the ids. Source: huggingface/tokenizers.
 type file struct {
-	Version       string          `json:"version"`
-	Truncation    json.RawMessage `json:"truncation"`
-	Padding       json.RawMessage `json:"padding"`
-	AddedTokens   []addedJSON     `json:"added_tokens"`
-	Normalizer    json.RawMessage `json:"normalizer"`
-	PreTokenizer  json.RawMessage `json:"pre_tokenizer"`
-	PostProcessor json.RawMessage `json:"post_processor"`
-	Decoder       json.RawMessage `json:"decoder"`
-	Model         json.RawMessage `json:"model"`
+	truncation, padding                              json.RawMessage
+	normalizer, preTokenizer, postProcessor, decoder json.RawMessage
+	added                                            []addedJSON
+	model                                            *modelJSON
 }
 
 type addedJSON struct {
@@ -49,128 +27,115 @@ type addedJSON struct {
 	Special    bool   `json:"special"`
 }
 
-type modelJSON struct {
-	Type                    string           `json:"type"`
-	Dropout                 *float64         `json:"dropout"`
-	UnkToken                *string          `json:"unk_token"`
-	ContinuingSubwordPrefix *string          `json:"continuing_subword_prefix"`
-	EndOfWordSuffix         *string          `json:"end_of_word_suffix"`
-	FuseUnk                 bool             `json:"fuse_unk"`
-	ByteFallback            bool             `json:"byte_fallback"`
-	IgnoreMerges            bool             `json:"ignore_merges"`
-	Vocab                   map[string]int32 `json:"vocab"`
-	Merges                  []mergeJSON      `json:"merges"`
-}
-
-// mergeJSON is "a b" in older files, ["a", "b"] in newer ones.
-type mergeJSON [2]string
-
-func (m *mergeJSON) UnmarshalJSON(data []byte) error {
-	if len(data) > 0 && data[0] == '"' {
-		var one string
-		if err := json.Unmarshal(data, &one); err != nil {
-			return err
-		}
-		left, right, ok := strings.Cut(one, " ")
-		if !ok || left == "" || right == "" || strings.Contains(right, " ") {
-			return fmt.Errorf("model.merges: %q is not two tokens with a space between", one)
-		}
-		*m = mergeJSON{left, right}
-		return nil
-	}
-	var two []string
-	if err := json.Unmarshal(data, &two); err != nil || len(two) != 2 || two[0] == "" || two[1] == "" {
-		return fmt.Errorf("model.merges: %.40s is not a pair of tokens", data)
-	}
-	*m = mergeJSON{two[0], two[1]}
-	return nil
-}
-
 // Parse reads the bytes of a tokenizer.json.
 func Parse(data []byte) (*Tokenizer, error) {
-	var f file
-	if err := strict(data, &f); err != nil {
+	source := string(data)
+	f, err := readFile(source)
+	if err != nil {
 		return nil, fmt.Errorf("tokenizer.json: %w", err)
 	}
-	var d Definition
-	var notes []string
-	if err := f.model(&d); err != nil {
-		return nil, err
-	}
-	if err := f.normalizer(&d); err != nil {
-		return nil, err
-	}
-	alphabet, err := preTokenizer(f.PreTokenizer, "pre_tokenizer", &d.Steps)
+	d, notes, err := f.definition()
 	if err != nil {
 		return nil, err
 	}
-	if !alphabet {
-		return nil, fmt.Errorf("pre_tokenizer: no ByteLevel in it; only byte-level BPE is implemented")
-	}
-	if err := f.decoder(); err != nil {
-		return nil, err
-	}
-	if err := f.postProcessor(&d, &notes); err != nil {
-		return nil, err
-	}
-	if !null(f.Truncation) {
-		notes = append(notes, fmt.Sprintf("the file asks to truncate (%s); Encode never truncates", compact(f.Truncation)))
-	}
-	if !null(f.Padding) {
-		notes = append(notes, fmt.Sprintf("the file asks to pad (%s); Encode never pads", compact(f.Padding)))
-	}
-	t, err := New(d)
+	t, err := New(*d)
 	if err != nil {
 		return nil, err
 	}
-	t.source = bytes.Clone(data)
+	t.source = source
 	t.notes = append(t.notes, notes...)
 	return t, nil
 }
 
-// model fills in the vocabulary, the merges and the added tokens.
-func (f *file) model(d *Definition) error {
-	if null(f.Model) {
-		return fmt.Errorf("model: missing")
+func readFile(source string) (*file, error) {
+	j := &jsonScanner{s: strings.TrimPrefix(source, "\ufeff")}
+	f := &file{}
+	into := map[string]*json.RawMessage{
+		"truncation": &f.truncation, "padding": &f.padding, "normalizer": &f.normalizer,
+		"pre_tokenizer": &f.preTokenizer, "post_processor": &f.postProcessor, "decoder": &f.decoder,
 	}
-	var kind struct {
-		Type   string          `json:"type"`
-		Merges json.RawMessage `json:"merges"`
+	err := j.object(func(key string) (err error) {
+		if part := into[key]; part != nil {
+			*part, err = j.raw()
+			return err
+		}
+		switch key {
+		case "version":
+			_, err = j.raw()
+		case "added_tokens":
+			var raw json.RawMessage
+			if raw, err = j.raw(); err == nil {
+				if err = strict(raw, &f.added); err != nil {
+					err = fmt.Errorf("added_tokens: %w", err)
+				}
+			}
+		case "model":
+			f.model, err = readModel(j)
+		default:
+			return fmt.Errorf("unknown field %q", key)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	if err := json.Unmarshal(f.Model, &kind); err != nil {
-		return fmt.Errorf("model: %w", err)
+	if j.space() != 0 {
+		return nil, j.fail("the end of the file")
 	}
-	// Files of before 2020 have no type; only BPE has merges.
-	if kind.Type != "BPE" && (kind.Type != "" || kind.Merges == nil) {
-		return fmt.Errorf("model.type: %q is not implemented; this reads BPE", kind.Type)
+	if f.model == nil {
+		return nil, fmt.Errorf("model: missing")
 	}
-	var m modelJSON
-	if err := strict(f.Model, &m); err != nil {
-		return fmt.Errorf("model: %w", err)
+	return f, nil
+}
+
+// definition puts the parts together.
+func (f *file) definition() (*Definition, []string, error) {
+	d := &Definition{Decode: []Decoding{}}
+	var notes []string
+	var err error
+	if d.Normalize, err = normalizations(f.normalizer); err != nil {
+		return nil, nil, err
 	}
-	switch {
-	case m.Dropout != nil && *m.Dropout != 0:
-		return fmt.Errorf("model.dropout: %v is not implemented; ids would be random", *m.Dropout)
-	case m.ContinuingSubwordPrefix != nil && *m.ContinuingSubwordPrefix != "":
-		return fmt.Errorf("model.continuing_subword_prefix: %q is not implemented", *m.ContinuingSubwordPrefix)
-	case m.EndOfWordSuffix != nil && *m.EndOfWordSuffix != "":
-		return fmt.Errorf("model.end_of_word_suffix: %q is not implemented", *m.EndOfWordSuffix)
-	case m.ByteFallback:
-		return fmt.Errorf("model.byte_fallback: true is not implemented; this reads byte-level BPE")
+	if err = steps(f.preTokenizer, "pre_tokenizer", &d.Steps); err != nil {
+		return nil, nil, err
 	}
-	size, count := 0, len(m.Vocab)
-	for text, id := range m.Vocab {
+	if d.Decode, err = decodings(f.decoder, "decoder", d.Decode); err != nil {
+		return nil, nil, err
+	}
+	if err = f.tokens(d); err != nil {
+		return nil, nil, err
+	}
+	if err = f.model.fill(d); err != nil {
+		return nil, nil, err
+	}
+	if err = f.around(d, &notes); err != nil {
+		return nil, nil, err
+	}
+	if !null(f.truncation) {
+		if d.Truncation, err = truncation(f.truncation); err != nil {
+			return nil, nil, err
+		}
+		notes = append(notes, fmt.Sprintf("the file asks to truncate (%s); Encode never truncates", compact(f.truncation)))
+	}
+	if !null(f.padding) {
+		notes = append(notes, fmt.Sprintf("the file asks to pad (%s); Encode never pads", compact(f.padding)))
+	}
+	return d, notes, nil
+}
+
+// tokens fills in the vocabulary and the added tokens.
+func (f *file) tokens(d *Definition) error {
+	m := f.model
+	size, count := 0, len(m.texts)
+	for i, id := range m.ids {
 		if id < 0 {
-			return fmt.Errorf("model.vocab: %q has the negative id %d", text, id)
+			return fmt.Errorf("model.vocab: %q has the negative id %d", m.texts[i], id)
 		}
 		size = max(size, int(id)+1)
 	}
-	for _, a := range f.AddedTokens {
+	for _, a := range f.added {
 		if a.ID < 0 {
 			return fmt.Errorf("added_tokens: %q has the negative id %d", a.Content, a.ID)
-		}
-		if a.SingleWord {
-			return fmt.Errorf("added_tokens: %q: single_word is not implemented", a.Content)
 		}
 		size = max(size, int(a.ID)+1)
 		count++
@@ -180,34 +145,35 @@ func (f *file) model(d *Definition) error {
 		return fmt.Errorf("model.vocab: the largest id is %d but there are only %d tokens", size-1, count)
 	}
 	d.Tokens = make([]string, size)
-	for text, id := range m.Vocab {
+	for i, id := range m.ids {
+		text := m.texts[i]
 		if text == "" {
+			if m.Type == "Unigram" {
+				continue // a placeholder that no text becomes
+			}
 			return fmt.Errorf("model.vocab: id %d is an empty token", id)
 		}
-		if d.Tokens[id] != "" {
-			first, second := min(text, d.Tokens[id]), max(text, d.Tokens[id])
-			return fmt.Errorf("model.vocab: id %d has two tokens, %q and %q", id, first, second)
+		if other := d.Tokens[id]; other != "" && other != text {
+			return fmt.Errorf("model.vocab: id %d has two tokens, %q and %q", id, min(text, other), max(text, other))
 		}
 		d.Tokens[id] = text
 	}
-	for _, a := range f.AddedTokens {
-		if d.Tokens[a.ID] == "" {
+	if m.scores != nil {
+		d.Scores = make([]float64, size)
+		for id := copy(d.Scores, m.scores); id < size; id++ {
+			d.Scores[id] = math.Inf(1) // added tokens, which the model never takes
+		}
+	}
+	for _, a := range f.added {
+		if a.Content == "" {
+			continue // as the reference does
+		}
+		outside := d.Tokens[a.ID] == ""
+		if outside {
 			d.Tokens[a.ID] = a.Content
 		}
-		d.Added = append(d.Added, Added{ID: a.ID, Text: a.Content, Special: a.Special,
-			StripLeft: a.LStrip, StripRight: a.RStrip, Normalized: a.Normalized})
-	}
-	d.Merges = make([][2]string, len(m.Merges))
-	for i, p := range m.Merges {
-		d.Merges[i] = p
-	}
-	d.IgnoreMerges = m.IgnoreMerges
-	if m.UnkToken != nil && *m.UnkToken != "" {
-		for _, symbol := range Alphabet() {
-			if _, ok := m.Vocab[symbol]; !ok {
-				return fmt.Errorf("model.unk_token: %q is not implemented for a vocabulary that lacks byte symbols (%q)", *m.UnkToken, symbol)
-			}
-		}
+		d.Added = append(d.Added, Added{ID: a.ID, Text: a.Content, Special: a.Special, SingleWord: a.SingleWord,
+			StripLeft: a.LStrip, StripRight: a.RStrip, Normalized: a.Normalized, Outside: outside})
 	}
 	return nil
 }

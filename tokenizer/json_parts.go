@@ -5,77 +5,122 @@ import (
 	"fmt"
 )
 
-func (f *file) normalizer(d *Definition) error {
-	for _, n := range sequence(f.Normalizer, "normalizers") {
-		switch kind := typeOf(n); kind {
-		case "NFC":
-			d.NFC = true
-		default:
-			return fmt.Errorf("normalizer: %q is not implemented; NFC and none are", kind)
-		}
-	}
-	return nil
+// patternJSON is a pattern as Split and Replace have it.
+type patternJSON struct {
+	Regex  *string `json:"Regex"`
+	String *string `json:"String"`
 }
 
-// preTokenizer appends the steps of one pre-tokeniser; alphabet tells whether the
-// byte-level alphabet is among them.
-func preTokenizer(data json.RawMessage, at string, steps *[]Step) (alphabet bool, err error) {
-	if null(data) {
-		return false, nil
+func (p patternJSON) read() (text string, literal bool, err error) {
+	switch {
+	case p.Regex != nil && p.String == nil:
+		return *p.Regex, false, nil
+	case p.String != nil && p.Regex == nil:
+		return *p.String, true, nil
 	}
-	switch kind := typeOf(data); kind {
-	case "Sequence":
+	return "", false, fmt.Errorf("pattern: expected Regex or String")
+}
+
+// normalizations reads the normaliser.
+func normalizations(data json.RawMessage) (out []Normalization, err error) {
+	for i, n := range sequence(data, "normalizers") {
+		if typeOf(n) == "Sequence" {
+			inner, err := normalizations(n)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, inner...)
+			continue
+		}
+		one, err := normalization(n)
+		if err != nil {
+			return nil, fmt.Errorf("normalizer: step %d: %w", i+1, err)
+		}
+		out = append(out, one)
+	}
+	return out, nil
+}
+
+func normalization(data json.RawMessage) (Normalization, error) {
+	n := Normalization{Kind: NormalizationKind(typeOf(data))}
+	var s struct {
+		Type         string       `json:"type"`
+		StripLeft    *bool        `json:"strip_left"`
+		StripRight   *bool        `json:"strip_right"`
+		Prepend      *string      `json:"prepend"`
+		Pattern      *patternJSON `json:"pattern"`
+		Content      *string      `json:"content"`
+		CharsMap     *[]byte      `json:"precompiled_charsmap"`
+		CleanText    *bool        `json:"clean_text"`
+		Chinese      *bool        `json:"handle_chinese_chars"`
+		StripAccents *bool        `json:"strip_accents"`
+		Lowercase    *bool        `json:"lowercase"`
+	}
+	if err := strict(data, &s); err != nil {
+		return n, err
+	}
+	or := func(b *bool, usual bool) bool {
+		if b == nil {
+			return usual
+		}
+		return *b
+	}
+	switch n.Kind {
+	case NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Nmt, ByteLevelText:
+	case StripSpaces:
+		n.Left, n.Right = or(s.StripLeft, true), or(s.StripRight, true)
+	case Prepend:
+		if s.Prepend == nil {
+			return n, fmt.Errorf("Prepend: prepend is missing")
+		}
+		n.Content = *s.Prepend
+	case Replace:
+		if s.Pattern == nil || s.Content == nil {
+			return n, fmt.Errorf("Replace: pattern or content is missing")
+		}
+		var err error
+		n.Content = *s.Content
+		n.Pattern, n.Literal, err = s.Pattern.read()
+		return n, err
+	case Precompiled:
+		if s.CharsMap != nil {
+			n.Map = *s.CharsMap
+		}
+	case Bert:
+		n.CleanText, n.ChineseCharacters, n.Lowercase = or(s.CleanText, true), or(s.Chinese, true), or(s.Lowercase, true)
+		n.StripAccents = or(s.StripAccents, n.Lowercase)
+	default:
+		return n, fmt.Errorf("%q is not implemented", n.Kind)
+	}
+	return n, nil
+}
+
+// steps appends the steps of one pre-tokeniser.
+func steps(data json.RawMessage, at string, out *[]Step) error {
+	if null(data) {
+		return nil
+	}
+	if kind := typeOf(data); kind == "Sequence" {
 		var s struct {
 			Type          string            `json:"type"`
 			PreTokenizers []json.RawMessage `json:"pretokenizers"`
 		}
 		if err := strict(data, &s); err != nil {
-			return false, fmt.Errorf("%s: %w", at, err)
+			return fmt.Errorf("%s: %w", at, err)
 		}
 		for i, one := range s.PreTokenizers {
-			where := fmt.Sprintf("%s.pretokenizers[%d]", at, i)
-			if alphabet {
-				return false, fmt.Errorf("%s: a step after ByteLevel would split its alphabet; not implemented", where)
-			}
-			if typeOf(one) == "Sequence" {
-				return false, fmt.Errorf("%s: a Sequence in a Sequence is not implemented", where)
-			}
-			if alphabet, err = preTokenizer(one, where, steps); err != nil {
-				return false, err
+			if err := steps(one, fmt.Sprintf("%s.pretokenizers[%d]", at, i), out); err != nil {
+				return err
 			}
 		}
-		return alphabet, nil
-	case "ByteLevel":
-		b := byteLevelJSON{AddPrefixSpace: true, UseRegex: true}
-		if err := strict(data, &b); err != nil {
-			return false, fmt.Errorf("%s: %w", at, err)
-		}
-		step := Step{Kind: ByteLevelStep, PrefixSpace: b.AddPrefixSpace}
-		if b.UseRegex {
-			step.Pattern = PatternGPT2
-		}
-		*steps = append(*steps, step)
-		return true, nil
-	case "Digits":
-		var s struct {
-			Type       string `json:"type"`
-			Individual bool   `json:"individual_digits"`
-		}
-		if err := strict(data, &s); err != nil {
-			return false, fmt.Errorf("%s: %w", at, err)
-		}
-		*steps = append(*steps, Step{Kind: Digits, Individual: s.Individual})
-		return false, nil
-	case "Split":
-		step, err := splitStep(data)
-		if err != nil {
-			return false, fmt.Errorf("%s: %w", at, err)
-		}
-		*steps = append(*steps, step)
-		return false, nil
-	default:
-		return false, fmt.Errorf("%s: %q is not implemented; ByteLevel, Split, Digits and Sequence are", at, kind)
+		return nil
 	}
+	s, err := step(data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", at, err)
+	}
+	*out = append(*out, s)
+	return nil
 }
 
 type byteLevelJSON struct {
@@ -85,126 +130,212 @@ type byteLevelJSON struct {
 	UseRegex       bool   `json:"use_regex"`
 }
 
+func step(data json.RawMessage) (Step, error) {
+	kind := StepKind(typeOf(data))
+	s := Step{Kind: kind}
+	switch kind {
+	case ByteLevelStep:
+		b := byteLevelJSON{AddPrefixSpace: true, UseRegex: true}
+		if err := strict(data, &b); err != nil {
+			return s, err
+		}
+		s.PrefixSpace = b.AddPrefixSpace
+		if b.UseRegex {
+			s.Pattern = PatternGPT2
+		}
+		return s, nil
+	case Split:
+		return splitStep(data)
+	case Metaspace:
+		return metaspaceStep(data)
+	}
+	var f struct {
+		Type       string   `json:"type"`
+		Individual *bool    `json:"individual_digits"`
+		Behavior   Behavior `json:"behavior"`
+		Delimiter  string   `json:"delimiter"`
+		Length     *int     `json:"length"`
+	}
+	if err := strict(data, &f); err != nil {
+		return s, err
+	}
+	switch kind {
+	case Digits:
+		s.Individual = f.Individual != nil && *f.Individual
+	case Whitespace, WhitespaceSplit, BertStep, UnicodeScripts:
+	case Punctuation:
+		s.Behavior = f.Behavior
+		if !s.Behavior.known() {
+			return s, fmt.Errorf("behavior %q is not known", s.Behavior)
+		}
+	case Delimiter, "Delimiter":
+		s.Kind, s.Literal = Delimiter, f.Delimiter
+	case FixedLength:
+		if s.Length = 5; f.Length != nil {
+			s.Length = *f.Length
+		}
+	default:
+		return s, fmt.Errorf("%q is not implemented", kind)
+	}
+	return s, nil
+}
+
+func (b Behavior) known() bool {
+	switch b {
+	case "", Isolated, Removed, MergedWithNext, MergedWithPrevious, Contiguous:
+		return true
+	}
+	return false
+}
+
 func splitStep(data json.RawMessage) (Step, error) {
 	var s struct {
-		Type    string `json:"type"`
-		Pattern struct {
-			Regex  *string `json:"Regex"`
-			String *string `json:"String"`
-		} `json:"pattern"`
-		Behavior string `json:"behavior"`
-		Invert   bool   `json:"invert"`
+		Type     string      `json:"type"`
+		Pattern  patternJSON `json:"pattern"`
+		Behavior Behavior    `json:"behavior"`
+		Invert   bool        `json:"invert"`
 	}
 	if err := strict(data, &s); err != nil {
 		return Step{}, err
 	}
-	if s.Pattern.Regex == nil {
-		return Step{}, fmt.Errorf("pattern: only Regex is implemented")
+	out := Step{Kind: Split, Behavior: s.Behavior, Invert: s.Invert}
+	text, literal, err := s.Pattern.read()
+	if err != nil {
+		return out, err
 	}
-	pattern := *s.Pattern.Regex
-	if pattern == "" {
-		return Step{}, fmt.Errorf("pattern: empty")
+	if text == "" {
+		return out, fmt.Errorf("pattern: empty")
 	}
-	// To remove what does not match is the same as to isolate what does when the
-	// pattern matches everything, as those with a scanner do.
-	same := s.Behavior == "Isolated" || s.Behavior == "Removed" && s.Invert && covers(pattern)
-	if !same {
-		return Step{}, fmt.Errorf("behavior %q with invert=%t is not implemented; Isolated is", s.Behavior, s.Invert)
+	if !s.Behavior.known() {
+		return out, fmt.Errorf("behavior %q is not known", s.Behavior)
 	}
-	return Step{Kind: Split, Pattern: pattern}, nil
+	if literal {
+		out.Literal = text
+	} else {
+		out.Pattern = text
+	}
+	// The two ways to say the same, where the pattern matches everything.
+	if covers[text] && (s.Behavior == Removed && s.Invert || s.Behavior == Isolated) {
+		out.Behavior, out.Invert = "", false
+	}
+	return out, nil
 }
 
-// covers tells whether a pattern matches every character of any text.
-func covers(pattern string) bool {
-	return pattern == PatternGPT2 || pattern == PatternQwen2 || pattern == PatternLlama3
+type metaspaceJSON struct {
+	Type           string  `json:"type"`
+	Replacement    string  `json:"replacement"`
+	AddPrefixSpace *bool   `json:"add_prefix_space"`
+	PrependScheme  *string `json:"prepend_scheme"`
+	Split          *bool   `json:"split"`
+	StrRep         *string `json:"str_rep"`
 }
 
-func (f *file) decoder() error {
-	for _, d := range sequence(f.Decoder, "decoders") {
-		if kind := typeOf(d); kind != "ByteLevel" {
-			return fmt.Errorf("decoder: %q is not implemented; ByteLevel is", kind)
+// scheme is which pieces get a blank before them.
+func (m *metaspaceJSON) scheme() (string, error) {
+	scheme := "always"
+	if m.PrependScheme != nil {
+		scheme = *m.PrependScheme
+	}
+	if m.AddPrefixSpace != nil && !*m.AddPrefixSpace {
+		if m.PrependScheme != nil && scheme != "never" {
+			return "", fmt.Errorf("add_prefix_space is false, but prepend_scheme is %q", scheme)
 		}
+		scheme = "never"
+	}
+	switch scheme {
+	case "first", "always", "never":
+		return scheme, nil
+	}
+	return "", fmt.Errorf("prepend_scheme: %q is not first, always or never", scheme)
+}
+
+func metaspaceStep(data json.RawMessage) (Step, error) {
+	var m metaspaceJSON
+	if err := strict(data, &m); err != nil {
+		return Step{}, err
+	}
+	scheme, err := m.scheme()
+	return Step{Kind: Metaspace, Literal: m.Replacement, Prepend: scheme, Whole: m.Split != nil && !*m.Split}, err
+}
+
+// decodings appends the steps of one decoder.
+func decodings(data json.RawMessage, at string, out []Decoding) ([]Decoding, error) {
+	for _, one := range sequence(data, "decoders") {
+		var err error
+		if typeOf(one) == "Sequence" {
+			if out, err = decodings(one, at, out); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		d, err := decoding(one)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", at, err)
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+func decoding(data json.RawMessage) (Decoding, error) {
+	d := Decoding{Kind: DecodingKind(typeOf(data))}
+	switch d.Kind {
+	case ByteLevelDecoding:
 		var b byteLevelJSON
-		if err := strict(d, &b); err != nil {
-			return fmt.Errorf("decoder: %w", err)
+		return d, strict(data, &b)
+	case MetaspaceText:
+		var m metaspaceJSON
+		if err := strict(data, &m); err != nil {
+			return d, err
 		}
+		scheme, err := m.scheme()
+		d.Character, d.Prepended = m.Replacement, scheme != "never"
+		return d, err
 	}
-	if null(f.Decoder) {
-		return fmt.Errorf("decoder: missing; ByteLevel is implemented")
+	var s struct {
+		Type      string       `json:"type"`
+		Pattern   *patternJSON `json:"pattern"`
+		Content   *string      `json:"content"`
+		Start     int          `json:"start"`
+		Stop      int          `json:"stop"`
+		Prefix    *string      `json:"prefix"`
+		Suffix    *string      `json:"suffix"`
+		Cleanup   *bool        `json:"cleanup"`
+		Pad       *string      `json:"pad_token"`
+		Delimiter *string      `json:"word_delimiter_token"`
 	}
-	return nil
-}
-
-// postProcessor reads which ids belong around a single text.
-func (f *file) postProcessor(d *Definition, notes *[]string) error {
-	for _, p := range sequence(f.PostProcessor, "processors") {
-		switch kind := typeOf(p); kind {
-		case "ByteLevel": // offsets only; ours are those of the bytes
-			var b byteLevelJSON
-			if err := strict(p, &b); err != nil {
-				return fmt.Errorf("post_processor: %w", err)
-			}
-		case "TemplateProcessing":
-			before, after, err := around(p)
-			if err != nil {
-				return fmt.Errorf("post_processor: %w", err)
-			}
-			d.Before, d.After = append(d.Before, before...), append(d.After, after...)
-		default:
-			return fmt.Errorf("post_processor: %q is not implemented; ByteLevel and TemplateProcessing are", kind)
+	if err := strict(data, &s); err != nil {
+		return d, err
+	}
+	or := func(p *string, usual string) string {
+		if p == nil {
+			return usual
 		}
+		return *p
 	}
-	if len(d.Before)+len(d.After) > 0 {
-		*notes = append(*notes, fmt.Sprintf("the file puts %d ids before and %d after a text; Encode does not, Around gives them", len(d.Before), len(d.After)))
-	}
-	return nil
-}
-
-func around(data json.RawMessage) (before, after []int32, err error) {
-	type piece struct {
-		Sequence *struct {
-			ID     string `json:"id"`
-			TypeID int    `json:"type_id"`
-		} `json:"Sequence"`
-		SpecialToken *struct {
-			ID     string `json:"id"`
-			TypeID int    `json:"type_id"`
-		} `json:"SpecialToken"`
-	}
-	var p struct {
-		Type          string  `json:"type"`
-		Single        []piece `json:"single"`
-		Pair          []piece `json:"pair"`
-		SpecialTokens map[string]struct {
-			ID     string   `json:"id"`
-			IDs    []int32  `json:"ids"`
-			Tokens []string `json:"tokens"`
-		} `json:"special_tokens"`
-	}
-	if err := strict(data, &p); err != nil {
-		return nil, nil, err
-	}
-	seen := false
-	for i, one := range p.Single {
-		switch {
-		case one.Sequence != nil && one.Sequence.ID == "A" && !seen:
-			seen = true
-		case one.SpecialToken != nil:
-			token, ok := p.SpecialTokens[one.SpecialToken.ID]
-			if !ok {
-				return nil, nil, fmt.Errorf("single[%d]: %q is not in special_tokens", i, one.SpecialToken.ID)
-			}
-			if seen {
-				after = append(after, token.IDs...)
-			} else {
-				before = append(before, token.IDs...)
-			}
-		default:
-			return nil, nil, fmt.Errorf("single[%d]: expected one Sequence A and special tokens", i)
+	switch d.Kind {
+	case ByteFallbackDecoding, Fuse:
+	case ReplaceText:
+		if s.Pattern == nil {
+			return d, fmt.Errorf("Replace: pattern is missing")
 		}
+		var err error
+		d.Content = or(s.Content, "")
+		d.Pattern, d.Literal, err = s.Pattern.read()
+		return d, err
+	case StripText:
+		d.Character, d.Start, d.Stop = or(s.Content, ""), s.Start, s.Stop
+		if d.Character == "" || d.Start < 0 || d.Stop < 0 {
+			return d, fmt.Errorf("Strip: expected a character and counts that are not negative")
+		}
+	case WordPieceText:
+		d.Affix, d.Cleanup = or(s.Prefix, "##"), s.Cleanup == nil || *s.Cleanup
+	case BPESuffix:
+		d.Affix = or(s.Suffix, "</w>")
+	case CTC:
+		d.Pad, d.Delimiter, d.Cleanup = or(s.Pad, "<pad>"), or(s.Delimiter, "|"), s.Cleanup == nil || *s.Cleanup
+	default:
+		return d, fmt.Errorf("%q is not implemented", d.Kind)
 	}
-	if !seen {
-		return nil, nil, fmt.Errorf("single: the text itself (Sequence A) is missing")
-	}
-	return before, after, nil
+	return d, nil
 }

@@ -1,30 +1,42 @@
 package tokenizer
 
-import (
-	"math"
-	"sync"
-)
+import "math"
 
 const noRank = math.MaxInt32
 
-// shortPiece is the length in bytes up to which scanning for the best pair beats a
-// heap: nearly every piece of text is shorter.
-const shortPiece = 64
+// merger is the working memory for merging one piece: its symbols with the bytes at
+// which they end, and for long pieces a linked list of them with a heap of the
+// pairs that may merge, so that a megabyte without a space takes n log n steps.
+type merger struct {
+	ids, ends  []int32
+	prev, next []int32
+	heap       []candidate
+}
 
-// merge appends the ids of a piece of which every byte has a token: the pair of
-// neighbours with the best rank, the leftmost of equals, is merged until no
-// neighbours merge. Source: Sennrich et al., arXiv 1508.07909.
-func (t *Tokenizer) merge(dst []int32, piece string) []int32 {
-	if len(piece) > shortPiece {
-		return t.mergeLong(dst, piece)
+type candidate struct {
+	rank, at, left, right, whole int32
+}
+
+// shortPiece is the number of symbols up to which looking at all pairs beats a heap:
+// nearly every piece of text is shorter.
+const shortPiece = 48
+
+// byPairs merges the symbols in m.ids: the pair of neighbours with the best rank,
+// the leftmost of equals, until no neighbours merge. Source: Sennrich et al.,
+// arXiv 1508.07909.
+func (m *merger) byPairs(r *ranks) {
+	n := len(m.ids)
+	if n < 2 {
+		return
 	}
-	var ids, rank, whole [shortPiece]int32
-	n := len(piece)
-	for i := range n {
-		ids[i] = t.single[piece[i]]
+	if n > shortPiece {
+		m.long(func(i, j int32) (rank, whole int32) { return r.get(m.ids[i], m.ids[j]) })
+		return
 	}
+	var rank, whole [shortPiece]int32
+	ids, ends := m.ids, m.ends
 	for i := 0; i+1 < n; i++ {
-		rank[i], whole[i] = t.ranks.get(ids[i], ids[i+1])
+		rank[i], whole[i] = r.get(ids[i], ids[i+1])
 	}
 	for n > 1 {
 		best := 0
@@ -36,113 +48,155 @@ func (t *Tokenizer) merge(dst []int32, piece string) []int32 {
 		if rank[best] == noRank {
 			break
 		}
-		ids[best] = whole[best]
-		copy(ids[best+1:n-1], ids[best+2:n])
-		if best+2 < n {
-			copy(rank[best+1:n-2], rank[best+2:n-1])
-			copy(whole[best+1:n-2], whole[best+2:n-1])
-		}
+		ids[best], ends[best] = whole[best], ends[best+1]
 		n--
+		for i := best + 1; i < n; i++ {
+			ids[i], ends[i] = ids[i+1], ends[i+1]
+			rank[i-1], whole[i-1] = rank[i], whole[i]
+		}
 		if best > 0 {
-			rank[best-1], whole[best-1] = t.ranks.get(ids[best-1], ids[best])
+			rank[best-1], whole[best-1] = r.get(ids[best-1], ids[best])
 		}
 		if best+1 < n {
-			rank[best], whole[best] = t.ranks.get(ids[best], ids[best+1])
+			rank[best], whole[best] = r.get(ids[best], ids[best+1])
 		}
 	}
-	return append(dst, ids[:n]...)
+	m.ids, m.ends = ids[:n], ends[:n]
 }
 
-// longPiece is the working memory for one long piece: symbols as a doubly linked
-// list, candidate merges in a binary heap, so that a megabyte without a space takes
-// n log n steps.
-type longPiece struct {
-	id, prev, next []int32
-	heap           []candidate
-}
-
-type candidate struct {
-	rank, at, left, right, whole int32
-}
-
-var longPieces = sync.Pool{New: func() any { return new(longPiece) }}
-
-func (t *Tokenizer) mergeLong(dst []int32, piece string) []int32 {
-	w := longPieces.Get().(*longPiece)
-	defer longPieces.Put(w)
-	w.id, w.prev, w.next, w.heap = w.id[:0], w.prev[:0], w.next[:0], w.heap[:0]
-	n := len(piece)
-	for i := range n {
-		w.id = append(w.id, t.single[piece[i]])
-		w.prev = append(w.prev, int32(i-1))
-		w.next = append(w.next, int32(i+1))
+// byText merges like byPairs, where the text of two neighbours tells what they
+// become: rank gives that of a part of the piece.
+func (m *merger) byText(rank func(start, end int32) (rank, whole int32)) {
+	n := len(m.ids)
+	if n < 2 {
+		return
 	}
-	w.next[n-1] = -1
+	if n > shortPiece {
+		m.long(func(i, j int32) (int32, int32) { return rank(m.start(i), m.ends[j]) })
+		return
+	}
+	ids, ends := m.ids, m.ends
+	var ranks, whole [shortPiece]int32
+	start := func(i int) int32 {
+		if i == 0 {
+			return 0
+		}
+		return ends[i-1]
+	}
 	for i := 0; i+1 < n; i++ {
-		w.offer(t, int32(i))
+		ranks[i], whole[i] = rank(start(i), ends[i+1])
 	}
-	for len(w.heap) > 0 {
-		c := w.pop()
-		// A candidate is stale once one of its symbols has merged into something else.
-		if w.id[c.at] != c.left || w.next[c.at] < 0 || w.id[w.next[c.at]] != c.right {
-			continue
+	for n > 1 {
+		best := 0
+		for i := 1; i < n-1; i++ {
+			if ranks[i] < ranks[best] {
+				best = i
+			}
 		}
-		gone := w.next[c.at]
-		w.id[c.at] = c.whole
-		w.id[gone] = -1
-		w.next[c.at] = w.next[gone]
-		if w.next[gone] >= 0 {
-			w.prev[w.next[gone]] = c.at
-		}
-		if w.prev[c.at] >= 0 {
-			w.offer(t, w.prev[c.at])
-		}
-		w.offer(t, c.at)
-	}
-	for i := int32(0); i >= 0; i = w.next[i] {
-		dst = append(dst, w.id[i])
-	}
-	return dst
-}
-
-// offer puts the pair that begins at symbol i into the heap if it merges.
-func (w *longPiece) offer(t *Tokenizer, i int32) {
-	j := w.next[i]
-	if j < 0 {
-		return
-	}
-	rank, whole := t.ranks.get(w.id[i], w.id[j])
-	if rank == noRank {
-		return
-	}
-	w.heap = append(w.heap, candidate{rank, i, w.id[i], w.id[j], whole})
-	for k := len(w.heap) - 1; k > 0; {
-		parent := (k - 1) / 2
-		if !w.heap[k].before(w.heap[parent]) {
+		if ranks[best] == noRank {
 			break
 		}
-		w.heap[k], w.heap[parent] = w.heap[parent], w.heap[k]
+		ids[best], ends[best] = whole[best], ends[best+1]
+		n--
+		for i := best + 1; i < n; i++ {
+			ids[i], ends[i] = ids[i+1], ends[i+1]
+			ranks[i-1], whole[i-1] = ranks[i], whole[i]
+		}
+		if best > 0 {
+			ranks[best-1], whole[best-1] = rank(start(best-1), ends[best])
+		}
+		if best+1 < n {
+			ranks[best], whole[best] = rank(start(best), ends[best+1])
+		}
+	}
+	m.ids, m.ends = ids[:n], ends[:n]
+}
+
+// start is where symbol i of a long piece begins.
+func (m *merger) start(i int32) int32 {
+	if p := m.prev[i]; p >= 0 {
+		return m.ends[p]
+	}
+	return 0
+}
+
+// long merges with a heap; pair gives the rank of two neighbours.
+func (m *merger) long(pair func(i, j int32) (rank, whole int32)) {
+	n := len(m.ids)
+	m.prev, m.next, m.heap = m.prev[:0], m.next[:0], m.heap[:0]
+	for i := range n {
+		m.prev = append(m.prev, int32(i-1))
+		m.next = append(m.next, int32(i+1))
+	}
+	m.next[n-1] = -1
+	offer := func(i int32) {
+		j := m.next[i]
+		if j < 0 {
+			return
+		}
+		if rank, whole := pair(i, j); rank != noRank {
+			m.push(candidate{rank, i, m.ends[i], m.ends[j], whole})
+		}
+	}
+	for i := range n - 1 {
+		offer(int32(i))
+	}
+	for len(m.heap) > 0 {
+		c := m.pop()
+		// A candidate is stale once one of its symbols has merged into something else:
+		// symbols are known by where they end, and a symbol that is gone ends nowhere.
+		j := m.next[c.at]
+		if m.ends[c.at] != c.left || j < 0 || m.ends[j] != c.right {
+			continue
+		}
+		m.ids[c.at], m.ends[c.at] = c.whole, c.right
+		m.ends[j] = -1
+		m.next[c.at] = m.next[j]
+		if m.next[j] >= 0 {
+			m.prev[m.next[j]] = c.at
+		}
+		if m.prev[c.at] >= 0 {
+			offer(m.prev[c.at])
+		}
+		offer(c.at)
+	}
+	kept := 0
+	for i := int32(0); i >= 0; i = m.next[i] {
+		m.ids[kept], m.ends[kept] = m.ids[i], m.ends[i]
+		kept++
+	}
+	m.ids, m.ends = m.ids[:kept], m.ends[:kept]
+}
+
+func (m *merger) push(c candidate) {
+	m.heap = append(m.heap, c)
+	for k := len(m.heap) - 1; k > 0; {
+		parent := (k - 1) / 2
+		if !m.heap[k].before(m.heap[parent]) {
+			break
+		}
+		m.heap[k], m.heap[parent] = m.heap[parent], m.heap[k]
 		k = parent
 	}
 }
 
-func (w *longPiece) pop() candidate {
-	top := w.heap[0]
-	last := len(w.heap) - 1
-	w.heap[0] = w.heap[last]
-	w.heap = w.heap[:last]
+func (m *merger) pop() candidate {
+	top := m.heap[0]
+	last := len(m.heap) - 1
+	m.heap[0] = m.heap[last]
+	m.heap = m.heap[:last]
 	for k := 0; ; {
 		child := 2*k + 1
 		if child >= last {
 			break
 		}
-		if child+1 < last && w.heap[child+1].before(w.heap[child]) {
+		if child+1 < last && m.heap[child+1].before(m.heap[child]) {
 			child++
 		}
-		if !w.heap[child].before(w.heap[k]) {
+		if !m.heap[child].before(m.heap[k]) {
 			break
 		}
-		w.heap[k], w.heap[child] = w.heap[child], w.heap[k]
+		m.heap[k], m.heap[child] = m.heap[child], m.heap[k]
 		k = child
 	}
 	return top

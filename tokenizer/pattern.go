@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/dlclark/regexp2/v2"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -41,6 +40,9 @@ var scanners = map[string]func(s string, i int) int{
 	PatternLlama3:     func(s string, i int) int { return scanCL100K(s, i, 3) },
 	`\p{N}`:           scanDigits,
 }
+
+// covers marks the patterns that match every character of any text.
+var covers = map[string]bool{PatternGPT2: true, PatternQwen2: true, PatternLlama3: true}
 
 // A named pattern is a way of splitting that GGUF files name in tokenizer.ggml.pre.
 type named struct {
@@ -117,76 +119,6 @@ func lookup(name string) (named, bool) {
 		}
 	}
 	return named{}, false
-}
-
-// stage is a compiled step.
-type stage struct {
-	scan        func(s string, i int) int // end of the piece that begins at i
-	match       *regexp2.Regexp           // when scan is nil
-	prefixSpace bool
-}
-
-// ends appends the ends of the pieces of s.
-func (g *stage) ends(dst []int, s string) []int {
-	if s == "" {
-		return dst
-	}
-	if g.scan != nil {
-		for i := 0; i < len(s); {
-			i = g.scan(s, i)
-			dst = append(dst, i)
-		}
-		return dst
-	}
-	last := 0
-	// The only error is a timeout, and none is set: patterns come from a file that
-	// was accepted, and every published one takes time linear in the text.
-	matches, _ := g.match.FindAllStringIndex(s, -1)
-	for _, m := range matches {
-		if m[0] > last {
-			dst = append(dst, m[0])
-		}
-		if m[1] > m[0] {
-			dst = append(dst, m[1])
-			last = m[1]
-		} else if m[0] > last {
-			last = m[0]
-		}
-	}
-	if last < len(s) {
-		dst = append(dst, len(s))
-	}
-	return dst
-}
-
-func compile(steps []Step) ([]stage, error) {
-	var stages []stage
-	for i, s := range steps {
-		g := stage{prefixSpace: s.PrefixSpace}
-		switch {
-		case s.Kind == Digits && s.Individual:
-			g.scan = scanDigits
-		case s.Kind == Digits:
-			g.scan = scanNumbers
-		case s.Pattern == "" && !s.PrefixSpace:
-			continue
-		case s.Pattern == "":
-			g.scan = func(s string, _ int) int { return len(s) }
-		case scanners[s.Pattern] != nil:
-			g.scan = scanners[s.Pattern]
-		default:
-			re, err := regexp2.Compile(s.Pattern, regexp2.Unicode)
-			if err != nil {
-				return nil, fmt.Errorf("pre_tokenizer: step %d: pattern %q: %w", i+1, s.Pattern, err)
-			}
-			g.match = re
-		}
-		if s.PrefixSpace && i < len(steps)-1 {
-			return nil, fmt.Errorf("pre_tokenizer: step %d: add_prefix_space is implemented for the last step only", i+1)
-		}
-		stages = append(stages, g)
-	}
-	return stages, nil
 }
 
 // patternName is the GGUF name of the steps, "" when there is none.

@@ -15,9 +15,9 @@ type rankSlot struct {
 	whole int32
 }
 
-func newRanks(n int) ranks {
+func newRanks(n int) *ranks {
 	size := uint64(1) << bits.Len(uint(2*n+1))
-	return ranks{slots: make([]rankSlot, size), mask: size - 1}
+	return &ranks{slots: make([]rankSlot, size), mask: size - 1}
 }
 
 func pairKey(left, right int32) uint64 { return uint64(uint32(left))<<32 | uint64(uint32(right)) + 1 }

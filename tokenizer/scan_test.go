@@ -8,19 +8,30 @@ import (
 	"github.com/dlclark/regexp2/v2"
 )
 
-// byRegexp splits by the expression itself, as patterns without a scanner are.
-func byRegexp(t testing.TB, pattern, text string) []int {
-	re, err := regexp2.Compile(pattern, regexp2.Unicode)
+// endsByRegexp splits by the expression itself, as patterns without a scanner are.
+func endsByRegexp(t testing.TB, pattern, text string) []int {
+	re, err := regexp2.Compile(atomic(pattern), regexp2.Unicode)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := stage{match: re}
-	return g.ends(nil, text)
+	return endsOf(byRegexp(re), text)
 }
 
-func byScanner(pattern, text string) []int {
-	g := stage{scan: scanners[pattern]}
-	return g.ends(nil, text)
+func endsOf(find func([]match, string) []match, text string) (ends []int) {
+	for _, m := range find(nil, text) {
+		if m.end > m.start {
+			ends = append(ends, m.end)
+		}
+	}
+	return ends
+}
+
+func byScanner(pattern, text string) (ends []int) {
+	for i := 0; i < len(text); {
+		i = scanners[pattern](text, i)
+		ends = append(ends, i)
+	}
+	return ends
 }
 
 var scanSeeds = []string{
@@ -33,7 +44,7 @@ var scanSeeds = []string{
 func TestScannersEqualTheirPatterns(t *testing.T) {
 	for pattern := range scanners {
 		for _, text := range scanSeeds {
-			if got, want := byScanner(pattern, text), byRegexp(t, pattern, text); !slices.Equal(got, want) {
+			if got, want := byScanner(pattern, text), endsByRegexp(t, pattern, text); !slices.Equal(got, want) {
 				t.Errorf("%s\n%q: got %v, want %v", pattern, text, got, want)
 			}
 		}
@@ -44,16 +55,16 @@ func FuzzScanners(f *testing.F) {
 	for _, s := range scanSeeds {
 		f.Add(s)
 	}
-	compiled := map[string]*stage{}
+	compiled := map[string]func([]match, string) []match{}
 	for pattern := range scanners {
-		compiled[pattern] = &stage{match: regexp2.MustCompile(pattern, regexp2.Unicode)}
+		compiled[pattern] = byRegexp(regexp2.MustCompile(atomic(pattern), regexp2.Unicode))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.Contains(text, "ſ") {
 			t.Skip("regexp2 does not fold the long s to s; the reference does, and so do the scanners")
 		}
-		for pattern, g := range compiled {
-			if got, want := byScanner(pattern, text), g.ends(nil, text); !slices.Equal(got, want) {
+		for pattern, find := range compiled {
+			if got, want := byScanner(pattern, text), endsOf(find, text); !slices.Equal(got, want) {
 				t.Errorf("%s\n%q: got %v, want %v", pattern, text, got, want)
 			}
 		}
@@ -70,7 +81,7 @@ func TestLongSIsAnS(t *testing.T) {
 func TestEveryNamedPatternCompiles(t *testing.T) {
 	seen := map[string]bool{}
 	for _, n := range registry() {
-		if _, err := compile(n.steps); err != nil {
+		if _, err := compile(n.steps, true); err != nil {
 			t.Errorf("%s: %v", n.names[0], err)
 		}
 		for _, name := range n.names {
@@ -89,15 +100,15 @@ func TestEveryNamedPatternCompiles(t *testing.T) {
 }
 
 // naive merges by the definition: the best pair, the leftmost of equals.
-func naive(t *Tokenizer, piece string) []int32 {
+func naive(m *byteBPE, piece string) []int32 {
 	var ids []int32
 	for i := range len(piece) {
-		ids = append(ids, t.single[piece[i]])
+		ids = append(ids, m.single[piece[i]])
 	}
 	for {
 		best, at, whole := int32(noRank), 0, int32(0)
 		for i := 0; i+1 < len(ids); i++ {
-			if r, w := t.ranks.get(ids[i], ids[i+1]); r < best {
+			if r, w := m.ranks.get(ids[i], ids[i+1]); r < best {
 				best, at, whole = r, i, w
 			}
 		}
@@ -128,18 +139,32 @@ func FuzzMerge(f *testing.F) {
 	f.Add(strings.Repeat("abaab", 40))
 	f.Add(strings.Repeat("中文abc", 30))
 	tok := overlapping(f)
+	m := tok.model.(*byteBPE)
+	m.prepare()
 	f.Fuzz(func(t *testing.T, piece string) {
 		if piece == "" || len(piece) > 2000 {
 			return
 		}
-		want := naive(tok, piece)
-		if got := tok.mergeLong(nil, piece); !slices.Equal(got, want) {
-			t.Errorf("heap: %q: got %v, want %v", piece, got, want)
+		want, w := naive(m, piece), newWork().(*work)
+		g := &w.merge
+		for i := range len(piece) {
+			g.ids, g.ends = append(g.ids, m.single[piece[i]]), append(g.ends, int32(i+1))
 		}
-		if len(piece) <= shortPiece {
-			if got := tok.merge(nil, piece); !slices.Equal(got, want) {
-				t.Errorf("scan: %q: got %v, want %v", piece, got, want)
-			}
+		if g.long(func(i, j int32) (int32, int32) { return m.ranks.get(g.ids[i], g.ids[j]) }); !slices.Equal(g.ids, want) {
+			t.Errorf("heap: %q: got %v, want %v", piece, g.ids, want)
+		}
+		if m.symbols(piece, w); !slices.Equal(g.ids, want) {
+			t.Errorf("merged: %q: got %v, want %v", piece, g.ids, want)
+		}
+		if got := m.encode(nil, piece, w); !slices.Equal(got, want) {
+			t.Errorf("cut and merged: %q: got %v, want %v", piece, got, want)
+		}
+		var parts []int32
+		for _, p := range m.parts(nil, piece, w) {
+			parts = append(parts, p.id)
+		}
+		if !slices.Equal(parts, want) {
+			t.Errorf("with places: %q: got %v, want %v", piece, parts, want)
 		}
 	})
 }

@@ -4,37 +4,38 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"sync"
 )
 
 // Tokenizer turns text into ids and back. It is made by Load, Parse, FromGGUF or
 // New, does not change afterwards, and is safe for concurrent use.
 type Tokenizer struct {
 	def    Definition
-	source []byte // the tokenizer.json it was read from, if any
+	source string // the tokenizer.json it was read from, if any
 	notes  []string
 
-	bytes   [][]byte // by id; nil for an unused id
-	kind    []kind
-	ids     map[string]int32 // ordinary tokens by bytes
-	surface map[string]int32 // every token by surface form or text
-	single  [256]int32       // id of a byte, -1 when the vocabulary lacks it
-	missing []byte
-	ranks   ranks
+	vocab   vocabulary // what tokens stand for
+	kind    []kind     // by id
+	surface index      // every token by surface form or text
+	normal  []normalizer
+	onlyNFC bool // normal is NFC alone
+	first   bool // a step asks whether a piece is the first
 	stages  []stage
+	model   model
 	raw     trie // added tokens found before normalisation
 	late    trie // added tokens found after it
-	hash    string
-	cache   cache
+	plain   bool // a text is what its tokens stand for, put together
+	shown   map[int32]string
+	finders map[*Decoding]func([]match, string) []match
+	pool    sync.Pool // of *work
+	hash    func() string
 }
 
-type kind uint8
-
-const (
-	unused kind = iota
-	ordinary
-	added
-	special
-)
+// model is an engine that makes what only encoding needs when it is asked to.
+type model interface {
+	engine
+	prepare()
+}
 
 // Special is a control token of the vocabulary.
 type Special struct {
@@ -54,153 +55,154 @@ type Entry struct {
 
 // New makes a tokenizer from its definition, or says which part contradicts which.
 func New(d Definition) (*Tokenizer, error) {
+	if d.Model == "" {
+		d.Model = ByteBPE
+	}
 	t := &Tokenizer{def: d}
-	if err := t.vocabulary(); err != nil {
+	t.pool.New = newWork
+	t.hash = sync.OnceValue(t.sum)
+	if err := t.words(); err != nil {
 		return nil, err
 	}
-	if err := t.merges(); err != nil {
-		return nil, err
-	}
+	bytes := d.Model == ByteBPE || d.Model == RankBPE
+	t.plain = bytes && (d.Decode == nil || len(d.Decode) == 1 && d.Decode[0].Kind == ByteLevelDecoding) ||
+		d.Model == LongestMatch && len(d.Decode) == 1 && d.Decode[0].Kind == PlainDecoding
 	var err error
-	if t.stages, err = compile(d.Steps); err != nil {
+	if t.normal, err = compileNormalizations(d.Normalize, &t.def); err != nil {
+		return nil, err
+	}
+	t.onlyNFC = len(d.Normalize) == 1 && d.Normalize[0].Kind == NFC
+	if t.stages, err = compile(d.Steps, bytes); err != nil {
+		return nil, err
+	}
+	for _, s := range d.Steps {
+		t.first = t.first || s.Kind == Metaspace && s.Prepend == "first" && len(d.Normalize) > 0
+	}
+	if t.model, err = t.newModel(); err != nil {
+		return nil, err
+	}
+	if err := t.checkDecoders(); err != nil {
 		return nil, err
 	}
 	for _, id := range append(append([]int32(nil), d.Before...), d.After...) {
-		if id < 0 || int(id) >= len(t.bytes) || t.kind[id] == unused {
-			return nil, fmt.Errorf("post_processor: token %d is not in the vocabulary of %d", id, len(t.bytes))
+		if id < 0 || int(id) >= len(t.kind) || t.kind[id] == unused {
+			return nil, fmt.Errorf("post_processor: token %d is not in the vocabulary of %d", id, len(t.kind))
 		}
 	}
-	for _, a := range d.Added {
-		if a.Normalized {
-			t.late.add(a)
-		} else {
-			t.raw.add(a)
-		}
-	}
-	if len(t.missing) > 0 {
-		t.notes = append(t.notes, fmt.Sprintf("the vocabulary has no token for %d of the 256 bytes (hexadecimal % x); texts lose them", len(t.missing), t.missing))
-	}
-	t.hash = t.sum()
+	t.addedTokens()
 	return t, nil
 }
 
-func (t *Tokenizer) vocabulary() error {
-	size := len(t.def.Tokens)
-	if size == 0 {
-		return fmt.Errorf("model.vocab: empty")
+func (t *Tokenizer) newModel() (model, error) {
+	switch t.def.Model {
+	case ByteBPE, RankBPE:
+		m, err := newByteBPE(t)
+		if err == nil && len(m.missing) > 0 {
+			t.notes = append(t.notes, fmt.Sprintf("the vocabulary has no token for %d of the 256 bytes (hexadecimal % x); texts lose them", len(m.missing), m.missing))
+		}
+		return m, err
+	case BPE:
+		return newCharBPE(t)
+	case ScoreBPE:
+		return newScoreBPE(t)
+	case Unigram:
+		return newUnigram(t)
+	case WordPiece:
+		return newWordPiece(t)
+	case PhantomWordPiece:
+		return newPhantomWordPiece(t)
+	case WordLevel:
+		unknown, err := t.unknownID()
+		return &wordLevel{t, unknown}, err
+	case Characters, Words:
+		m, err := newScoreBPE(t)
+		if err != nil {
+			return nil, err
+		}
+		return &characters{m, t.def.Model == Words}, nil
+	case LongestMatch:
+		return newLongestMatch(t)
 	}
-	t.bytes = make([][]byte, size)
-	t.kind = make([]kind, size)
-	t.ids = make(map[string]int32, size)
-	t.surface = make(map[string]int32, size)
-	for _, a := range t.def.Added {
-		if a.ID < 0 || int(a.ID) >= size || t.def.Tokens[a.ID] != a.Text || a.Text == "" {
-			return fmt.Errorf("added_tokens: %q has id %d, where the vocabulary holds another token", a.Text, a.ID)
-		}
-		t.kind[a.ID] = added
-		if a.Special {
-			t.kind[a.ID] = special
-		}
-	}
-	for i, text := range t.def.Tokens {
-		if text == "" {
-			continue
-		}
-		id := int32(i)
-		if other, taken := t.surface[text]; taken {
-			return fmt.Errorf("model.vocab: %q has two ids, %d and %d", text, other, id)
-		}
-		t.surface[text] = id
-		if t.kind[id] != unused {
-			t.bytes[id] = []byte(text)
-			// An added token may be a word of the ordinary vocabulary as well.
-			if b, ok := FromByteLevel(text); ok && t.kind[id] == added {
-				t.ids[b] = id
-			}
-			continue
-		}
-		t.kind[id] = ordinary
-		if b, ok := FromByteLevel(text); ok {
-			t.ids[b] = id
-			t.bytes[id] = []byte(b)
-		} else {
-			t.bytes[id] = []byte(text) // as the ByteLevel decoder does; no text encodes to it
-		}
-	}
-	for b := range 256 {
-		id, ok := t.ids[string([]byte{byte(b)})]
-		if !ok {
-			id = -1
-			t.missing = append(t.missing, byte(b))
-		}
-		t.single[b] = id
-	}
-	return nil
+	return nil, fmt.Errorf("model.type: %q is not implemented", t.def.Model)
 }
 
-func (t *Tokenizer) merges() error {
-	t.ranks = newRanks(len(t.def.Merges))
-	for i, m := range t.def.Merges {
-		left, ok := t.surface[m[0]]
-		if !ok {
-			return fmt.Errorf("model.merges: merge %d: %q is not in the vocabulary", i, m[0])
+// addedTokens prepares the search for added tokens. Those that are normalised are
+// looked for in their normal form, and decoding shows it, as in the reference.
+func (t *Tokenizer) addedTokens() {
+	for _, a := range t.def.Added {
+		if !a.Normalized {
+			t.raw.add(a, a.Text)
+			continue
 		}
-		right, ok := t.surface[m[1]]
-		if !ok {
-			return fmt.Errorf("model.merges: merge %d: %q is not in the vocabulary", i, m[1])
+		p := passage{s: a.Text}
+		for _, n := range t.normal {
+			n(&p)
 		}
-		whole, ok := t.surface[m[0]+m[1]]
-		if !ok {
-			return fmt.Errorf("model.merges: merge %d: %q + %q = %q is not in the vocabulary", i, m[0], m[1], m[0]+m[1])
+		if p.s != a.Text {
+			if t.shown == nil {
+				t.shown = map[int32]string{}
+			}
+			t.shown[a.ID] = p.s
 		}
-		// A pair that comes twice has the later rank, as in the reference.
-		t.ranks.put(left, right, int32(i), whole)
+		t.late.add(a, p.s)
 	}
-	return nil
 }
+
+// prepare makes what only encoding needs.
+func (t *Tokenizer) prepare() { t.model.prepare() }
 
 // sum hashes what decides which ids a text gets.
 func (t *Tokenizer) sum() string {
 	h := sha256.New()
-	fmt.Fprintf(h, "lian tokenizer 1\nnfc=%t ignore_merges=%t\n%s", t.def.NFC, t.def.IgnoreMerges, describe(t.def.Steps))
-	for id, b := range t.bytes {
-		fmt.Fprintf(h, "%d %q\n", t.kind[id], b)
+	d := &t.def
+	nfc := len(d.Normalize) == 1 && d.Normalize[0].Kind == NFC
+	fmt.Fprintf(h, "lian tokenizer 1\nnfc=%t ignore_merges=%t\n%s", nfc, d.IgnoreMerges, describe(d.Steps))
+	if d.Model != ByteBPE {
+		fmt.Fprintf(h, "%s unknown=%q fuse=%t fallback=%t affixes=%q %q longest=%d float32=%t long_first=%t\n", d.Model, d.Unknown, d.FuseUnknown, d.ByteFallback, d.ContinuingPrefix, d.WordSuffix, d.LongestWord, d.Float32, d.LongestFirst)
+		fmt.Fprintf(h, "%v\n%v\n", d.Scores, d.Roles)
 	}
-	for _, m := range t.def.Merges {
+	if len(d.Normalize) > 0 && !nfc {
+		fmt.Fprintf(h, "%+v\n", d.Normalize)
+	}
+	for id := range t.kind {
+		fmt.Fprintf(h, "%d %q\n", t.kind[id], t.vocab.token(int32(id)))
+	}
+	for _, m := range d.Merges {
 		fmt.Fprintf(h, "%q %q\n", m[0], m[1])
 	}
-	for _, a := range t.def.Added {
-		fmt.Fprintf(h, "%d %t %t %t\n", a.ID, a.StripLeft, a.StripRight, a.Normalized)
+	for _, a := range d.Added {
+		fmt.Fprintf(h, "%d %t %t %t %t\n", a.ID, a.StripLeft, a.StripRight, a.Normalized, a.SingleWord)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Hash is a SHA-256 (hexadecimal) over everything that decides which ids a text
 // gets; equal hashes mean equal ids. Tokens added around a text are not part of it.
-func (t *Tokenizer) Hash() string { return t.hash }
+func (t *Tokenizer) Hash() string { return t.hash() }
+
+// Model is how pieces of text become tokens.
+func (t *Tokenizer) Model() Model { return t.def.Model }
 
 // VocabSize is the largest id plus one.
-func (t *Tokenizer) VocabSize() int { return len(t.bytes) }
+func (t *Tokenizer) VocabSize() int { return len(t.kind) }
 
-// TokenBytes are the bytes that a token stands for, nil for an id that is not in
-// the vocabulary. The caller must not change them.
+// TokenBytes are the bytes that a token stands for within a text, nil for an id that
+// is not in the vocabulary.
 func (t *Tokenizer) TokenBytes(id int32) []byte {
-	if id < 0 || int(id) >= len(t.bytes) {
+	if id < 0 || int(id) >= len(t.kind) || t.kind[id] == unused {
 		return nil
 	}
-	return t.bytes[id]
+	return []byte(t.vocab.token(id))
 }
 
-// ID is the token with this surface form (ordinary tokens, byte-level alphabet) or
-// text (added tokens).
+// ID is the token with this surface form (ordinary tokens) or text (added tokens).
 func (t *Tokenizer) ID(surface string) (id int32, ok bool) {
-	id, ok = t.surface[surface]
-	return id, ok
+	return t.surface.get(surface)
 }
 
 // Special is the control token with this text.
 func (t *Tokenizer) Special(text string) (id int32, ok bool) {
-	id, ok = t.surface[text]
+	id, ok = t.surface.get(text)
 	if !ok || t.kind[id] != special {
 		return 0, false
 	}
@@ -225,9 +227,9 @@ func (t *Tokenizer) SpecialTokens() []Special {
 
 // Vocabulary is every token by id; an unused id has an empty Text.
 func (t *Tokenizer) Vocabulary() []Entry {
-	out := make([]Entry, len(t.bytes))
+	out := make([]Entry, len(t.kind))
 	for id := range out {
-		out[id] = Entry{Text: t.def.Tokens[id], Bytes: t.bytes[id], Special: t.kind[id] == special, Added: t.kind[id] >= added}
+		out[id] = Entry{Text: t.def.Tokens[id], Bytes: t.TokenBytes(int32(id)), Special: t.kind[id] == special, Added: t.kind[id] >= added}
 	}
 	return out
 }
@@ -246,10 +248,15 @@ func (t *Tokenizer) Around() (before, after []int32) {
 	return append([]int32(nil), t.def.Before...), append([]int32(nil), t.def.After...)
 }
 
-// MissingBytes are the bytes that the vocabulary has no token for. Text loses them,
-// as with the reference; published vocabularies and those trained here by default
-// miss none.
-func (t *Tokenizer) MissingBytes() []byte { return append([]byte(nil), t.missing...) }
+// MissingBytes are the bytes that a byte-level vocabulary has no token for. Text
+// loses them, as with the reference; published vocabularies and those trained here
+// by default miss none.
+func (t *Tokenizer) MissingBytes() []byte {
+	if m, ok := t.model.(*byteBPE); ok {
+		return append([]byte(nil), m.missing...)
+	}
+	return nil
+}
 
 // Notes are the parts of the file that were read but are left to the caller, one
 // sentence each.

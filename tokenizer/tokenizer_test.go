@@ -127,7 +127,7 @@ func TestStripAndPrefixSpace(t *testing.T) {
 }
 
 func TestNFC(t *testing.T) {
-	tok := small(t, func(d *tokenizer.Definition) { d.NFC = true })
+	tok := small(t, func(d *tokenizer.Definition) { d.Normalize = []tokenizer.Normalization{{Kind: tokenizer.NFC}} })
 	for _, text := range []string{"e\u0301", "hello e\u0301\u0301 中文", "한글", "\xff e\u0301", "ascii"} {
 		if got, want := tok.Decode(tok.Encode(text)), norm.NFC.String(text); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
@@ -193,7 +193,7 @@ func TestWrongBytesAreReplacedAsTheWebDoes(t *testing.T) {
 func TestSavedFileGivesTheSameTokenizer(t *testing.T) {
 	for _, change := range []func(*tokenizer.Definition){
 		func(*tokenizer.Definition) {},
-		func(d *tokenizer.Definition) { d.NFC = true; d.IgnoreMerges = true },
+		func(d *tokenizer.Definition) { d.Normalize = []tokenizer.Normalization{{Kind: tokenizer.NFC}}; d.IgnoreMerges = true },
 		func(d *tokenizer.Definition) { d.Steps, _ = tokenizer.PatternSteps("gpt-2") },
 		func(d *tokenizer.Definition) { d.Steps, _ = tokenizer.PatternSteps("smollm") },
 		func(d *tokenizer.Definition) { d.Steps, _ = tokenizer.PatternSteps("deepseek-v3") },
@@ -242,7 +242,7 @@ func TestHashTellsTokenizersApart(t *testing.T) {
 	seen := map[string]int{}
 	for i, change := range []func(*tokenizer.Definition){
 		func(*tokenizer.Definition) {},
-		func(d *tokenizer.Definition) { d.NFC = true },
+		func(d *tokenizer.Definition) { d.Normalize = []tokenizer.Normalization{{Kind: tokenizer.NFC}} },
 		func(d *tokenizer.Definition) { d.IgnoreMerges = true },
 		func(d *tokenizer.Definition) { d.Steps, _ = tokenizer.PatternSteps("gpt-2") },
 		func(d *tokenizer.Definition) { d.Merges = d.Merges[1:] },
@@ -282,12 +282,7 @@ func TestRefusesWhatItDoesNotDo(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ field, value, says string }{
-		{"model.type", `"Unigram"`, "Unigram"},
-		{"model.type", `"WordPiece"`, "WordPiece"},
 		{"model.dropout", `0.1`, "dropout"},
-		{"model.byte_fallback", `true`, "byte_fallback"},
-		{"model.continuing_subword_prefix", `"##"`, "continuing_subword_prefix"},
-		{"model.end_of_word_suffix", `"</w>"`, "end_of_word_suffix"},
 		{"model.novelty", `1`, "novelty"},
 		{"model.merges", `["a"]`, "merges"},
 		{"model.merges", `[["a","中"]]`, "中"},
@@ -296,22 +291,23 @@ func TestRefusesWhatItDoesNotDo(t *testing.T) {
 		{"model.vocab", `{"a":-1}`, "negative"},
 		{"model.vocab", `{"a":2000000000}`, "2000000000"},
 		{"model.vocab", `{"":0}`, "empty"},
-		{"normalizer", `{"type":"NFKC"}`, "NFKC"},
-		{"normalizer", `{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Lowercase"}]}`, "Lowercase"},
-		{"pre_tokenizer", `null`, "ByteLevel"},
-		{"pre_tokenizer", `{"type":"Metaspace","replacement":"▁"}`, "Metaspace"},
-		{"pre_tokenizer", `{"type":"Sequence","pretokenizers":[{"type":"Whitespace"}]}`, "Whitespace"},
-		{"pre_tokenizer", `{"type":"Split","pattern":{"Regex":"(a"},"behavior":"Isolated","invert":false}`, "ByteLevel"},
+		{"model.type", `"Unigram"`, "a text and a score"},
+		{"model.type", `"Neural"`, "Neural"},
+		{"model.continuing_subword_prefix", `"####"`, "shorter than the prefix"},
+		{"normalizer", `{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Uppercase"}]}`, "Uppercase"},
+		{"normalizer", `{"type":"Replace","pattern":{"Regex":"(a"},"content":""}`, "(a"},
+		{"normalizer", `{"type":"Precompiled","precompiled_charsmap":"/////w=="}`, "trie"},
+		{"pre_tokenizer", `{"type":"Semaphore"}`, "Semaphore"},
+		{"pre_tokenizer", `{"type":"FixedLength","length":0}`, "at least 1"},
+		{"pre_tokenizer", `{"type":"Metaspace","replacement":"▁","prepend_scheme":"last"}`, "last"},
 		{"pre_tokenizer", `{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"(a"},"behavior":"Isolated","invert":false},{"type":"ByteLevel","use_regex":false,"add_prefix_space":false}]}`, "(a"},
-		{"pre_tokenizer", `{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"a"},"behavior":"MergedWithNext","invert":false},{"type":"ByteLevel"}]}`, "MergedWithNext"},
-		{"pre_tokenizer", `{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"String":"a"},"behavior":"Isolated","invert":false},{"type":"ByteLevel"}]}`, "Regex"},
+		{"pre_tokenizer", `{"type":"Split","pattern":{"Regex":"a"},"behavior":"Merged","invert":false}`, "Merged"},
 		{"pre_tokenizer", `{"type":"ByteLevel","add_prefix_space":false,"colour":1}`, "colour"},
-		{"decoder", `{"type":"WordPiece"}`, "WordPiece"},
-		{"decoder", `null`, "decoder"},
-		{"post_processor", `{"type":"BertProcessing"}`, "BertProcessing"},
+		{"decoder", `{"type":"Diffusion"}`, "Diffusion"},
+		{"decoder", `{"type":"Strip","content":"","start":1,"stop":0}`, "Strip"},
+		{"post_processor", `{"type":"BertProcessing","sep":["a"],"cls":["b",1]}`, "token and its id"},
 		{"post_processor", `{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"[X]","type_id":0}}],"pair":[],"special_tokens":{}}`, "[X]"},
 		{"added_tokens", `[{"id":0,"content":"other","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}]`, "other"},
-		{"added_tokens", `[{"id":0,"content":"<|end|>","single_word":true,"lstrip":false,"rstrip":false,"normalized":false,"special":true}]`, "single_word"},
 		{"surprise", `1`, "surprise"},
 	} {
 		data := set(t, good, c.field, c.value)

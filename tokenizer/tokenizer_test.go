@@ -193,7 +193,10 @@ func TestWrongBytesAreReplacedAsTheWebDoes(t *testing.T) {
 func TestSavedFileGivesTheSameTokenizer(t *testing.T) {
 	for _, change := range []func(*tokenizer.Definition){
 		func(*tokenizer.Definition) {},
-		func(d *tokenizer.Definition) { d.Normalize = []tokenizer.Normalization{{Kind: tokenizer.NFC}}; d.IgnoreMerges = true },
+		func(d *tokenizer.Definition) {
+			d.Normalize = []tokenizer.Normalization{{Kind: tokenizer.NFC}}
+			d.IgnoreMerges = true
+		},
 		func(d *tokenizer.Definition) { d.Steps, _ = tokenizer.PatternSteps("gpt-2") },
 		func(d *tokenizer.Definition) { d.Steps, _ = tokenizer.PatternSteps("smollm") },
 		func(d *tokenizer.Definition) { d.Steps, _ = tokenizer.PatternSteps("deepseek-v3") },

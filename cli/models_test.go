@@ -42,7 +42,7 @@ var tinyModel = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := checkpoint.SaveFolder(dir, b.NewStream(), f, m, dtype.F32, map[string]any{"bos_token_id": 0, "eos_token_id": 2}); err != nil {
+	if err := checkpoint.SaveFolder(dir, b.NewStream(), f, m, checkpoint.FolderOptions{Type: dtype.F32, Extra: map[string]any{"bos_token_id": 0, "eos_token_id": 2}}); err != nil {
 		return "", err
 	}
 	if err := tok.Save(filepath.Join(dir, "tokenizer.json")); err != nil {

@@ -75,7 +75,7 @@ func mustFamily(t *testing.T) *family.Family {
 func file(t *testing.T, tr *Trainer) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := checkpoint.SaveFolder(dir, tr.Backend.NewStream(), mustFamily(t), tr.Model.(*nn.Decoder), dtype.F32, nil); err != nil {
+	if err := checkpoint.SaveFolder(dir, tr.Backend.NewStream(), mustFamily(t), tr.Model.(*nn.Decoder), checkpoint.FolderOptions{Type: dtype.F32}); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(filepath.Join(dir, "model.safetensors"))

@@ -120,7 +120,7 @@ func Finetune(ctx context.Context, dir string, o FinetuneOptions, events event.S
 	} else {
 		r.Output = filepath.Join(dir, "model")
 		weights = filepath.Join(r.Output, "model.safetensors")
-		err = saveModel(r.Output, b.NewStream(), m.Family, m.Model, m.Tokenizer, tpl, m.Separator, true)
+		err = saveModel(r.Output, b.NewStream(), m.Family, m.Model, m.Config, m.Tokenizer, tpl, m.Separator, true)
 		if err == nil {
 			err = copyFile(filepath.Join(dataFolder(o.Data), "suggestions.json"), filepath.Join(r.Output, "suggestions.json"))
 		}

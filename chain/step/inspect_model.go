@@ -88,12 +88,9 @@ func (i *inspector) gguf(path string) error {
 		i.problem("the file holds a vocabulary only, no tensors")
 		return nil
 	}
-	fam, err := family.ByGGUF(architecture)
-	var spec nn.Spec
-	if err == nil {
-		_, hasHead := f.Info("output.weight")
-		spec, err = fam.FromGGUF(f)
-		spec.TiedEmbedding = !hasHead
+	fam, spec, config, err := checkpoint.ReadGGUF(path, f)
+	if config != nil {
+		i.Unread = config.Unread()
 	}
 	return i.model(f, fam, spec, err, func(b model.Binding) model.View { return b.GGUF })
 }

@@ -48,7 +48,7 @@ func Merge(ctx context.Context, base, adapterDir, dir string, ids [][]int32) (Me
 	if err := l.Merge(b.NewStream(), m.Model); err != nil {
 		return r, err
 	}
-	if err := saveModel(r.Model, b.NewStream(), m.Family, m.Model, m.Tokenizer, m.Template, m.Separator, true); err != nil {
+	if err := saveModel(r.Model, b.NewStream(), m.Family, m.Model, m.Config, m.Tokenizer, m.Template, m.Separator, true); err != nil {
 		return r, err
 	}
 	again, err := OpenModel(r.Model, b, checkpoint.Options{})

@@ -173,7 +173,7 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 	}
 	r.Model, r.Parameters, r.Steps, r.Tokens = filepath.Join(dir, "model"), m.Parameters().Count(), o.Train.Steps, int64(o.Train.Steps)*int64(o.StepTokens)
 	r.Epochs = float64(r.Tokens) / float64(source.EpochTokens())
-	if err := saveModel(r.Model, b.NewStream(), f, m, tok, template, separator, false); err != nil {
+	if err := saveModel(r.Model, b.NewStream(), f, m, nil, tok, template, separator, false); err != nil {
 		return r, err
 	}
 	return r, store.WriteJSON(filepath.Join(dir, "pretrain.json"), r)

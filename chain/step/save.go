@@ -28,15 +28,15 @@ const (
 var SpecialTokens = []string{Separator, TurnStart, TurnEnd}
 
 // saveModel writes a model folder that Lian, transformers and others open: configuration, weights, tokenizer, template.
-// chatting says that the model was taught to answer, so that its turns end a reply.
-func saveModel(dir string, s compute.Stream, f *family.Family, m *nn.Decoder, tok *tokenizer.Tokenizer, tpl *chat.Template, separator int32, chatting bool) error {
+// config are the fields of the config.json it was opened with, nil for a new one; chatting says that the model was taught to answer, so that its turns end a reply.
+func saveModel(dir string, s compute.Stream, f *family.Family, m *nn.Decoder, config map[string]any, tok *tokenizer.Tokenizer, tpl *chat.Template, separator int32, chatting bool) error {
 	end := []int32{separator}
 	endText := tokenText(tok, separator)
 	if turn, ok := tok.Special(TurnEnd); ok && chatting {
 		end, endText = []int32{turn, separator}, TurnEnd
 	}
 	extra := map[string]any{"bos_token_id": separator, "eos_token_id": end[0]}
-	if err := checkpoint.SaveFolder(dir, s, f, m, dtype.F32, extra); err != nil {
+	if err := checkpoint.SaveFolder(dir, s, f, m, checkpoint.FolderOptions{Type: dtype.F32, Config: config, Extra: extra}); err != nil {
 		return err
 	}
 	if err := tok.Save(filepath.Join(dir, "tokenizer.json")); err != nil {

@@ -3,119 +3,70 @@ package checkpoint
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"lian/compute"
 	"lian/dtype"
 	"lian/format/safetensors"
-	"lian/model"
 	"lian/model/family"
 	"lian/model/nn"
 	"lian/store/atomicfile"
 )
 
-// SaveFolder writes config.json and model.safetensors of a model into dir, weights as t (float32, float16 or bfloat16).
-// extra fields go into config.json (bos_token_id …).
-func SaveFolder(dir string, s compute.Stream, f *family.Family, m *nn.Decoder, t dtype.Type, extra map[string]any) error {
-	if !t.Float() {
-		return fmt.Errorf("%s: a model folder holds float weights, not %v", dir, t)
+// FolderOptions say how a model folder is written.
+type FolderOptions struct {
+	Type dtype.Type // of every weight: float32, float16 or bfloat16
+	// Config are the fields of the config.json that the model was opened with; nil: the family makes them of the Spec.
+	Config map[string]any
+	Extra  map[string]any // further fields of config.json (bos_token_id …), which take the place of others
+	// ShardBytes is what one file of weights holds at most; 0 is safetensors.ShardBytes.
+	ShardBytes int64
+}
+
+// torchNames are the types that config.json's torch_dtype (dtype, since transformers 5) names.
+var torchNames = map[dtype.Type]string{dtype.F32: "float32", dtype.F16: "float16", dtype.BF16: "bfloat16"}
+
+// SaveFolder writes config.json and the weights of a model into dir.
+func SaveFolder(dir string, s compute.Stream, f *family.Family, m *nn.Decoder, o FolderOptions) error {
+	if torchNames[o.Type] == "" {
+		return fmt.Errorf("%s: a model folder holds f32, f16 or bf16 weights, not %v", dir, o.Type)
+	}
+	fields := maps.Clone(o.Config)
+	if fields == nil {
+		if f.Config == nil {
+			return fmt.Errorf("%s: a config.json of a %s model is not made from nothing", dir, f.Name())
+		}
+		fields = f.Config(&m.Spec)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	tensors, err := hubTensors(s, f, m, t)
+	bindings, err := f.Bindings(m.Spec)
 	if err != nil {
 		return err
 	}
-	if err := safetensors.Write(filepath.Join(dir, "model.safetensors"), tensors, map[string]string{"format": "pt"}); err != nil {
+	tensors, err := storedTensors(s, m.Spec, bindings, m.Parameters().All(), hubView, func(string, []int, member) dtype.Type { return o.Type })
+	if err != nil {
 		return err
 	}
-	fields := f.Config(&m.Spec)
-	fields["torch_dtype"] = map[dtype.Type]string{dtype.F32: "float32", dtype.F16: "float16", dtype.BF16: "bfloat16"}[t]
-	for k, v := range extra {
-		fields[k] = v
+	if _, err := safetensors.WriteFolder(dir, tensors, map[string]string{"format": "pt"}, o.ShardBytes); err != nil {
+		return err
 	}
+	delete(fields, "quantization_config") // what is written is not quantised
+	name := "torch_dtype"
+	if _, ok := fields["dtype"]; ok {
+		name = "dtype"
+	}
+	fields[name] = torchNames[o.Type]
+	if _, ok := fields["vocab_size"]; ok {
+		fields["vocab_size"] = m.Spec.Vocab // it may have grown
+	}
+	maps.Copy(fields, o.Extra)
 	data, err := json.MarshalIndent(fields, "", "  ")
 	if err != nil {
 		return err
 	}
 	return atomicfile.WriteFile(filepath.Join(dir, "config.json"), append(data, '\n'))
-}
-
-// hubTensors are a model's tensors as its authors' files hold them, of type t, made when it is their turn to be written.
-func hubTensors(s compute.Stream, f *family.Family, m *nn.Decoder, t dtype.Type) ([]safetensors.Tensor, error) {
-	bindings, err := f.Bindings(m.Spec)
-	if err != nil {
-		return nil, err
-	}
-	type member struct {
-		tensor *compute.Tensor
-		view   model.View
-		shape  []int
-	}
-	members, names, list := map[string][]member{}, []string{}, m.Parameters().All()
-	add := func(name string, x member) {
-		if members[name] == nil {
-			names = append(names, name)
-		}
-		members[name] = append(members[name], x)
-	}
-	for i, b := range bindings {
-		v, tensor := b.Hub, list[i].Tensor
-		if v.Name == "" {
-			return nil, fmt.Errorf("a %s model has no name for %s in its authors' files", f.Name(), b.Parameter)
-		}
-		for e := range v.Experts {
-			one := v
-			one.Experts, one.Name = 0, strings.ReplaceAll(v.Name, "{expert}", fmt.Sprint(e))
-			flat := tensor.View(tensor.Shape[0], tensor.Elements()/tensor.Shape[0])
-			add(one.Name, member{flat.Slice(e, e+1), one, b.Shape[1:]})
-		}
-		if v.Experts == 0 {
-			add(v.Name, member{tensor, v, b.Shape})
-		}
-	}
-	var tensors []safetensors.Tensor
-	for _, name := range names {
-		whole := members[name][0].view.FileShape(members[name][0].shape)
-		tensors = append(tensors, safetensors.Tensor{Name: name, Type: t, Shape: whole, Make: func() ([]byte, error) {
-			size, err := dtype.TensorBytes(t, whole)
-			if err != nil {
-				return nil, err
-			}
-			out := make([]byte, size)
-			for _, x := range members[name] {
-				data, err := converted(s, x.tensor, t, x.view.Offset)
-				if err != nil {
-					return nil, err
-				}
-				if err := put(out, data, t, x.view, x.shape); err != nil {
-					return nil, err
-				}
-			}
-			return out, nil
-		}})
-	}
-	return tensors, nil
-}
-
-// converted are a tensor's values plus an offset, as bytes of type t.
-func converted(s compute.Stream, x *compute.Tensor, t dtype.Type, offset float32) ([]byte, error) {
-	if x.Type == t && offset == 0 {
-		data := make([]byte, x.Bytes())
-		return data, s.Read(x, data)
-	}
-	values, err := Floats(s, x)
-	if err != nil {
-		return nil, err
-	}
-	if offset != 0 {
-		for i := range values {
-			values[i] += offset
-		}
-	}
-	data := make([]byte, t.Bytes(len(values)))
-	return data, dtype.Quantize(t, values, data)
 }

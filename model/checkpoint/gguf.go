@@ -1,12 +1,15 @@
 package checkpoint
 
 import (
+	"encoding/binary"
 	"fmt"
-	"maps"
+	"math"
 	"slices"
+	"strings"
 
 	"lian/compute"
 	"lian/dtype"
+	"lian/format"
 	"lian/format/gguf"
 	"lian/model"
 	"lian/model/family"
@@ -19,30 +22,30 @@ func openGGUF(path string, b compute.Backend, o Options) (*Checkpoint, error) {
 		return nil, err
 	}
 	c := &Checkpoint{Path: path, close: file.Close}
-	if err := c.fromGGUF(file, b, o); err != nil {
+	if err := c.fromGGUF(path, file, b, o); err != nil {
 		file.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil
 }
 
-func (c *Checkpoint) fromGGUF(file *gguf.File, b compute.Backend, o Options) error {
-	architecture, ok := file.String("general.architecture")
-	if !ok {
-		return fmt.Errorf("metadata general.architecture is missing")
-	}
-	f, err := family.ByGGUF(architecture)
+func (c *Checkpoint) fromGGUF(path string, file *gguf.File, b compute.Backend, o Options) error {
+	f, spec, config, err := ReadGGUF(path, file)
 	if err != nil {
 		return err
 	}
-	spec, err := f.FromGGUF(file)
-	if err != nil {
-		return err
-	}
-	c.Family = f
-	_, hasHead := file.Info("output.weight")
-	spec.TiedEmbedding = !hasHead
+	c.Family, c.Config, c.Unread = f, config.Fields(), config.Unread()
 	return c.bind(b, spec, file, o, ggufView)
+}
+
+// ReadGGUF is ReadConfig for a GGUF file: the config.json is what its metadata mean.
+func ReadGGUF(path string, file *gguf.File) (*family.Family, nn.Spec, *family.Config, error) {
+	f, config, err := family.FromGGUF(path, file)
+	if err != nil {
+		return f, nn.Spec{}, nil, err
+	}
+	spec, err := f.Read(config)
+	return f, spec, config, err
 }
 
 // TypeOf says as what type a weight is stored; it is asked for matrices and embeddings only, vectors stay float32.
@@ -51,46 +54,73 @@ type TypeOf func(b model.Binding, kind nn.Kind, shape []int) dtype.Type
 // fileTypes are llama.cpp's numbers for general.file_type (llama.h, enum llama_ftype).
 var fileTypes = map[dtype.Type]uint32{dtype.F32: 0, dtype.F16: 1, dtype.Q4_0: 2, dtype.Q4_1: 3, dtype.Q8_0: 7, dtype.Q5_0: 8, dtype.Q5_1: 9, dtype.BF16: 32}
 
-// SaveGGUF writes a model as one GGUF file. main is the type most weights have; more is further metadata (the tokenizer's).
-func SaveGGUF(path string, s compute.Stream, f *family.Family, m *nn.Decoder, name string, main dtype.Type, typeOf TypeOf, more []gguf.KeyValue) error {
+// precise are tensors that llama.cpp computes with in float32 whatever type a file has: its converter (prepare_tensors in
+// conversion/base.py) stores them so.
+var precise = []string{"ffn_gate_inp.weight", "ffn_gate_inp_shexp.weight", "position_embd.weight", "token_types.weight", "ssm_conv1d.weight", "shortconv.conv.weight"}
+
+// staysFloat32 says whether GGUF keeps a tensor in float32 in files of any type.
+func staysFloat32(name string, shape []int) bool {
+	return len(shape) < 2 || strings.HasSuffix(name, "_norm.weight") || !strings.HasSuffix(name, ".weight") ||
+		slices.ContainsFunc(precise, func(end string) bool { return name == end || strings.HasSuffix(name, "."+end) })
+}
+
+// GGUFOptions say how a model is written as GGUF.
+type GGUFOptions struct {
+	Name   string          // general.name
+	Main   dtype.Type      // the type that most weights have
+	TypeOf TypeOf          // that of each
+	More   []gguf.KeyValue // further metadata: the tokenizer's
+	File   gguf.Options
+}
+
+// SaveGGUF writes a model as GGUF, in several files if the options ask for it, and returns their names.
+func SaveGGUF(path string, s compute.Stream, f *family.Family, m *nn.Decoder, o GGUFOptions) ([]string, error) {
+	own, err := f.ToGGUF(&m.Spec)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	bindings, err := f.Bindings(m.Spec)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	metadata := []gguf.KeyValue{{Key: "general.architecture", Value: f.GGUF}, {Key: "general.name", Value: name}, {Key: "general.type", Value: "model"}}
-	if number, ok := fileTypes[main]; ok {
+	metadata := []gguf.KeyValue{own[0], {Key: "general.type", Value: "model"}, {Key: "general.name", Value: o.Name}}
+	if number, ok := fileTypes[o.Main]; ok {
 		metadata = append(metadata, gguf.KeyValue{Key: "general.file_type", Value: number})
 	}
-	if main.Quantized() {
-		metadata = append(metadata, gguf.KeyValue{Key: "general.quantization_version", Value: uint32(2)})
+	metadata = append(metadata, gguf.KeyValue{Key: "general.quantization_version", Value: uint32(2)})
+	metadata = slices.Concat(metadata, own[1:], o.More)
+	tensors, err := computed(f, &m.Spec)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if f.ToGGUF == nil {
-		return fmt.Errorf("%s: %s models are not written as GGUF", path, f.Name())
-	}
-	own := f.ToGGUF(&m.Spec)
-	for _, key := range slices.Sorted(maps.Keys(own)) {
-		metadata = append(metadata, gguf.KeyValue{Key: f.GGUF + "." + key, Value: own[key]})
-	}
-	metadata = append(metadata, more...)
-	var tensors []gguf.Tensor
-	weights := m.Spec.Weights()
-	for i, p := range m.Parameters().All() {
-		t, b := dtype.F32, bindings[i]
-		if b.GGUF.Name == "" {
-			return fmt.Errorf("%s: a %s model has no name for %s in GGUF", path, f.Name(), b.Parameter)
+	stored, err := storedTensors(s, m.Spec, bindings, m.Parameters().All(), ggufView, func(name string, shape []int, first member) dtype.Type {
+		if staysFloat32(name, shape) {
+			return dtype.F32
 		}
-		if len(p.Tensor.Shape) > 1 {
-			t = typeOf(b, weights[i].Kind, p.Tensor.Shape)
-		}
-		tensors = append(tensors, gguf.Tensor{Name: b.GGUF.Name, Type: t, Shape: b.GGUF.FileShape(b.Shape), Make: func() ([]byte, error) {
-			data, err := converted(s, p.Tensor, t, b.GGUF.Offset)
-			if err != nil {
-				return nil, err
-			}
-			out := make([]byte, len(data))
-			return out, put(out, data, t, b.GGUF, b.Shape)
-		}})
+		return o.TypeOf(first.binding, first.kind, shape)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	_, err = gguf.Write(path, metadata, tensors, gguf.Options{})
-	return err
+	return gguf.Write(path, metadata, append(tensors, stored...), o.File)
+}
+
+// computed are the tensors that GGUF holds though they follow from the configuration.
+func computed(f *family.Family, s *nn.Spec) ([]format.Tensor, error) {
+	if f.GGUF().Extra == nil {
+		return nil, nil
+	}
+	extra, err := f.GGUF().Extra(s)
+	if err != nil {
+		return nil, err
+	}
+	var out []format.Tensor
+	for _, e := range extra {
+		var data []byte
+		for _, v := range e.Values {
+			data = binary.LittleEndian.AppendUint32(data, math.Float32bits(v))
+		}
+		out = append(out, format.Tensor{Name: e.Name, Type: dtype.F32, Shape: []int{len(e.Values)}, Data: data})
+	}
+	return out, nil
 }

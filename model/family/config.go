@@ -13,10 +13,11 @@ import (
 // Config is a config.json that notes which of its fields were read. Where a method takes a name, alternatives may stand in it,
 // "hidden_size|n_embd|d_model": the first that is there counts. What is wrong is kept; Err has the first.
 type Config struct {
-	file   string
-	fields map[string]any
-	read   map[string]bool
-	err    *error // shared with nested objects
+	file    string
+	fields  map[string]any
+	read    map[string]bool
+	err     *error   // shared with nested objects
+	unknown []string // keys of a GGUF file's metadata that no field was made of
 }
 
 // ParseConfig reads a config.json; file names it in errors.
@@ -164,7 +165,7 @@ func (c *Config) Unread() []string {
 			out = append(out, name)
 		}
 	}
-	return out
+	return append(out, c.unknown...)
 }
 
 // Fail notes what is wrong.
@@ -185,12 +186,4 @@ func field[T any](c *Config, names string, missing T) T {
 		return missing
 	}
 	return typed
-}
-
-// Metadata is what a family reads of a GGUF file: keys below the architecture's name.
-type Metadata interface {
-	Uint(key string) (uint64, bool)
-	Float(key string) (float64, bool)
-	String(key string) (string, bool)
-	Strings(key string) ([]string, bool)
 }

@@ -19,23 +19,16 @@ import (
 type Family struct {
 	ModelTypes    []string // config.json's model_type; the first names the family
 	Architectures []string // config.json's architectures
-	GGUF          string   // general.architecture; empty: not known in GGUF
 	// Spec reads a config.json; what is wrong with it is in c.Err.
 	Spec func(c *Config) nn.Spec
 	// Config writes one: the fields of config.json for a Spec.
 	Config func(s *nn.Spec) map[string]any
-	// FromGGUF reads GGUF metadata.
-	FromGGUF func(m Metadata) (nn.Spec, error)
-	// ToGGUF writes it: keys below the architecture's name.
-	ToGGUF func(s *nn.Spec) map[string]any
-	// Names are where the authors' files hold the parameters, GGUFNames where GGUF does other than usual.
-	Names, GGUFNames Names
+	// Names are where the authors' files hold the parameters.
+	Names Names
 	// Prefix of names that some of the authors' files leave out.
 	Prefix string
 	// Ignored are endings of tensors that files carry though they are computed, not learnt.
 	Ignored []string
-	// InterleavedGGUF says that q and k rows are stored in interleaved rotary order there.
-	InterleavedGGUF bool
 }
 
 // families are filled by the files of this package, one each.
@@ -85,21 +78,6 @@ func ByArchitecture(architectures []string) (*Family, error) {
 		}
 	}
 	return nil, fmt.Errorf("architectures %v: not known; known are %v", architectures, known(func(f *Family) []string { return f.Architectures }))
-}
-
-// ByGGUF finds the family of a GGUF file's general.architecture.
-func ByGGUF(architecture string) (*Family, error) {
-	for _, f := range families {
-		if f.GGUF == architecture && f.FromGGUF != nil {
-			return f, nil
-		}
-	}
-	return nil, fmt.Errorf("general.architecture %q: not known; known are %v", architecture, known(func(f *Family) []string {
-		if f.FromGGUF == nil {
-			return nil
-		}
-		return []string{f.GGUF}
-	}))
 }
 
 // ByName finds a family by its model_type.

@@ -174,7 +174,14 @@ func (p Place) view(s *nn.Spec, w nn.Weight, layer int, bias bool) model.View {
 
 // Bindings say how a model's files hold its parameters, in the order of the parameters.
 func (f *Family) Bindings(s nn.Spec) ([]model.Binding, error) {
-	inGGUF := ggufNames.with(f.GGUFNames)
+	g := f.GGUF()
+	places := Names{}
+	if g != nil {
+		places = ggufNames.with(g.Names)
+		if g.NamesOf != nil {
+			places = places.with(g.NamesOf(&s))
+		}
+	}
 	var out []model.Binding
 	for _, w := range s.Weights() {
 		layer, generic := -1, w.Name
@@ -192,13 +199,13 @@ func (f *Family) Bindings(s nn.Spec) ([]model.Binding, error) {
 			return nil, fmt.Errorf("family %s has no name for %s", f.ModelTypes[0], w.Name)
 		}
 		b := model.Binding{Parameter: w.Name, Shape: w.Shape, Hub: place.view(&s, w, layer, bias), Adaptable: w.Kind == nn.Matrix || w.Kind == nn.Residual}
-		place, ok = inGGUF[generic]
+		place, ok = places[generic]
 		if !ok {
-			place, ok = inGGUF[base]
+			place, ok = places[base]
 		}
 		if ok {
 			b.GGUF = place.view(&s, w, layer, bias)
-			if f.InterleavedGGUF && layer >= 0 {
+			if g.Interleaved && layer >= 0 {
 				if a := s.Layer(layer).Attention; !a.RoPE.Interleaved {
 					b.GGUF.Pairs = map[string]int{"attention.q": a.Heads, "attention.k": a.KVHeads}[base]
 				}

@@ -1,5 +1,6 @@
 // Package checkpoint opens models from files and writes them: a folder in the
-// hub's layout (config.json and safetensors) or a GGUF file.
+// hub's layout (config.json and safetensors) or a GGUF file. It also opens PyTorch's
+// checkpoints, llama2.c's models, and the folders of Meta and InternEvo.
 //
 // It guarantees that every tensor of a file goes to the parameter its family
 // declares, in its shape, and that what is written opens again. Weights stay in
@@ -12,11 +13,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"lian/compute"
 	"lian/dtype"
-	"lian/format/safetensors"
 	"lian/model"
 	"lian/model/family"
 	"lian/model/nn"
@@ -50,24 +49,11 @@ func (c *Checkpoint) Close() error {
 	return c.close()
 }
 
-// Open opens a model folder or a GGUF file.
-func Open(path string, b compute.Backend, o Options) (*Checkpoint, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", path, err)
-	}
-	if !info.IsDir() {
-		if strings.HasSuffix(path, ".gguf") {
-			return openGGUF(path, b, o)
-		}
-		return nil, fmt.Errorf("model %s: expected a folder with config.json and safetensors, or a .gguf file", path)
-	}
-	return openFolder(path, b, o)
-}
+const configFile = "config.json"
 
 // ReadConfig reads the config.json of a model folder.
 func ReadConfig(dir string) (*family.Family, nn.Spec, *family.Config, error) {
-	file := filepath.Join(dir, "config.json")
+	file := filepath.Join(dir, configFile)
 	data, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nn.Spec{}, nil, fmt.Errorf("%s: there is no config.json, so this folder is not a model in the hub's layout", dir)
@@ -79,34 +65,22 @@ func ReadConfig(dir string) (*family.Family, nn.Spec, *family.Config, error) {
 	if err != nil {
 		return nil, nn.Spec{}, nil, err
 	}
-	var f *family.Family
+	f, spec, err := readSpec(file, c)
+	return f, spec, c, err
+}
+
+// readSpec finds the family of a configuration and reads it; file names it in errors.
+func readSpec(file string, c *family.Config) (f *family.Family, s nn.Spec, err error) {
 	if list := c.Strings("architectures"); len(list) > 0 {
 		f, err = family.ByArchitecture(list)
 	} else {
 		f, err = family.ByName(c.String("model_type", ""))
 	}
 	if err != nil {
-		return nil, nn.Spec{}, nil, fmt.Errorf("%s: %w", file, err)
+		return nil, s, fmt.Errorf("%s: %w", file, err)
 	}
-	s, err := f.Read(c)
-	return f, s, c, err
-}
-
-func openFolder(dir string, b compute.Backend, o Options) (*Checkpoint, error) {
-	f, spec, config, err := ReadConfig(dir)
-	if err != nil {
-		return nil, err
-	}
-	file, err := safetensors.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	c := &Checkpoint{Path: dir, Family: f, Unread: config.Unread(), Config: config.Fields(), close: file.Close}
-	if err := c.bind(b, spec, file, o, hubView); err != nil {
-		file.Close()
-		return nil, fmt.Errorf("%s: %w", dir, err)
-	}
-	return c, nil
+	s, err = f.Read(c)
+	return f, s, err
 }
 
 // Floats are a parameter's values.

@@ -68,5 +68,5 @@ func SaveFolder(dir string, s compute.Stream, f *family.Family, m *nn.Decoder, o
 	if err != nil {
 		return err
 	}
-	return atomicfile.WriteFile(filepath.Join(dir, "config.json"), append(data, '\n'))
+	return atomicfile.WriteFile(filepath.Join(dir, configFile), append(data, '\n'))
 }

@@ -29,6 +29,12 @@ func ParseConfig(file string, data []byte) (*Config, error) {
 	return c, nil
 }
 
+// NewConfig is a configuration of fields that were not read from a file; file names
+// where they come from. Numbers are float64.
+func NewConfig(file string, fields map[string]any) *Config {
+	return &Config{file: file, fields: fields, read: map[string]bool{}, err: new(error)}
+}
+
 // Fields are all fields as they stand in the file.
 func (c *Config) Fields() map[string]any { return c.fields }
 

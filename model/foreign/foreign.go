@@ -15,9 +15,9 @@ import (
 	"fmt"
 
 	"lian/format"
+	"lian/format/container"
 	"lian/format/internevo"
 	"lian/format/llama2c"
-	"lian/format/open"
 	"lian/format/torch"
 )
 
@@ -28,16 +28,16 @@ type Model struct {
 	Config map[string]any
 }
 
-// Open opens a file or folder that open.Look calls kind, if it is a foreign one.
+// Open opens a file or folder that container.Look calls kind, if it is a foreign one.
 // Nil without an error means that it is none: its tensors have the hub's names, or
 // another format's.
-func Open(path string, kind open.Kind) (*Model, error) {
+func Open(path string, kind container.Kind) (*Model, error) {
 	switch kind {
-	case open.Torch, open.TorchLegacy, open.Llama2C, open.InternEvoFolder, open.MetaFolder:
+	case container.Torch, container.TorchLegacy, container.Llama2C, container.InternEvoFolder, container.MetaFolder:
 	default:
 		return nil, nil
 	}
-	r, _, err := open.Weights(path)
+	r, _, err := container.Weights(path)
 	if err != nil {
 		return nil, err
 	}

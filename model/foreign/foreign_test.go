@@ -13,8 +13,8 @@ import (
 
 	"lian/dtype"
 	"lian/format"
+	"lian/format/container"
 	"lian/format/internevo"
-	"lian/format/open"
 	"lian/format/safetensors"
 	"lian/format/torch/torchtest"
 	"lian/store"
@@ -156,7 +156,7 @@ func TestInternEvoFoldersAreTheHubsModels(t *testing.T) {
 					settings["head_dim"] = size
 				}
 				torchtest.Write(t, dir+"/model_config.pt", settings)
-				m, err := Open(dir, open.InternEvoFolder)
+				m, err := Open(dir, container.InternEvoFolder)
 				if err != nil {
 					t.Errorf("%s: %v", what, err)
 					continue
@@ -285,14 +285,14 @@ func TestMetasNamesAreTheHubs(t *testing.T) {
 	}
 	dir := t.TempDir()
 	torchtest.Write(t, dir+"/consolidated.00.pth", state)
-	if _, err := Open(dir, open.MetaFolder); err == nil || !strings.Contains(err.Error(), "params.json") {
+	if _, err := Open(dir, container.MetaFolder); err == nil || !strings.Contains(err.Error(), "params.json") {
 		t.Errorf("without params.json: %v", err)
 	}
 	params := fmt.Sprintf(`{"dim":%v,"n_heads":%v,"n_kv_heads":%v,"norm_eps":%v,"rope_theta":500000.0,"vocab_size":-1,"multiple_of":256}`, hidden, attentionHeads, kv, config["rms_norm_eps"])
 	if err := os.WriteFile(dir+"/params.json", []byte(params), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	m, err := Open(dir, open.MetaFolder)
+	m, err := Open(dir, container.MetaFolder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +309,7 @@ func TestMetasNamesAreTheHubs(t *testing.T) {
 	path := dir + "/训练.pt"
 	torchtest.Write(t, path, map[string]any{"model": wrapped, "optimizer": map[string]any{"state": []any{state["norm.weight"]}}, "iter_num": 3,
 		"model_args": map[string]any{"dim": int(hidden), "n_heads": int(attentionHeads), "n_kv_heads": int(kv), "max_seq_len": 77, "norm_eps": config["rms_norm_eps"]}})
-	if m, err = Open(path, open.Torch); err != nil {
+	if m, err = Open(path, container.Torch); err != nil {
 		t.Fatal(err)
 	}
 	same(t, "model_args", m, hub, config, "num_key_value_heads")
@@ -319,7 +319,7 @@ func TestMetasNamesAreTheHubs(t *testing.T) {
 	m.Close()
 	state["layers.0.attention.wz.weight"] = state["norm.weight"]
 	torchtest.Write(t, dir+"/consolidated.00.pth", state)
-	if _, err := Open(dir, open.MetaFolder); err == nil || !strings.Contains(err.Error(), "layers.0.attention.wz.weight is not part of a Llama model") {
+	if _, err := Open(dir, container.MetaFolder); err == nil || !strings.Contains(err.Error(), "layers.0.attention.wz.weight is not part of a Llama model") {
 		t.Errorf("a tensor too many: %v", err)
 	}
 }
@@ -327,7 +327,7 @@ func TestMetasNamesAreTheHubs(t *testing.T) {
 func TestTheHubsOwnFilesAreNotForeign(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pytorch_model.bin")
 	torchtest.Write(t, path, map[string]any{"model.embed_tokens.weight": format.Tensor{Type: dtype.F32, Shape: []int{1}, Data: make([]byte, 4)}})
-	for _, kind := range []open.Kind{open.Torch, open.Safetensors, open.GGUF, open.TorchFolder} {
+	for _, kind := range []container.Kind{container.Torch, container.Safetensors, container.GGUF, container.TorchFolder} {
 		if m, err := Open(path, kind); m != nil || err != nil {
 			t.Errorf("%s: %v, %v", kind, m, err)
 		}
@@ -361,7 +361,7 @@ func TestSettingsThatChangeTheResultAreRefused(t *testing.T) {
 	} {
 		s := maps.Clone(base)
 		s[c.key] = c.value
-		m, err := Open("../../format/internevo/testdata/internlm2-tp2-pp2", open.InternEvoFolder)
+		m, err := Open("../../format/internevo/testdata/internlm2-tp2-pp2", container.InternEvoFolder)
 		if err != nil {
 			t.Fatal(err)
 		}

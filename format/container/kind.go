@@ -1,11 +1,11 @@
-// Package open says what a file or folder is, by its content, and opens the tensors
+// Package container says what a file or folder is, by its content, and opens the tensors
 // of any container under one interface.
 //
 // It guarantees that names do not decide: a safetensors file called model.bin is one.
 // Looking reads the start and the end of a file, never its weights. It refuses what
 // it does not know, naming what it knows, and a folder that is several things at
 // once, naming them.
-package open
+package container
 
 import (
 	"bytes"

@@ -5,7 +5,11 @@
 // system does not tell is the empty string or 0. It measures nothing.
 package machine
 
-import "runtime"
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+)
 
 // Processor is the name that the processor's maker gave it, or else its
 // architecture.
@@ -20,3 +24,17 @@ func Processor() string {
 // the control group that limits it) and what of it is available now, in bytes; 0
 // where it is not known.
 func Memory() (total, available int64) { return memory() }
+
+// FreeDisk is how many bytes this user can still write where dir is, or would be: its nearest folder above that exists is asked.
+func FreeDisk(dir string) int64 {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return 0
+	}
+	for {
+		if _, err := os.Stat(dir); err == nil || filepath.Dir(dir) == dir {
+			return freeDisk(dir)
+		}
+		dir = filepath.Dir(dir)
+	}
+}

@@ -7,12 +7,16 @@ import (
 	"time"
 )
 
+// Lock keeps other processes out of a folder that must exist, until the file is closed. The error wraps ErrLocked where another
+// process is in it. The file is .lock in the folder.
+func Lock(dir string) (*os.File, error) { return acquire(dir) }
+
 // acquire locks a run's folder for this process. The system gives the lock back
 // when the process ends, however it ends.
 func acquire(dir string) (*os.File, error) {
 	file, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o666)
 	if err != nil {
-		return nil, fmt.Errorf("lock the run: %w", err)
+		return nil, fmt.Errorf("lock the folder: %w", err)
 	}
 	locked, err := tryLock(file)
 	for range 10 { // whoever only asks whether the run is busy holds the lock for a moment
@@ -24,7 +28,7 @@ func acquire(dir string) (*os.File, error) {
 	}
 	if err != nil {
 		file.Close()
-		return nil, fmt.Errorf("lock the run: %w", err)
+		return nil, fmt.Errorf("lock the folder: %w", err)
 	}
 	if !locked {
 		file.Close()

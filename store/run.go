@@ -63,8 +63,8 @@ type done struct {
 // ErrExists is wrapped by NewRun's error when the name is taken.
 var ErrExists = errors.New("a run of this name exists already")
 
-// ErrLocked is wrapped by the error of a run that another process works in.
-var ErrLocked = errors.New("another process is working in this run")
+// ErrLocked is wrapped by the error of a folder that another process works in.
+var ErrLocked = errors.New("another process is working in this folder")
 
 // Run is anything that takes time, as a folder. Close it to let others in.
 type Run struct {

@@ -129,3 +129,19 @@ func WriteFile(path string, data []byte) error {
 	}
 	return f.Commit()
 }
+
+// Adopt makes a file that was written under another name in the same folder path, as Commit does with its own: synced, renamed, the
+// folder synced. Nobody may have it open for writing.
+func Adopt(temp, path string) error {
+	f, err := os.OpenFile(temp, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
+}

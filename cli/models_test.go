@@ -2,6 +2,12 @@ package cli
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,11 +68,15 @@ func TestModelScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
+	hub := tinyHub(dir)
+	t.Cleanup(hub.Close)
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "models"),
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("LIAN_HOME", filepath.Join(env.WorkDir, "home"))
 			env.Setenv("LIAN_LANG", "en")
+			env.Setenv("HF_HOME", filepath.Join(env.WorkDir, "hfhome"))
+			env.Setenv("HF_ENDPOINT", hub.URL)
 			return os.CopyFS(filepath.Join(env.WorkDir, "tiny"), os.DirFS(dir))
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -74,4 +84,30 @@ func TestModelScripts(t *testing.T) {
 			"lines":  jsonLines,
 		},
 	})
+}
+
+// tinyHub is a hub of Hugging Face's kind that has the folder as hf-internal/tiny.
+func tinyHub(dir string) *httptest.Server {
+	const commit = "0123456789abcdef0123456789abcdef01234567"
+	api := "/api/models/hf-internal/tiny"
+	mux := http.NewServeMux()
+	mux.HandleFunc(api+"/revision/main", func(w http.ResponseWriter, r *http.Request) {
+		json.NewEncoder(w).Encode(map[string]any{"sha": commit})
+	})
+	mux.HandleFunc(api+"/tree/"+commit, func(w http.ResponseWriter, r *http.Request) {
+		var list []map[string]any
+		entries, err := os.ReadDir(dir)
+		for _, e := range entries {
+			text, readErr := os.ReadFile(filepath.Join(dir, e.Name()))
+			err = errors.Join(err, readErr)
+			sum := sha256.Sum256(text)
+			list = append(list, map[string]any{"type": "file", "path": e.Name(), "size": 130, "lfs": map[string]any{"oid": hex.EncodeToString(sum[:]), "size": len(text)}})
+		}
+		if err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+		json.NewEncoder(w).Encode(list)
+	})
+	mux.Handle("/hf-internal/tiny/resolve/"+commit+"/", http.StripPrefix("/hf-internal/tiny/resolve/"+commit, http.FileServer(http.Dir(dir))))
+	return httptest.NewServer(mux)
 }

@@ -97,6 +97,9 @@ func findLong(r Reference, s Settings) (*Place, error) {
 // missing says how to get a model.
 func missing(text string, r Reference) error {
 	how := "lian models pull " + text
+	if _, err := r.long(HuggingFace); err != nil && r.Hub == "" && r.Web == "" {
+		return fmt.Errorf("%s: there is no such file or folder, and no model of this name: %w; lian models list shows what is, and a hub's model is OWNER/NAME", text, ErrNotHere)
+	}
 	if r.Hub == "ollama" {
 		how = fmt.Sprintf("ollama pull %s:%s", r.Repo, first(r.Variant, "latest"))
 	}

@@ -112,11 +112,7 @@ func Finetune(ctx context.Context, dir string, o FinetuneOptions, events event.S
 	if lora != nil {
 		r.Output = filepath.Join(dir, "adapter")
 		weights = filepath.Join(r.Output, "adapter_model.safetensors")
-		base, errBase := modelPath(o.Model)
-		if errBase != nil {
-			return r, errBase
-		}
-		err = lora.Save(r.Output, b.NewStream(), m.Bindings, base)
+		err = lora.Save(r.Output, b.NewStream(), m.Bindings, m.Path)
 	} else {
 		r.Output = filepath.Join(dir, "model")
 		weights = filepath.Join(r.Output, "model.safetensors")

@@ -75,7 +75,10 @@ var ErrUnsound = errors.New("broken data")
 
 // Inspect says what a file or folder is. Without o.Verify it reads no weights.
 func Inspect(ctx context.Context, path string, o InspectOptions, sink event.Sink) (*Inspection, error) {
-	path = locate(path)
+	path, _, err := locate(path)
+	if err != nil {
+		return nil, err
+	}
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: there is no such file or folder", path)

@@ -110,13 +110,13 @@ func allLogits(ctx context.Context, b compute.Backend, m model.Model, a model.Ad
 
 // MergeModel is lian merge: MODEL+ADAPTER, or an adapter that names its base, written as one model folder.
 func MergeModel(ctx context.Context, path, out string) (MergeReport, error) {
-	base, adapterDir, ok := cutAdapter(path)
-	if !ok {
-		adapterDir = path
-		var err error
-		if base, err = adapter.Base(path); err != nil {
-			return MergeReport{}, err
-		}
+	base, adapterDir, ok, err := cutAdapter(path)
+	if err == nil && !ok {
+		adapterDir = base
+		base, err = baseOf(base)
+	}
+	if err != nil {
+		return MergeReport{}, err
 	}
 	// a fixed text of low ids: every vocabulary has them
 	ids := make([]int32, 64)

@@ -3,82 +3,84 @@ package step
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
-	"lian/config"
 	"lian/event"
-	"lian/store"
+	"lian/hub"
 )
 
 // ModelsDir is where models live: below LIAN_HOME, each a folder or a .gguf file. There a name is enough for MODEL.
-func ModelsDir() string { return filepath.Join(store.Home(), "models") }
+func ModelsDir() string { return hub.Home() }
 
-// locate is the path of MODEL: the path itself if it exists, or the model of that name in LIAN_HOME.
-func locate(path string) string {
-	if _, err := os.Stat(path); err == nil || path == "" || strings.HasPrefix(path, ".") || filepath.IsAbs(path) {
-		return path
+// locate is where MODEL lies: the path itself if it exists, the model of that name in LIAN_HOME, or what package hub finds of a hub's name
+// or a web address. adapter is what the place itself adds, "" if nothing.
+func locate(text string) (path, adapter string, err error) {
+	if _, err := os.Stat(text); err == nil || text == "" || strings.HasPrefix(text, ".") || filepath.IsAbs(text) {
+		return text, "", nil
 	}
-	for _, name := range []string{path, path + ".gguf"} {
+	for _, name := range []string{text, text + ".gguf"} {
 		if at := filepath.Join(ModelsDir(), name); filepath.IsLocal(name) {
 			if _, err := os.Stat(at); err == nil {
-				return at
+				return atHome(text, at)
 			}
 		}
 	}
-	return path
+	place, err := hub.Find(text)
+	if err == nil {
+		return place.Path, place.Adapter, nil
+	}
+	if !errors.Is(err, hub.ErrNotHere) && (strings.Count(text, "/") > 1 || strings.Contains(text, `\`)) && !strings.Contains(text, "://") && !strings.Contains(text, ":") {
+		return text, "", nil // a path that is not there, which those who open it say
+	}
+	return text, "", err
 }
 
-// ListedModel is a model that is there.
+// looksLikePath says whether a text that names no model here is a path rather than a hub's name.
+func looksLikePath(text string) bool {
+	switch strings.ToLower(filepath.Ext(text)) {
+	case ".gguf", ".safetensors", ".json", ".jsonl", ".jinja", ".shard", ".bin", ".pt", ".pth", ".yaml":
+		return !strings.Contains(text, "://")
+	}
+	return !strings.Contains(text, ":") && (strings.Count(text, "/") > 1 || strings.ContainsRune(text, '\\'))
+}
+
+// atHome is a place in LIAN_HOME; of a folder of GGUF files the one file, if it is one.
+func atHome(name, at string) (string, string, error) {
+	if place, err := hub.Find(name); err == nil && place.Source == "home" {
+		return place.Path, "", nil
+	}
+	return at, "", hub.Incomplete(at)
+}
+
+// ListedModel is a model that is there, or with --known one that could be pulled.
 type ListedModel struct {
 	Name       string `json:"name"`   // what to pass as MODEL
-	Where      string `json:"where"`  // home, run
+	Where      string `json:"where"`  // home, run, a cache (huggingface, modelscope, ollama), or hub: not here
 	Family     string `json:"family"` // empty if it cannot be read
 	Parameters int64  `json:"parameters"`
 	Type       string `json:"type"` // of most of its bytes
 	Bytes      int64  `json:"bytes"`
-	Path       string `json:"path"`
+	Path       string `json:"path,omitempty"`
+	Licence    string `json:"licence,omitempty"`
 	Problem    string `json:"problem,omitempty"`
+	Fit        *Fit   `json:"fit,omitempty"` // with --fits
+
+	facts   *ModelFacts
+	weights int64
 }
 
-// ListModels finds the models in LIAN_HOME and in folders of runs.
+// ListModels finds the models in LIAN_HOME, in the caches of other programs and in folders of runs.
 func ListModels(ctx context.Context, runs []string) ([]ListedModel, error) {
 	list := []ListedModel{}
-	add := func(name, where, path string) {
-		m := ListedModel{Name: name, Where: where, Path: path}
-		i, err := Inspect(ctx, path, InspectOptions{Context: 4096}, event.Discard)
-		if i != nil {
-			m.Bytes = i.Bytes
-			if i.Model != nil {
-				m.Family, m.Parameters = i.Model.Family, i.Model.Parameters
-			}
-			if i.Adapter != nil {
-				m.Family, m.Parameters = "adapter", i.Adapter.Parameters
-			}
-			if len(i.Types) > 0 {
-				m.Type = i.Types[0].Type
-			}
-			if len(i.Problems) > 0 {
-				m.Problem = i.Problems[0]
-			}
-		}
-		if err != nil {
-			m.Problem = err.Error()
-		}
-		list = append(list, m)
-	}
-	entries, err := os.ReadDir(ModelsDir())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	home, err := hub.AtHome()
+	if err != nil {
 		return nil, err
 	}
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), ".") {
-			add(e.Name(), "home", filepath.Join(ModelsDir(), e.Name()))
-		}
+	for _, p := range append(home, hub.Cached()...) {
+		list = append(list, listed(ctx, p.Name, p.Source, p.Path))
 	}
 	for _, dir := range runs {
 		found, err := modelsBelow(dir)
@@ -86,10 +88,49 @@ func ListModels(ctx context.Context, runs []string) ([]ListedModel, error) {
 			return nil, err
 		}
 		for _, path := range found {
-			add(path, "run", path)
+			list = append(list, listed(ctx, path, "run", path))
 		}
 	}
 	return list, nil
+}
+
+// listed is one line of the list.
+func listed(ctx context.Context, name, where, path string) ListedModel {
+	m := ListedModel{Name: name, Where: where, Path: path}
+	i, err := Inspect(ctx, path, InspectOptions{Context: 4096}, event.Discard)
+	if i != nil {
+		m.Bytes = i.Bytes
+		if i.Model != nil {
+			m.Family, m.Parameters, m.facts = i.Model.Family, i.Model.Parameters, i.Model
+			for _, t := range i.Types {
+				m.weights += t.Bytes
+			}
+		}
+		if i.Adapter != nil {
+			m.Family, m.Parameters = "adapter", i.Adapter.Parameters
+		}
+		if len(i.Types) > 0 {
+			m.Type = i.Types[0].Type
+		}
+		if len(i.Problems) > 0 {
+			m.Problem = i.Problems[0]
+		}
+	}
+	if partly := hub.Incomplete(path); partly != nil {
+		err = partly
+	}
+	if err != nil {
+		m.Problem = err.Error()
+	}
+	return m
+}
+
+// KnownModels are the models that have short names.
+func KnownModels() (list []ListedModel) {
+	for _, k := range hub.KnownModels() {
+		list = append(list, ListedModel{Name: k.Name, Where: "hub", Parameters: int64(k.Parameters * 1e9), Type: "bf16", Bytes: k.Bytes(), Licence: k.Licence})
+	}
+	return list
 }
 
 // modelsBelow finds model folders, adapters and GGUF files of runs; a model is not looked into further.
@@ -124,47 +165,4 @@ func modelsBelow(dir string) (found []string, err error) {
 		return nil
 	})
 	return found, err
-}
-
-// ModelAtHome is the path of a model in LIAN_HOME by its name. The error names the nearest that is there.
-func ModelAtHome(name string) (string, error) {
-	if !filepath.IsLocal(name) || filepath.Base(name) != name || strings.HasPrefix(name, ".") {
-		return "", fmt.Errorf("%q: expected the name of a model in %s, not a path; what lies elsewhere is yours to remove", name, ModelsDir())
-	}
-	entries, err := os.ReadDir(ModelsDir())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", err
-	}
-	var names []string
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
-	for _, candidate := range []string{name, name + ".gguf"} {
-		if slices.Contains(names, candidate) {
-			return filepath.Join(ModelsDir(), candidate), nil
-		}
-	}
-	if near := config.Nearest(name, names); near != "" {
-		return "", fmt.Errorf("%s: no model of this name in %s; did you mean %s?", name, ModelsDir(), near)
-	}
-	return "", fmt.Errorf("%s: no model of this name in %s; lian models list shows what there is", name, ModelsDir())
-}
-
-// RemoveModel deletes a model from LIAN_HOME and gives the bytes that this freed. The name goes first, so that a removal that is
-// interrupted leaves nothing that looks like a model.
-func RemoveModel(name string) (path string, bytes int64, err error) {
-	if path, err = ModelAtHome(name); err != nil {
-		return "", 0, err
-	}
-	if bytes, err = folderBytes(path); err != nil {
-		return path, 0, err
-	}
-	gone := filepath.Join(ModelsDir(), ".removed-"+filepath.Base(path))
-	if err := os.RemoveAll(gone); err != nil { // of a removal that was interrupted
-		return path, 0, err
-	}
-	if err := os.Rename(path, gone); err != nil {
-		return path, 0, err
-	}
-	return path, bytes, os.RemoveAll(gone)
 }

@@ -55,15 +55,17 @@ func OpenModel(path string, b compute.Backend, o checkpoint.Options) (*Opened, e
 
 // OpenWeights is OpenModel without tokenizer and template, for those who have ids already.
 func OpenWeights(path string, b compute.Backend, o checkpoint.Options) (*Opened, error) {
-	base, adapterDir, hasAdapter := cutAdapter(path)
+	base, adapterDir, hasAdapter, err := cutAdapter(path)
+	if err != nil {
+		return nil, err
+	}
 	if isAdapter(base) && !hasAdapter { // an adapter alone names its base
 		adapterDir, hasAdapter = base, true
-		var err error
-		if base, err = adapter.Base(adapterDir); err != nil {
+		if base, err = baseOf(adapterDir); err != nil {
 			return nil, err
 		}
 	}
-	base, err := modelPath(base)
+	base, err = modelPath(base)
 	if err != nil {
 		return nil, err
 	}
@@ -91,13 +93,36 @@ func OpenWeights(path string, b compute.Backend, o checkpoint.Options) (*Opened,
 }
 
 // cutAdapter splits MODEL+ADAPTER, each a path or a name in LIAN_HOME; a path that exists as it is has no adapter.
-func cutAdapter(path string) (base, adapter string, ok bool) {
-	at := locate(path)
-	if _, err := os.Stat(at); err == nil {
-		return at, "", false
+func cutAdapter(path string) (base, adapter string, ok bool, err error) {
+	at, own, err := locate(path)
+	if _, missing := os.Stat(at); err == nil && missing == nil {
+		return at, own, own != "", nil
 	}
 	base, adapter, ok = strings.Cut(path, "+")
-	return locate(base), locate(adapter), ok
+	if !ok {
+		return at, "", false, err
+	}
+	if base, own, err = locate(base); err != nil {
+		return "", "", false, err
+	}
+	if own != "" {
+		return "", "", false, fmt.Errorf("%s: brings the adapter %s with it, and only one is merged", path, own)
+	}
+	adapter, _, err = locate(adapter)
+	return base, adapter, true, err
+}
+
+// baseOf is where the model lies that an adapter names as its own.
+func baseOf(adapterDir string) (string, error) {
+	name, err := adapter.Base(adapterDir)
+	if err != nil {
+		return "", err
+	}
+	base, _, err := locate(name)
+	if err != nil {
+		return "", fmt.Errorf("adapter %s: its base: %w", adapterDir, err)
+	}
+	return base, nil
 }
 
 func isAdapter(path string) bool {

@@ -37,7 +37,7 @@ func PretrainPlan(o PretrainOptions) (PretrainPlanReport, error) {
 	r.Epochs = float64(r.Tokens) / math.Max(float64(text.Tokens()+int64(text.Documents())), 1)
 	r.Operations = 6 * float64(r.Parameters) * float64(r.Tokens)
 	a := s.Attention
-	perToken := s.Layers*(6*s.Hidden+2*(a.Heads+a.KVHeads)*a.HeadSize+3*s.FeedForward.Hidden) + 2*s.Hidden
-	r.MemoryBytes = 4 * (4*int64(r.Parameters) + 2*int64(perToken)*int64(min(o.Train.MicroTokens, o.StepTokens)))
+	facts := ModelFacts{Layers: s.Layers, Hidden: s.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadSize: a.HeadSize, FeedForward: s.FeedForward.Hidden}
+	r.MemoryBytes = 4 * (4*int64(r.Parameters) + 2*facts.activations()*int64(min(o.Train.MicroTokens, o.StepTokens)))
 	return r, nil
 }

@@ -11,7 +11,6 @@ import (
 
 	"lian/chat"
 	"lian/format/gguf"
-	"lian/model/adapter"
 	"lian/tokenizer"
 )
 
@@ -56,12 +55,12 @@ func OpenWords(path string) (*Words, error) {
 
 // wordsPath finds the folder or file that has the words.
 func wordsPath(path string) (string, error) {
-	base, _, hasAdapter := cutAdapter(path)
-	if isAdapter(base) && !hasAdapter {
-		var err error
-		if base, err = adapter.Base(base); err != nil {
-			return "", err
-		}
+	base, _, hasAdapter, err := cutAdapter(path)
+	if err == nil && isAdapter(base) && !hasAdapter {
+		base, err = baseOf(base)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%w; no built-in template has this name either (there are %s)", err, strings.Join(chat.BuiltInNames(), ", "))
 	}
 	info, err := os.Stat(base)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -90,11 +90,15 @@ func (o *Out) describe(p event.Progress, now time.Time) string {
 	if p.Unit != "" {
 		unit = " " + o.word("unit.", p.Unit)
 	}
+	amount := grouped
+	if p.Unit == "bytes" {
+		amount, unit = Bytes, ""
+	}
 	parts := []string{o.word("stage.", p.Stage)}
 	if p.Total > 0 {
-		parts = append(parts, fmt.Sprintf("%3.0f%%", 100*float64(p.Done)/float64(p.Total)), grouped(p.Done)+"/"+grouped(p.Total)+unit)
+		parts = append(parts, fmt.Sprintf("%3.0f%%", 100*float64(p.Done)/float64(p.Total)), amount(p.Done)+"/"+amount(p.Total)+unit)
 	} else if p.Done > 0 || p.Unit != "" {
-		parts = append(parts, grouped(p.Done)+unit)
+		parts = append(parts, amount(p.Done)+unit)
 	}
 	for _, f := range p.Figures {
 		text := o.word("figure.", f.Name) + " " + Number(f.Value)
@@ -105,7 +109,11 @@ func (o *Out) describe(p event.Progress, now time.Time) string {
 	}
 	rate := o.line.rate(now, p.Done)
 	if rate > 0 {
-		parts = append(parts, Number(round(rate))+unit+"/s")
+		speed := Number(round(rate)) + unit
+		if p.Unit == "bytes" {
+			speed = Bytes(int64(rate))
+		}
+		parts = append(parts, speed+"/s")
 		if p.Total > p.Done {
 			left := time.Duration(float64(p.Total-p.Done) / rate * float64(time.Second))
 			parts = append(parts, o.T("ui.left", Duration(left)))

@@ -190,7 +190,7 @@ func TestNamesThatAreNoneAreRefused(t *testing.T) {
 			t.Errorf("%q: %+v, %v", name, p, err)
 		}
 	}
-	if _, err := Find("qwen3-0.6"); !errors.Is(err, ErrNotHere) || !strings.Contains(err.Error(), "lian models pull qwen3-0.6") {
+	if _, err := Find("qwen3-0.6b"); !errors.Is(err, ErrNotHere) || !strings.Contains(err.Error(), "lian models pull qwen3-0.6b") {
 		t.Error(err)
 	}
 }

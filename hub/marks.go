@@ -74,6 +74,9 @@ func (m *Mark) set(f MarkedFile) {
 
 // Incomplete is the error of a folder whose download is not finished.
 func Incomplete(dir string) error {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil
+	}
 	m, err := ReadMark(dir, PullingFile)
 	if m == nil || err != nil {
 		return err

@@ -306,6 +306,7 @@ func (p *Plan) download(ctx context.Context, sink event.Sink) (done []MarkedFile
 		mu.Unlock()
 		sink.Emit(event.KindProgress, event.Progress{Stage: "download", Done: now, Total: p.Bytes, Unit: "bytes"})
 	}
+	got(0)
 	files := make(chan PlannedFile)
 	var wait sync.WaitGroup
 	for range cap(p.slots) {

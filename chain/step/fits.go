@@ -8,14 +8,13 @@ import (
 	"lian/compute/cpu"
 	"lian/config"
 	"lian/machine"
-	"lian/model"
 	"lian/train"
 )
 
 // Fit is what a model takes on this machine, by its configuration and the sizes of its tensors; no weight is read.
 type Fit struct {
 	Run         bool    `json:"run"`
-	RunBytes    int64   `json:"run_bytes"`     // weights as stored, keys and values of fitContext tokens, working memory
+	RunBytes    int64   `json:"run_bytes"`     // weights as stored, keys and values of 4096 tokens, working memory
 	TokenMillis float64 `json:"token_ms"`      // for a token of a reply: what is read of memory for it, at the measured bandwidth
 	LoRA        bool    `json:"finetune_lora"` // fine-tuning an adapter
 	LoRABytes   int64   `json:"finetune_lora_bytes"`
@@ -31,10 +30,9 @@ type Capacity struct {
 }
 
 const (
-	fitContext = 4096
-	program    = 64 << 20 // bytes of Lian itself with tokenizer and tables
-	chunkRows  = 512      // of a prompt at a time
-	usable     = 0.9      // of the memory; the system wants the rest
+	program   = 64 << 20 // bytes of Lian itself with tokenizer and tables
+	chunkRows = 512      // of a prompt at a time
+	usable    = 0.9      // of the memory; the system wants the rest
 )
 
 // MeasureCapacity asks how much memory there is and measures how fast it is read.
@@ -48,15 +46,13 @@ func MeasureCapacity(ctx context.Context) (Capacity, error) {
 }
 
 // fit counts for a model that is here.
-func (c Capacity) fit(m *ModelFacts, weights int64) *Fit {
+func (c Capacity) fit(m *ModelFacts, memory *MemoryFacts) *Fit {
 	f := &Fit{}
-	info := model.Info{Layers: m.Layers, KVHeads: m.KVHeads, HeadSize: m.HeadSize}
-	cache := int64(model.CacheBytes(info, model.Fast, min(fitContext, max(m.Context, 1))))
 	row := m.activations()
-	f.RunBytes = weights + cache + program + 4*int64(chunkRows)*(row/int64(max(m.Layers, 1))+int64(2*m.Hidden)) + 4*int64(m.Vocab)
-	read := weights + cache/2
+	f.RunBytes = memory.Total + program + 4*int64(chunkRows)*(row/int64(max(m.Layers, 1))+int64(2*m.Hidden)) + 4*int64(m.Vocab)
+	read := memory.Weights + memory.Cache/2
 	if !m.TiedEmbedding && m.Parameters > 0 { // of the embedding one row is read
-		read -= int64(float64(weights) * float64(m.Vocab) * float64(m.Hidden) / float64(m.Parameters))
+		read -= int64(float64(memory.Weights) * float64(m.Vocab) * float64(m.Hidden) / float64(m.Parameters))
 	}
 	c.rest(f, m.Parameters, read, 2*row*fitMicroTokens())
 	return f
@@ -104,8 +100,8 @@ func AddFits(ctx context.Context, list []ListedModel) (Capacity, error) {
 	for i := range list {
 		m := &list[i]
 		switch {
-		case m.facts != nil && m.facts.Layers > 0:
-			m.Fit = c.fit(m.facts, m.weights)
+		case m.facts != nil && m.memory != nil:
+			m.Fit = c.fit(m.facts, m.memory)
 		case m.Where == "hub":
 			m.Fit = c.guess(m.Parameters, m.Bytes)
 		}

@@ -68,8 +68,8 @@ type ListedModel struct {
 	Problem    string `json:"problem,omitempty"`
 	Fit        *Fit   `json:"fit,omitempty"` // with --fits
 
-	facts   *ModelFacts
-	weights int64
+	facts  *ModelFacts
+	memory *MemoryFacts
 }
 
 // ListModels finds the models in LIAN_HOME, in the caches of other programs and in folders of runs.
@@ -102,9 +102,6 @@ func listed(ctx context.Context, name, where, path string) ListedModel {
 		m.Bytes = i.Bytes
 		if i.Model != nil {
 			m.Family, m.Parameters, m.facts = i.Model.Family, i.Model.Parameters, i.Model
-			for _, t := range i.Types {
-				m.weights += t.Bytes
-			}
 		}
 		if i.Adapter != nil {
 			m.Family, m.Parameters = "adapter", i.Adapter.Parameters

@@ -197,3 +197,5 @@ func (t *trie) longestFirst(text string, allowed allow) []fragment {
 }
 
 func asciiSpace(b byte) bool { return b == ' ' || b >= '\t' && b <= '\r' }
+
+func sortAdded(a []Added) { sort.Slice(a, func(i, j int) bool { return a[i].ID < a[j].ID }) }

@@ -35,6 +35,8 @@ type Definition struct {
 	Decode []Decoding
 	// IgnoreMerges takes a piece that is a token as it is, without applying merges.
 	IgnoreMerges bool
+	// WholeBreaks takes a piece of line breaks that is a token as it is (Gemma 4).
+	WholeBreaks bool
 	// Unknown is the token for what the vocabulary lacks, "" for none.
 	Unknown string
 	// FuseUnknown makes one unknown token of several in a row.
@@ -51,6 +53,9 @@ type Definition struct {
 	// Before and After are ids that the model expects around a text (such as BOS);
 	// Encode does not add them, Around tells them.
 	Before, After []int32
+	// BOS and EOS are the tokens that may begin and end a text where Before and After
+	// are empty; nil for none.
+	BOS, EOS []int32
 	// TrimOffsets tells the places of tokens without the blanks around them
 	// (ReferenceTokens); KeepFirstSpace leaves the one before the text.
 	TrimOffsets, KeepFirstSpace bool

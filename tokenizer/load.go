@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Load reads a tokenizer.json, or the one in a folder.
@@ -15,7 +16,16 @@ func Load(path string) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := Parse(data)
+	parse := Parse
+	switch filepath.Ext(path) {
+	case ".model":
+		parse = ParseSentencePiece
+	case ".tiktoken":
+		parse = func(data []byte) (*Tokenizer, error) {
+			return ParseTiktoken(data, strings.TrimSuffix(filepath.Base(path), ".tiktoken"))
+		}
+	}
+	t, err := parse(data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

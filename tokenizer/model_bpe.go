@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"unicode/utf8"
 )
@@ -102,7 +103,7 @@ func (m *charBPE) whole(dst []int32, piece string, w *work) []int32 {
 	if piece == "" {
 		return dst
 	}
-	if m.t.def.IgnoreMerges {
+	if m.keep(piece) {
 		if id, ok := m.word(piece); ok {
 			return append(dst, id)
 		}
@@ -124,6 +125,11 @@ func (m *charBPE) whole(dst []int32, piece string, w *work) []int32 {
 	return dst
 }
 
+// keep tells whether a piece that is a token stays whole.
+func (m *charBPE) keep(piece string) bool {
+	return m.t.def.IgnoreMerges || m.t.def.WholeBreaks && strings.Trim(piece, "\n") == ""
+}
+
 // word is the token that a piece is as a whole.
 func (m *charBPE) word(piece string) (int32, bool) {
 	id, ok := m.t.surface.get(piece)
@@ -139,7 +145,7 @@ func (m *charBPE) parts(dst []part, piece string, w *work) []part {
 	if piece == "" {
 		return dst
 	}
-	if m.t.def.IgnoreMerges {
+	if m.keep(piece) {
 		if id, ok := m.word(piece); ok {
 			return append(dst, part{id, 0, len(piece)})
 		}

@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"fmt"
 	"sort"
+	"strings"
 	"sync"
 	"unicode/utf8"
 )
@@ -58,11 +59,15 @@ func newScoreBPE(t *Tokenizer) (*scoreBPE, error) {
 	return m, nil
 }
 
-// piece is the token that a text may become by merging.
+// piece is the token that a text may become by merging. sentencepiece never finds a
+// text with a zero byte.
 func (m *scoreBPE) piece(s string) (int32, bool) {
 	id, ok := m.t.surface.get(s)
 	if !ok || m.llama {
 		return id, ok
+	}
+	if strings.IndexByte(s, 0) >= 0 {
+		return 0, false
 	}
 	switch m.t.def.role(id) {
 	case Ordinary, UserDefined, Unused:
@@ -220,7 +225,7 @@ func leadLength(b byte) int {
 // token appends the token of piece[start:end], or those of its bytes.
 func (m *scoreBPE) token(dst []part, piece string, start, end int) []part {
 	s := piece[start:end]
-	if id, ok := m.t.surface.get(s); ok && (m.llama || m.t.kind[id] != special || m.t.def.role(id) != Control) {
+	if id, ok := m.piece(s); ok {
 		return append(dst, part{id, start, end})
 	}
 	if !m.fallback {

@@ -103,11 +103,7 @@ func (m *unigram) viterbi(piece string, w *work) {
 			m.reach(&paths[end], till, score, id, i)
 		})
 		if !single {
-			if m.t.def.Float32 { // the sum of two float32, unlike that of a token's score
-				m.reach(&paths[i+n], 0, float64(float32(till+unknown)), m.unknown, i)
-			} else {
-				m.reach(&paths[i+n], till, unknown, m.unknown, i)
-			}
+			m.reach(&paths[i+n], till, unknown, m.unknown, i)
 		}
 		i += n
 	}
@@ -119,7 +115,7 @@ func (m *unigram) tokenScore(id int32, n int) float64 {
 		if m.llama {
 			return 0
 		}
-		return float64(float32(n)*float32(m.best)) - 0.1
+		return float64(float32(float64(float32(n)*float32(m.best)) - 0.1))
 	}
 	return m.score[id]
 }
@@ -127,10 +123,10 @@ func (m *unigram) tokenScore(id int32, n int) float64 {
 // reach takes a way to p if it is better than the one there.
 func (m *unigram) reach(p *path, till, score float64, id int32, from int) {
 	sum := till + score
+	if m.t.def.Float32 {
+		sum = float64(float32(sum))
+	}
 	if p.from < 0 || sum > p.score {
-		if m.t.def.Float32 { // sums are compared as float64, but kept as float32
-			sum = float64(float32(sum))
-		}
 		*p = path{sum, id, int32(from)}
 	}
 }

@@ -22,6 +22,8 @@ const (
 	PatternLlama3 = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 	// patternGPT2NoTail is GPT-2's as llama.cpp writes it inside sequences; the white
 	// space that it does not match is a piece anyhow, so the pieces are the same.
+	// patternLines isolates lines and runs of line breaks (scanner).
+	patternLines      = `[^\n]+|[\n]+`
 	patternGPT2NoTail = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)`
 )
 
@@ -39,6 +41,7 @@ var scanners = map[string]func(s string, i int) int{
 	PatternQwen2:      func(s string, i int) int { return scanCL100K(s, i, 1) },
 	PatternLlama3:     func(s string, i int) int { return scanCL100K(s, i, 3) },
 	`\p{N}`:           scanDigits,
+	patternLines:      scanLines,
 }
 
 // covers marks the patterns that match every character of any text.
@@ -50,6 +53,7 @@ type named struct {
 	steps        []Step
 	ignoreMerges bool
 	addBOS       bool
+	keepSpaces   map[string]bool // names whose texts llama.cpp decodes as they are
 }
 
 //go:embed patterns.yaml
@@ -61,8 +65,9 @@ var registry = sync.OnceValue(func() []named {
 	var rows []struct {
 		Names        []string
 		About        string
-		IgnoreMerges bool `yaml:"ignore_merges"`
-		AddBOS       bool `yaml:"add_bos"`
+		IgnoreMerges bool     `yaml:"ignore_merges"`
+		AddBOS       bool     `yaml:"add_bos"`
+		KeepSpaces   []string `yaml:"keep_spaces"`
 		Steps        []struct {
 			Split, Bytes string
 			Digits       bool
@@ -75,7 +80,10 @@ var registry = sync.OnceValue(func() []named {
 	}
 	var all []named
 	for _, r := range rows {
-		n := named{names: r.Names, ignoreMerges: r.IgnoreMerges, addBOS: r.AddBOS}
+		n := named{names: r.Names, ignoreMerges: r.IgnoreMerges, addBOS: r.AddBOS, keepSpaces: map[string]bool{}}
+		for _, name := range r.KeepSpaces {
+			n.keepSpaces[name] = true
+		}
 		for _, s := range r.Steps {
 			switch {
 			case s.Digits:

@@ -148,3 +148,12 @@ func scanNumbers(s string, i int) int {
 	}
 	return scanDigits(s, i)
 }
+
+// scanLines isolates lines and runs of line breaks.
+func scanLines(s string, i int) int {
+	breaks := s[i] == '\n'
+	for i < len(s) && (s[i] == '\n') == breaks {
+		i++
+	}
+	return i
+}

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -79,7 +80,7 @@ func TestLongSIsAnS(t *testing.T) {
 }
 
 func TestEveryNamedPatternCompiles(t *testing.T) {
-	seen := map[string]bool{}
+	seen, first := map[string]bool{}, map[string]string{}
 	for _, n := range registry() {
 		if _, err := compile(n.steps, true); err != nil {
 			t.Errorf("%s: %v", n.names[0], err)
@@ -90,7 +91,16 @@ func TestEveryNamedPatternCompiles(t *testing.T) {
 			}
 			seen[name] = true
 		}
-		if got := patternName(n.steps, n.ignoreMerges); got != n.names[0] {
+		for name := range n.keepSpaces {
+			if !slices.Contains(n.names, name) {
+				t.Errorf("%s: keep_spaces names %s, which is not among the names", n.names[0], name)
+			}
+		}
+		alike := fmt.Sprint(describe(n.steps), n.ignoreMerges)
+		if first[alike] == "" {
+			first[alike] = n.names[0]
+		}
+		if got := patternName(n.steps, n.ignoreMerges); got != first[alike] {
 			t.Errorf("%s is called %s", n.names[0], got)
 		}
 	}

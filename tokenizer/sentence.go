@@ -275,20 +275,14 @@ func (s *Normalization) llamaBert(p *passage) {
 	p.transform(kept, removed)
 }
 
-// eachDecomposed decomposes each character by itself, without putting marks in order.
+// eachDecomposed puts the first character of its decomposition in place of each,
+// which is what llama.cpp keeps.
 func (p *passage) eachDecomposed() {
 	if norm.NFD.IsNormalString(p.s) {
 		return
 	}
-	changes := make([]change, 0, len(p.s))
-	for _, r := range p.s {
-		for i, q := range norm.NFD.String(string(r)) {
-			by := 1
-			if i == 0 {
-				by = 0
-			}
-			changes = append(changes, change{r: q, by: by})
-		}
-	}
-	p.transform(changes, 0)
+	p.each(func(r rune) rune {
+		first, _ := utf8.DecodeRuneInString(norm.NFD.String(string(r)))
+		return first
+	})
 }

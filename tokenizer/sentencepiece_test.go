@@ -1,0 +1,125 @@
+package tokenizer_test
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"lian/tokenizer"
+	"lian/verify/shared"
+)
+
+// sentenceRow is a row of a golden file made with sentencepiece.
+type sentenceRow struct {
+	ID         string
+	IDs        []int32
+	Decode     json.RawMessage
+	DecodeEach []string `json:"decode_each"`
+	Offsets    [][2]int
+	Text       string
+	Error      string
+	NBestOf    string `json:"nbest_of"`
+	NBest      [][]int32
+}
+
+func TestEqualsSentencePiece(t *testing.T) {
+	texts := inputs(t)
+	for _, c := range []struct {
+		golden string
+		file   []string
+	}{
+		{"internlm", []string{"tokenizers", "internlm", "tokenizer_internlm.model"}},
+		{"internlm2", []string{"tokenizers", "internlm", "tokenizer_internlm2.model"}},
+		{"llama2", []string{"tokenizers", "llama2", "tokenizer.model"}},
+		{"stories260k", []string{"models", "stories260k", "tok512.model"}},
+		{"unigram-en", []string{"tokenizers", "sentencepiece-unigram", "test_model.model"}},
+		{"unigram-ja", []string{"tokenizers", "sentencepiece-unigram", "test_ja_model.model"}},
+	} {
+		t.Run(c.golden, func(t *testing.T) {
+			t.Parallel()
+			tok, err := tokenizer.Load(shared.Path(t, append([]string{"testdata"}, c.file...)...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			checked := 0
+			rows(t, shared.Path(t, "testdata", "golden", "data", "tokenizers", c.golden+".jsonl"), func(r sentenceRow) {
+				checked++
+				switch {
+				case r.NBestOf != "":
+					got, err := tok.NBest(texts[r.NBestOf], 4)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if !sameSet(got, r.NBest) {
+						t.Errorf("%s %q: best ways\n got %v\nwant %v", r.NBestOf, texts[r.NBestOf], got, r.NBest)
+					}
+				case r.ID != "" && r.Error == "":
+					checkSentence(t, tok, texts[r.ID], r)
+				case r.ID == "":
+					var ids []int32
+					if err := json.Unmarshal(r.Decode, &ids); err != nil {
+						t.Fatal(err)
+					}
+					if got := tok.DecodeText(ids, false); got != r.Text {
+						t.Errorf("decode %v: got %q, want %q", ids, got, r.Text)
+					}
+					stream, got := tok.NewStream(), ""
+					for _, id := range ids {
+						got += stream.Push(id)
+					}
+					if got += stream.Flush(); got != r.Text {
+						t.Errorf("stream %v: got %q, want %q", ids, got, r.Text)
+					}
+				}
+			})
+			if checked < 200 {
+				t.Errorf("only %d rows", checked)
+			}
+		})
+	}
+}
+
+// sameSet compares the best ways; those of equal score may come in any order.
+func sameSet(got, want [][]int32) bool {
+	if len(got) != len(want) || len(want) > 0 && !slices.Equal(got[0], want[0]) {
+		return false
+	}
+	for _, w := range want {
+		if !slices.ContainsFunc(got, func(g []int32) bool { return slices.Equal(g, w) }) {
+			return false
+		}
+	}
+	return true
+}
+
+func checkSentence(t *testing.T, tok *tokenizer.Tokenizer, text string, r sentenceRow) {
+	t.Helper()
+	ids := tok.Encode(text)
+	if !slices.Equal(ids, r.IDs) {
+		t.Errorf("%s %q:\n got %v\nwant %v", r.ID, text, ids, r.IDs)
+		return
+	}
+	decoded := text
+	if string(r.Decode) != "true" {
+		if err := json.Unmarshal(r.Decode, &decoded); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := tok.DecodeText(ids, false); got != decoded {
+		t.Errorf("%s: decode: got %q, want %q", r.ID, got, decoded)
+	}
+	for i, want := range r.DecodeEach {
+		if got := tok.DecodeText(ids[i:i+1], false); got != want {
+			t.Errorf("%s: decode %d: got %q, want %q", r.ID, ids[i], got, want)
+		}
+	}
+	tokens := tok.EncodeWith(text, nil)
+	for i, x := range tokens {
+		if x.ID != ids[i] {
+			t.Fatalf("%s %q: with places token %d is %d, without %d", r.ID, text, i, x.ID, ids[i])
+		}
+		if r.Offsets != nil && r.Offsets[i] != [2]int{x.Start, x.End} {
+			t.Errorf("%s %q: token %d is at [%d %d], want %v", r.ID, text, i, x.Start, x.End, r.Offsets[i])
+		}
+	}
+}

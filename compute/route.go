@@ -10,13 +10,17 @@ import "lian/dtype"
 // (without Bias), with Renormalise divided by their sum, times Scale are the weights. A softmax renormalised is the softmax
 // over the chosen.
 //
+// With Mixer (SparseMixer, PhiMoE) the k largest logits are chosen one after the other. The weight of one is its softmax among
+// those not chosen before it whose logit l is near the largest m of them, (m − l) / max(|l|, m) ≤ 2·Jitter; times Scale. This is what
+// its authors compute at inference; in training they sample and estimate the gradient, here it is the weights' own.
+//
 //	Logits   [rows, experts]  float32
 //	Bias     [experts]        float32; nil is 0
 //	Weights  [rows, k]        float32
 //	Indices  [rows, k]        int32
 //
 // Gradient: from Weights to Logits; none through the choice, so none to Bias. Sources: Mixtral, arXiv 2401.04088; DeepSeek-V3, arXiv 2412.19437
-// (sigmoid, bias, groups ranked by two); DeepSeek-V2, arXiv 2405.04434 (groups ranked by one).
+// (sigmoid, bias, groups ranked by two); DeepSeek-V2, arXiv 2405.04434 (groups ranked by one); Liu et al., arXiv 2409.12136 (SparseMixer).
 type Route struct {
 	Logits, Bias, Weights, Indices *Tensor
 	RouteRule
@@ -27,6 +31,13 @@ type RouteRule struct {
 	Sigmoid, Renormalise         bool
 	Groups, TopGroups, GroupBest int     // Groups ≤ 1: no groups
 	Scale                        float32 // 0 means 1
+	Mixer                        bool    // SparseMixer: without Sigmoid, Renormalise, Groups and Bias
+	Jitter                       float32
+}
+
+// Near says whether a logit takes part in SparseMixer's softmax whose largest logit is most.
+func (r *RouteRule) Near(logit, most float32) bool {
+	return (most-logit)/max(logit, -logit, most) <= 2*r.Jitter
 }
 
 // Factor is Scale with its default.
@@ -57,6 +68,7 @@ func (o *Route) Check() error {
 	}
 	rows, experts, k := o.Logits.Shape[0], o.Logits.Shape[1], o.Weights.Shape[1]
 	c.optional("Bias", o.Bias, dtype.F32, experts).is("Weights", o.Weights, dtype.F32, rows, k).is("Indices", o.Indices, dtype.I32, rows, k)
+	c.that(!o.Mixer || !o.Sigmoid && !o.Renormalise && o.Groups <= 1 && o.Bias == nil, "Mixer goes with neither Sigmoid, Renormalise, Groups nor Bias")
 	candidates := experts
 	if o.Groups > 1 {
 		c.that(experts%o.Groups == 0 && o.TopGroups >= 1 && o.TopGroups <= o.Groups && o.GroupBest >= 1 && o.GroupBest <= experts/o.Groups,
@@ -79,7 +91,7 @@ func (o *Route) Backward(b Backprop) {
 }
 
 // RouteBackward is the gradient of Route. With s the scores, ds their gradient through the weights (0 where not chosen), softmax:
-// dl = s·(ds − Σ ds·s); sigmoid: dl = ds·s·(1−s).
+// dl = s·(ds − Σ ds·s); sigmoid: dl = ds·s·(1−s); Mixer: the sum of the gradients of its softmaxes.
 //
 //	Logits, DLogits            [rows, experts]  float32
 //	Weights, Indices, DWeights [rows, k]
@@ -115,17 +127,18 @@ var _ = sampled(func() []Sample {
 	rules := []RouteRule{
 		{Renormalise: true}, {}, {Sigmoid: true}, {Sigmoid: true, Renormalise: true, Scale: 2.5},
 		{Sigmoid: true, Renormalise: true, Groups: 4, TopGroups: 2, GroupBest: 2, Scale: 2.5}, {Groups: 4, TopGroups: 3, GroupBest: 1, Scale: 16},
+		{Mixer: true, Jitter: 0.01}, {Mixer: true, Jitter: 0.4, Scale: 2}, {Mixer: true},
 	}
 	for _, s := range [][3]int{{0, 8, 2}, {1, 8, 1}, {1, 8, 4}, {17, 16, 3}, {300, 64, 6}} {
 		for i, rule := range rules {
 			rows, experts, k := s[0], s[1], s[2]
 			list = append(list, Sample{Name: sampleName("route", s, i), Make: func(m Maker) Op {
 				o := &Route{Logits: m.Normal(2, rows, experts), Weights: m.Zero(dtype.F32, rows, k), Indices: m.Zero(dtype.I32, rows, k), RouteRule: rule}
-				if i%2 == 0 {
+				if i%2 == 0 && !rule.Mixer {
 					o.Bias = m.Normal(0.1, experts)
 				}
 				return o
-			}, Tolerance: 5e-6, GradientTolerance: smoothRows(rows)}, Sample{Name: sampleName("route_backward", s, i), Make: func(m Maker) Op {
+			}, Tolerance: 5e-6, GradientTolerance: smoothRows(rows), Finite: rule.Mixer}, Sample{Name: sampleName("route_backward", s, i), Make: func(m Maker) Op {
 				o := &RouteBackward{Logits: m.Normal(2, rows, experts), Weights: m.Zero(dtype.F32, rows, k), Indices: m.Zero(dtype.I32, rows, k), DWeights: m.Normal(1, rows, k), DLogits: m.Zero(dtype.F32, rows, experts), RouteRule: rule}
 				m.Launch(&Route{Logits: o.Logits, Weights: o.Weights, Indices: o.Indices, RouteRule: rule})
 				return o

@@ -7,9 +7,9 @@ import (
 
 // group is the product of one group, as an operation on parts of the tensors.
 type group struct {
-	op        compute.MatMul
-	a, b, out compute.Tensor
-	shapes    [3][2]int
+	op              compute.MatMul
+	a, b, out, bias compute.Tensor
+	shapes          [4][2]int
 }
 
 // part is rows [from, to) of t, or with matrix its matrix number from, as operand i.
@@ -23,6 +23,16 @@ func (g *group) part(i int, dst, t *compute.Tensor, matrix bool, from, to int) *
 		*dst = compute.Tensor{Type: t.Type, Shape: g.shapes[i][:], Buffer: t.Buffer, Offset: t.Offset + t.Type.Bytes(from*n)}
 	}
 	return dst
+}
+
+// vector is row e of t, nil of a nil t.
+func (g *group) vector(t *compute.Tensor, e int) *compute.Tensor {
+	if t == nil {
+		return nil
+	}
+	g.part(3, &g.bias, t, false, e, e+1)
+	g.bias.Shape = g.bias.Shape[1:]
+	return &g.bias
 }
 
 var _ = provides((*backend).groupedMatMul)
@@ -46,7 +56,7 @@ func (b *backend) groupedMatMul(o *compute.GroupedMatMul) error {
 			continue
 		}
 		g.op = compute.MatMul{A: g.part(0, &g.a, o.A, false, from, to), B: g.part(1, &g.b, o.B, true, e, 0), Out: g.part(2, &g.out, o.Out, false, from, to),
-			TransB: !o.NoTrans, Accumulate: o.Accumulate, Fast: o.Fast, BF16: o.BF16}
+			Bias: g.vector(o.Bias, e), TransB: !o.NoTrans, Accumulate: o.Accumulate, Fast: o.Fast, BF16: o.BF16}
 		if err := b.matmulLocked(&g.op); err != nil {
 			return err
 		}
@@ -79,4 +89,30 @@ func (b *backend) groupedOuter(o *compute.GroupedOuter) error {
 		}
 	}
 	return nil
+}
+
+var _ = provides((*backend).groupedSum)
+
+// groupedSum splits the columns; each sum is one chain over ascending rows.
+func (b *backend) groupedSum(o *compute.GroupedSum) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, err := host.Groups(o.Starts, o.X.Rows()); err != nil {
+		return err
+	}
+	spansWith(b, o.X.Columns(), 32, o, (*backend).sumGroupColumns)
+	return nil
+}
+
+func (b *backend) sumGroupColumns(o *compute.GroupedSum, _ *scratch, from, to int) {
+	x, out, starts, n := host.F32(o.X), host.F32(o.Out), host.I32(o.Starts), o.X.Columns()
+	for e := range o.Out.Shape[0] {
+		d := at(out, e*n+from)
+		if !o.Accumulate {
+			clear(out[e*n+from : e*n+to])
+		}
+		for i := int(starts[e]); i < int(starts[e+1]); i++ {
+			b.add(d, d, at(x, i*n+from), to-from)
+		}
+	}
 }

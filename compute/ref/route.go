@@ -2,6 +2,7 @@ package ref
 
 import (
 	"math"
+	"slices"
 
 	"lian/compute"
 	"lian/compute/host"
@@ -35,6 +36,12 @@ func route(o *compute.Route) error {
 	logits, bias, weights, indices := host.F32(o.Logits), host.F32(o.Bias), host.F32(o.Weights), host.I32(o.Indices)
 	experts, k := o.Logits.Columns(), o.Weights.Columns()
 	for i := range o.Logits.Rows() {
+		if o.Mixer {
+			mix(&o.RouteRule, logits[i*experts:(i+1)*experts], func(j, e int, among []float64) {
+				indices[i*k+j], weights[i*k+j] = int32(e), float32(among[e]*float64(o.Factor()))
+			}, k)
+			continue
+		}
 		scores := routeScores(logits[i*experts:(i+1)*experts], o.Sigmoid)
 		choice := make([]float64, experts)
 		for e := range choice {
@@ -73,6 +80,26 @@ func route(o *compute.Route) error {
 	return nil
 }
 
+// mix calls chosen with each choice of SparseMixer and the softmax that it is the largest of.
+func mix(rule *compute.RouteRule, logits []float32, chosen func(j, e int, among []float64), k int) {
+	left := slices.Clone(logits)
+	for j := range k {
+		order := make([]float64, len(left))
+		for e, v := range left {
+			order[e] = float64(v)
+		}
+		best := int(byRank(order)[0])
+		near := slices.Clone(left)
+		for e, v := range near {
+			if !rule.Near(v, left[best]) {
+				near[e] = float32(math.Inf(-1))
+			}
+		}
+		chosen(j, best, routeScores(near, false))
+		left[best] = float32(math.Inf(-1))
+	}
+}
+
 var _ = provides(routeBackward)
 
 func routeBackward(o *compute.RouteBackward) error {
@@ -82,6 +109,22 @@ func routeBackward(o *compute.RouteBackward) error {
 		return err
 	}
 	for i := range o.Logits.Rows() {
+		if o.Mixer {
+			row := make([]float64, experts)
+			mix(&o.RouteRule, logits[i*experts:(i+1)*experts], func(j, chosen int, among []float64) {
+				for e, s := range among {
+					one := 0.0
+					if e == chosen {
+						one = 1
+					}
+					row[e] += float64(d[i*k+j]) * float64(o.Factor()) * among[chosen] * (one - s)
+				}
+			}, k)
+			for e, g := range row {
+				dl[i*experts+e] = float32(g)
+			}
+			continue
+		}
 		scores, ds := routeScores(logits[i*experts:(i+1)*experts], o.Sigmoid), make([]float64, experts)
 		sum, dot := 0.0, 0.0
 		for j, e := range indices[i*k : (i+1)*k] {

@@ -16,9 +16,9 @@ type RoPEScaling struct {
 	Theta  float64 // base of the frequencies
 	Rotary int     // elements of a head that turn
 
-	Factor          float64
-	Context         int // max_position_embeddings: longest sequence after stretching
-	OriginalContext int // longest sequence of the model before stretching; 0 is Context
+	Factor          float64 // yarn, longrope: 0 is Context/OriginalContext
+	Context         int     // max_position_embeddings: longest sequence after stretching
+	OriginalContext int     // longest sequence of the model before stretching; 0 is Context
 
 	AttentionFactor      float64 // yarn, longrope: what cosines and sines are multiplied with; 0 follows from the rule
 	BetaFast, BetaSlow   float64 // yarn: turns within OriginalContext above which a pair is left as it is, below which it is stretched
@@ -38,6 +38,9 @@ func (r RoPEScaling) Frequencies(length int) (frequencies []float32, scale float
 	}
 	if r.OriginalContext == 0 {
 		r.OriginalContext = r.Context
+	}
+	if r.Rule == "yarn" {
+		r.Factor = r.stretch()
 	}
 	frequencies = make([]float32, r.Rotary/2)
 	theta, dimensions, attention := r.Theta, float64(r.Rotary), 1.0
@@ -138,14 +141,19 @@ func (r RoPEScaling) longAttention() float64 {
 	if r.AttentionFactor != 0 {
 		return r.AttentionFactor
 	}
-	factor := r.Factor
-	if r.OriginalContext > 0 && r.Context > r.OriginalContext {
-		factor = float64(r.Context) / float64(r.OriginalContext)
-	}
+	factor := r.stretch()
 	if factor <= 1 {
 		return 1
 	}
 	return math.Sqrt(1 + math.Log(factor)/math.Log(float64(r.OriginalContext)))
+}
+
+// stretch is how many times longer than before a sequence may be.
+func (r RoPEScaling) stretch() float64 {
+	if r.Factor == 0 && r.OriginalContext > 0 {
+		return float64(r.Context) / float64(r.OriginalContext)
+	}
+	return r.Factor
 }
 
 func or(v, otherwise float64) float64 {

@@ -20,9 +20,7 @@ import (
 var refused = []string{"lfm2", "mamba", "mamba2", "qwen3_next"}
 
 // pending are those whose family is not declared yet.
-var pending = strings.Fields(`bitnet bloom cohere cohere2 deepseek_v2 deepseek_v2-lite deepseek_v3 falcon-40b falcon-rw gemma3 glm glm4 gpt2 gpt_bigcode
-	gpt_neox gpt_oss gptj granite minicpm3 mixtral mpt olmo olmo2 olmo3 olmoe opt phi phi3 phi3-longrope phimoe qwen2 qwen2_moe qwen3 qwen3_moe
-	smollm3 stablelm starcoder2`)
+var pending = strings.Fields(`deepseek_v2 deepseek_v2-lite deepseek_v3 gpt_oss minicpm3 mixtral olmoe phimoe qwen2_moe qwen3_moe`)
 
 // tiny is a tiny model with its reference values; the MANIFEST of golden/infer says how they were made.
 type tiny struct {

@@ -30,19 +30,27 @@ func decoder(c *Config) nn.Spec {
 
 // rope reads the rotary embedding of heads of a size: rope_parameters as transformers 5 writes it, or rope_theta and rope_scaling
 // as everybody before. Sources: transformers, modeling_rope_utils.py, and the models' own code.
-func rope(c *Config, head, context int) nn.RoPE {
+func rope(c *Config, head, context int) nn.RoPE { return ropeOf(c, "", head, context) }
+
+// ropeOf is rope where rope_parameters may hold one for each type of layer (full_attention, sliding_attention).
+func ropeOf(c *Config, layerType string, head, context int) nn.RoPE {
 	r := nn.RoPE{Theta: c.Float("rope_theta|rotary_emb_base", 10000)}
 	fraction := c.Float("partial_rotary_factor|rotary_pct", 1)
-	s := c.Object("rope_parameters")
-	if s == nil {
-		s = c.Object("rope_scaling")
+	s := c.Object("rope_scaling")
+	if parameters := c.Object("rope_parameters"); s == nil && parameters != nil {
+		s = parameters
+		if parameters.Has(layerType) {
+			s = parameters.Object(layerType)
+		}
 	}
 	if s != nil {
 		r.Theta = s.Float("rope_theta", r.Theta)
 		fraction = s.Float("partial_rotary_factor", fraction)
 		r.Scaling = scaling(s, c, context)
 	}
-	r.Rotary = int(float64(head)*fraction) / 2 * 2
+	if r.Rotary = int(float64(head) * fraction); r.Rotary%2 != 0 {
+		c.Fail("a rotary embedding of %d elements (%v of a head of %d) must be even", r.Rotary, fraction, head)
+	}
 	return r
 }
 
@@ -50,7 +58,7 @@ func rope(c *Config, head, context int) nn.RoPE {
 func scaling(s, outer *Config, context int) compute.RoPEScaling {
 	r := compute.RoPEScaling{
 		Rule:            s.String("rope_type|type", "default"),
-		Factor:          s.Float("factor", 1),
+		Factor:          s.Float("factor", 0),
 		Context:         context,
 		OriginalContext: s.Int("original_max_position_embeddings", outer.Int("original_max_position_embeddings", 0)),
 		AttentionFactor: s.Float("attention_factor", 0),
@@ -71,6 +79,7 @@ func scaling(s, outer *Config, context int) compute.RoPEScaling {
 	default:
 		s.Fail("rope_type is %q, expected default, linear, dynamic, yarn, llama3 or longrope", r.Rule)
 	}
+	s.Ignore("finetuned")
 	for _, name := range s.Unread() {
 		s.Fail("%s is not known in a rotary embedding", name)
 	}
@@ -80,7 +89,8 @@ func scaling(s, outer *Config, context int) compute.RoPEScaling {
 // activations are the names that config.json files use.
 var activations = map[string]compute.ActivationKind{
 	"silu": compute.SiLU, "swish": compute.SiLU, "gelu": compute.GELU, "gelu_python": compute.GELU,
-	"gelu_new": compute.GELUTanh, "gelu_pytorch_tanh": compute.GELUTanh, "gelu_fast": compute.GELUTanh, "gelu_tanh": compute.GELUTanh,
+	"gelu_new": compute.GELUTanh, "gelu_pytorch_tanh": compute.GELUTanh, "gelu_fast": compute.GELUTanh, "gelu_accurate": compute.GELUTanh,
+	"gelu_python_tanh": compute.GELUTanh, "gelu_tanh": compute.GELUTanh,
 	"quick_gelu": compute.QuickGELU, "relu": compute.ReLU, "relu2": compute.ReLU2, "sigmoid": compute.Sigmoid, "tanh": compute.Tanh,
 }
 
@@ -105,26 +115,40 @@ func layerNorm(c *Config, missing float64, bias bool) nn.Norm {
 	return nn.Norm{Kind: nn.LayerNorm, Epsilon: c.Float32("layer_norm_eps|layer_norm_epsilon|norm_epsilon|norm_eps", missing), Bias: bias}
 }
 
-// scalingConfig is what scaling reads: the rope_scaling of a config.json, nil for none.
-func scalingConfig(r compute.RoPEScaling) map[string]any {
-	if r.Rule == "" || r.Rule == "default" {
-		return nil
+// windowed says whether a layer's queries see a window only: by layer_types, or otherwise.
+func windowed(c *Config, types []string, l int, otherwise bool) bool {
+	if types == nil {
+		return otherwise
 	}
-	out := map[string]any{"rope_type": r.Rule, "factor": r.Factor}
-	for name, v := range map[string]float64{"attention_factor": r.AttentionFactor, "beta_fast": r.BetaFast, "beta_slow": r.BetaSlow, "mscale": r.MScale,
-		"mscale_all_dim": r.MScaleAllDim, "low_freq_factor": r.LowFreqFactor, "high_freq_factor": r.HighFreqFactor} {
-		if v != 0 {
-			out[name] = v
+	if l >= len(types) {
+		c.Fail("layer_types has %d entries, expected one for each layer", len(types))
+		return false
+	}
+	switch types[l] {
+	case "sliding_attention":
+		return true
+	case "full_attention":
+		return false
+	}
+	c.Fail("layer_types[%d] is %q, expected sliding_attention or full_attention", l, types[l])
+	return false
+}
+
+// windowedLayers gives layers a window of sliding_window keys: those of layer_types, or otherwise, and changes what else depends on it.
+func windowedLayers(c *Config, s *nn.Spec, otherwise func(l int) bool, change func(l int, sliding bool, b *nn.Block)) {
+	size, types := c.Int("sliding_window", 0), c.Strings("layer_types")
+	s.Vary(func(l int, b *nn.Block) {
+		sliding := windowed(c, types, l, otherwise(l))
+		if sliding {
+			b.Attention.Window = size
 		}
-	}
-	if r.OriginalContext > 0 {
-		out["original_max_position_embeddings"] = r.OriginalContext
-	}
-	if r.KeepFraction {
-		out["truncate"] = false
-	}
-	if r.ShortFactor != nil {
-		out["short_factor"], out["long_factor"] = r.ShortFactor, r.LongFactor
-	}
-	return out
+		if change != nil {
+			change(l, sliding, b)
+		}
+	})
+}
+
+// every says of layers that come in groups of n whether one is not the last of its group.
+func every(n int) func(l int) bool {
+	return func(l int) bool { return n <= 0 || (l+1)%n != 0 }
 }

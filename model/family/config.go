@@ -13,11 +13,23 @@ import (
 // Config is a config.json that notes which of its fields were read. Where a method takes a name, alternatives may stand in it,
 // "hidden_size|n_embd|d_model": the first that is there counts. What is wrong is kept; Err has the first.
 type Config struct {
-	file    string
-	fields  map[string]any
-	read    map[string]bool
-	err     *error   // shared with nested objects
-	unknown []string // keys of a GGUF file's metadata that no field was made of
+	file     string
+	fields   map[string]any
+	defaults Fields
+	read     map[string]bool
+	err      *error   // shared with nested objects
+	unknown  []string // keys of a GGUF file's metadata that no field was made of
+}
+
+// Default says what a field means where the file has none of that name (null is a value: nothing).
+func (c *Config) Default(name string, value any) {
+	if c.defaults == nil {
+		c.defaults = Fields{}
+	}
+	if n, ok := value.(int); ok {
+		value = float64(n)
+	}
+	c.defaults[name] = value
 }
 
 // ParseConfig reads a config.json; file names it in errors.
@@ -40,9 +52,17 @@ func (c *Config) Fields() map[string]any { return c.fields }
 
 // find is the first alternative that is there and not null, and its value.
 func (c *Config) find(names string) (name string, value any) {
+	there := false
 	for n := range strings.SplitSeq(names, "|") {
 		c.read[n] = true
-		if v := c.fields[n]; v != nil && value == nil {
+		v, ok := c.fields[n]
+		there = there || ok
+		if v != nil && value == nil {
+			name, value = n, v
+		}
+	}
+	for n := range strings.SplitSeq(names, "|") {
+		if v := c.defaults[n]; v != nil && !there && value == nil {
 			name, value = n, v
 		}
 	}

@@ -21,10 +21,12 @@ type Family struct {
 	Architectures []string // config.json's architectures
 	// Spec reads a config.json; what is wrong with it is in c.Err.
 	Spec func(c *Config) nn.Spec
-	// Config writes one: the fields of config.json for a Spec.
-	Config func(s *nn.Spec) map[string]any
+	// Config writes one: the fields of config.json for a Spec, less model_type and architectures, which register adds.
+	Config func(s *nn.Spec) Fields
 	// Names are where the authors' files hold the parameters.
 	Names Names
+	// NamesOf are Names that depend on the Spec, in place of those of Names; nil for none.
+	NamesOf func(s *nn.Spec) Names
 	// Prefix of names that some of the authors' files leave out.
 	Prefix string
 	// Ignored are endings of tensors that files carry though they are computed, not learnt.
@@ -36,6 +38,11 @@ var families []*Family
 
 // register makes a family known.
 func register(f Family) *Family {
+	if config := f.Config; config != nil {
+		f.Config = func(s *nn.Spec) Fields {
+			return Fields{"model_type": f.ModelTypes[0], "architectures": f.Architectures[:1]}.with(config(s))
+		}
+	}
 	families = append(families, &f)
 	return &f
 }

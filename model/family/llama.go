@@ -22,25 +22,6 @@ func llamaSpec(c *Config) nn.Spec {
 	return s
 }
 
-func llamaConfig(s *nn.Spec) map[string]any {
-	return map[string]any{
-		"architectures":           []string{"LlamaForCausalLM"},
-		"model_type":              "llama",
-		"vocab_size":              s.Vocab,
-		"hidden_size":             s.Hidden,
-		"intermediate_size":       s.FeedForward.Hidden,
-		"num_hidden_layers":       s.Layers,
-		"num_attention_heads":     s.Attention.Heads,
-		"num_key_value_heads":     s.Attention.KVHeads,
-		"head_dim":                s.Attention.HeadSize,
-		"hidden_act":              "silu",
-		"max_position_embeddings": s.Context,
-		"rms_norm_eps":            float64(s.Norm.Epsilon),
-		"rope_theta":              s.Attention.RoPE.Theta,
-		"rope_scaling":            scalingConfig(s.Attention.RoPE.Scaling),
-		"attention_bias":          s.Attention.Bias,
-		"mlp_bias":                s.FeedForward.Bias,
-		"tie_word_embeddings":     s.TiedEmbedding,
-		"torch_dtype":             "float32",
-	}
+func llamaConfig(s *nn.Spec) Fields {
+	return written(s).with(Fields{"attention_bias": s.Attention.Bias, "mlp_bias": s.FeedForward.Bias})
 }

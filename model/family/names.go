@@ -174,6 +174,10 @@ func (p Place) view(s *nn.Spec, w nn.Weight, layer int, bias bool) model.View {
 
 // Bindings say how a model's files hold its parameters, in the order of the parameters.
 func (f *Family) Bindings(s nn.Spec) ([]model.Binding, error) {
+	names := f.Names
+	if f.NamesOf != nil {
+		names = names.with(f.NamesOf(&s))
+	}
 	g := f.GGUF()
 	places := Names{}
 	if g != nil {
@@ -191,9 +195,9 @@ func (f *Family) Bindings(s nn.Spec) ([]model.Binding, error) {
 			fmt.Sscan(number, &layer)
 		}
 		base, bias := strings.CutSuffix(generic, ".bias")
-		place, ok := f.Names[generic] // a bias may have a place of its own
+		place, ok := names[generic] // a bias may have a place of its own
 		if !ok {
-			place, ok = f.Names[base]
+			place, ok = names[base]
 		}
 		if !ok {
 			return nil, fmt.Errorf("family %s has no name for %s", f.ModelTypes[0], w.Name)

@@ -122,6 +122,9 @@ func (a *Attention) slopes() []float32 {
 		if a.ALiBi.Scaled {
 			out[h] *= a.scale()
 		}
+		if a.ALiBi.Twice {
+			out[h] *= 2
+		}
 	}
 	return out
 }

@@ -16,7 +16,8 @@ type Decoder struct {
 	layers     []layer
 	rotations  []*rotation // the different ones of all layers
 
-	embeddingNorm, finalNorm *norm
+	embeddingNorm, finalNorm  *norm
+	embeddingIn, embeddingOut weight // with an EmbeddingWidth
 }
 
 // layer is a layer's switches and its weights, looked up once.
@@ -89,6 +90,7 @@ func New(b compute.Backend, s Spec, weights map[string]*compute.Tensor) (*Decode
 	}
 	d.embeddingNorm = d.norm(s.EmbeddingNorm, s.Norm, "embedding_norm")
 	d.finalNorm = d.norm(!s.NoFinalNorm, s.Norm, "norm")
+	d.embeddingIn, d.embeddingOut = d.weight("embedding_in"), d.weight("embedding_out")
 	return d, stream.Err()
 }
 
@@ -124,7 +126,7 @@ func (d *Decoder) Info() model.Info { return d.Spec.Info() }
 
 // Info is what others need to know to run a model of this Spec.
 func (s *Spec) Info() model.Info {
-	return model.Info{Family: s.Family, Vocab: s.Vocab, Hidden: s.Hidden, Context: s.Context, Cache: s.CacheShapes()}
+	return model.Info{Family: s.Family, Vocab: s.Vocab, Hidden: s.width(), Context: s.Context, Cache: s.CacheShapes()}
 }
 
 // Parameters implements model.Model.
@@ -162,16 +164,22 @@ func (d *Decoder) Forward(p *model.Pass, b *model.Batch) (*compute.Tensor, error
 	if d.finalNorm != nil {
 		x = f.norm(d.finalNorm, x)
 	}
+	if d.Spec.EmbeddingWidth > 0 {
+		x = f.linear(&d.embeddingOut, x, nil, 1)
+	}
 	return x, nil
 }
 
 // embed is the stream before the first layer.
 func (d *Decoder) embed(f *forward, b *model.Batch) (*compute.Tensor, error) {
 	s := &d.Spec
-	x := f.Tensor(f.rows, s.Hidden)
+	x := f.Tensor(f.rows, s.width())
 	model.Launch(f.Pass, compute.Gather{Table: d.parameters.Get("embedding"), Index: f.Ints(b.IDs), Out: x})
 	if s.EmbeddingScale != 0 && s.EmbeddingScale != 1 {
 		x = f.scaled(x, s.EmbeddingScale)
+	}
+	if s.EmbeddingWidth > 0 {
+		x = f.linear(&d.embeddingIn, x, nil, 1)
 	}
 	if s.Positions > 0 {
 		rows := f.Arena.Int32s(f.rows)

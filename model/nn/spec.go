@@ -31,6 +31,7 @@ type Spec struct {
 
 	EmbeddingScale float32 // what embeddings are multiplied by; 0 is 1 (Gemma: √hidden)
 	EmbeddingNorm  bool    // a norm after the embedding (BLOOM)
+	EmbeddingWidth int     // of embeddings where it is another than Hidden: matrices lead in and, before the head, out; 0: Hidden (OPT-350M)
 	Positions      int     // learned positions that are added to the embedding; 0: none (GPT-2)
 	PositionOffset int     // row of position 0 (OPT: 2)
 	NoFinalNorm    bool
@@ -111,8 +112,9 @@ type Attention struct {
 type ALiBi struct {
 	Rule ALiBiRule
 	Max  float64 // exponent of the smallest slope; 0 is 8
-	// Scaled: biases are added before scores are scaled, so they are scaled too (Falcon).
-	Scaled bool
+	// Scaled: biases are added before scores are scaled, so they are scaled too (Falcon). Twice: and then once more (Falcon under
+	// transformers 5, whose mask already holds them).
+	Scaled, Twice bool
 }
 
 // ALiBiRule says how slopes are made.

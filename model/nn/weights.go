@@ -24,7 +24,10 @@ const (
 // Weights are all parameters of a Spec in order.
 func (s Spec) Weights() []Weight {
 	w := weightList{spec: &s}
-	w.add("embedding", Embedding, s.Vocab, s.Hidden)
+	w.add("embedding", Embedding, s.Vocab, s.width())
+	if s.EmbeddingWidth > 0 {
+		w.add("embedding_in", Matrix, s.Hidden, s.EmbeddingWidth)
+	}
 	if s.Positions > 0 {
 		w.add("positions", Embedding, s.Positions, s.Hidden)
 	}
@@ -39,13 +42,24 @@ func (s Spec) Weights() []Weight {
 	if !s.NoFinalNorm {
 		w.norm("norm", s.Norm, s.Hidden)
 	}
+	if s.EmbeddingWidth > 0 {
+		w.add("embedding_out", Matrix, s.EmbeddingWidth, s.Hidden)
+	}
 	if !s.TiedEmbedding {
-		w.add("head", Embedding, s.Vocab, s.Hidden)
+		w.add("head", Embedding, s.Vocab, s.width())
 	}
 	if s.HeadBias {
 		w.add("head.bias", Bias, s.Vocab)
 	}
 	return w.list
+}
+
+// width is the size of an embedding.
+func (s *Spec) width() int {
+	if s.EmbeddingWidth > 0 {
+		return s.EmbeddingWidth
+	}
+	return s.Hidden
 }
 
 // weightList gathers weights.

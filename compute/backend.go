@@ -25,6 +25,8 @@ type Stream interface {
 	Read(src *Tensor, dst []byte) error
 	// Err waits for everything launched and returns the first error.
 	Err() error
+	// Backend is where the stream runs.
+	Backend() Backend
 }
 
 // Launcher takes operations: a stream, or a tape that also records them.

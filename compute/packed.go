@@ -30,11 +30,16 @@ const (
 	// PackedRows is bitsandbytes' LLM.int8: Values int8 [outputs, inputs], Scales float32 [outputs] (the largest magnitude of a row);
 	// a weight is float32(value · float32(scale / 127)).
 	PackedRows
+	// PackedGrid is any matrix of 4-bit or 8-bit values whose scales form a grid: Values uint8 [outputs, inputs·Bits/8], of 4 bits the
+	// earlier in the low ones; Codes float32 [2^Bits], what a value means; Scales float32 [⌈outputs/GroupOutputs⌉, ⌈inputs/Group⌉],
+	// Zeros float32 likewise or nil; GroupIndex as for GPTQ. A weight is float32(float32(code − zero) · scale). FP8 with scales by
+	// block, row or tensor and the integers of compressed-tensors are of this kind.
+	PackedGrid
 
 	packedLayouts
 )
 
-var packedLayoutNames = [packedLayouts]string{"awq", "gptq", "codes", "rows"}
+var packedLayoutNames = [packedLayouts]string{"awq", "gptq", "codes", "rows", "grid"}
 
 // String is a name in lower case.
 func (l PackedLayout) String() string {
@@ -48,14 +53,15 @@ func (l PackedLayout) String() string {
 type PackedWeight struct {
 	Layout          PackedLayout
 	Outputs, Inputs int
-	Bits            int // of a value, GPTQ only: 2, 3, 4 or 8
+	Bits            int // of a value: GPTQ 2, 3, 4 or 8, grid 4 or 8
 	Group           int // inputs (AWQ, GPTQ without GroupIndex) or elements (codes) that share a scale
+	GroupOutputs    int // outputs that share a scale, grid only
 	ZeroOffset      int // what a zero is above what is stored: 1 in GPTQ files of version 1, else 0
 
 	Values, Scales    *Tensor
-	Zeros, GroupIndex *Tensor // AWQ, GPTQ; GroupIndex int32 [inputs] or nil
+	Zeros, GroupIndex *Tensor // AWQ, GPTQ, grid; GroupIndex int32 [inputs] or nil
 
-	Codes                   *Tensor // codes only
+	Codes                   *Tensor // codes and grid
 	ScaleCodes, ScaleScales *Tensor // double quantisation: float32 [256], float32 [⌈blocks/256⌉]
 	ScaleOffset             float32
 }
@@ -67,8 +73,16 @@ func (w *PackedWeight) tensors(list []*Tensor) []*Tensor {
 	return appendPresent(list, w.Values, w.Scales, w.Zeros, w.GroupIndex, w.Codes, w.ScaleCodes, w.ScaleScales)
 }
 
-// Groups is the number of groups of inputs that AWQ and GPTQ weights have, known from Scales.
-func (w *PackedWeight) Groups() int { return w.Scales.Rows() }
+// Groups is the number of groups of inputs that AWQ, GPTQ and grid weights have, known from Scales.
+func (w *PackedWeight) Groups() int {
+	if w.Layout == PackedGrid {
+		return w.Scales.Columns()
+	}
+	return w.Scales.Rows()
+}
+
+// Tensors are the tensors that the weight is made of.
+func (w *PackedWeight) Tensors() []*Tensor { return w.tensors(nil) }
 
 func (w *PackedWeight) check(c *checker) {
 	c.that(w.Outputs >= 0 && w.Inputs >= 0 && w.Outputs <= 1<<30 && w.Inputs <= 1<<30, "a weight of %d × %d", w.Outputs, w.Inputs)
@@ -115,6 +129,15 @@ func (w *PackedWeight) check(c *checker) {
 		}
 	case PackedRows:
 		c.is("Values", w.Values, dtype.I8, n, k).is("Scales", w.Scales, dtype.F32, n)
+	case PackedGrid:
+		c.that(w.Bits == 4 || w.Bits == 8, "values of %d bits; a grid has 4 or 8", w.Bits).that(w.Group > 0 && w.GroupOutputs > 0, "groups of %d outputs and %d inputs", w.GroupOutputs, w.Group)
+		if c.err != nil {
+			return
+		}
+		down, across := (n+w.GroupOutputs-1)/w.GroupOutputs, (k+w.Group-1)/w.Group
+		c.that(k*w.Bits%8 == 0, "%d inputs of %d bits are not whole bytes", k, w.Bits)
+		c.is("Values", w.Values, dtype.U8, n, k*w.Bits/8).is("Codes", w.Codes, dtype.F32, 1<<w.Bits)
+		c.is("Scales", w.Scales, dtype.F32, down, across).optional("Zeros", w.Zeros, dtype.F32, down, across).optional("GroupIndex", w.GroupIndex, dtype.I32, k)
 	default:
 		c.that(false, "no such layout: %v", w.Layout)
 	}

@@ -74,8 +74,24 @@ func rowsSample(b Maker, n, k int) PackedWeight {
 	return PackedWeight{Layout: PackedRows, Outputs: n, Inputs: k, Values: anyBytes(b, dtype.I8, n, k), Scales: b.Normal(1, n)}
 }
 
-var _ = sampled(func() []Sample {
-	weights := []packedSample{
+func gridSample(bits, groupOutputs, group int, zeros, actOrder bool) func(b Maker, n, k int) PackedWeight {
+	return func(b Maker, n, k int) PackedWeight {
+		down, across := (n+groupOutputs-1)/groupOutputs, (k+group-1)/group
+		w := PackedWeight{Layout: PackedGrid, Outputs: n, Inputs: k, Bits: bits, Group: group, GroupOutputs: groupOutputs,
+			Values: anyBytes(b, dtype.U8, n, k*bits/8), Codes: b.Normal(1, 1<<bits), Scales: b.Normal(0.5, down, across)}
+		if zeros {
+			w.Zeros = b.Normal(1, down, across)
+		}
+		if actOrder {
+			w.GroupIndex = b.Ints(b.Below(k, 0, int32(across)))
+		}
+		return w
+	}
+}
+
+// packedWeights are weights of every layout.
+func packedWeights() []packedSample {
+	return []packedSample{
 		{"awq/g32", 8, 32, awqSample(32)}, {"awq/g128", 264, 640, awqSample(128)}, {"awq/g50", 72, 130, awqSample(50)},
 		{"gptq4/g32", 8, 32, gptqSample(4, 32, 1, false)}, {"gptq4/g128", 264, 640, gptqSample(4, 128, 2, false)}, {"gptq4/g64", 88, 1344, gptqSample(4, 64, 1, false)}, {"gptq4/order", 104, 320, gptqSample(4, 64, 1, true)},
 		{"gptq2/g32", 48, 160, gptqSample(2, 32, 1, false)}, {"gptq3/g32", 64, 160, gptqSample(3, 32, 1, false)}, {"gptq3/order", 96, 96, gptqSample(3, 32, 2, true)},
@@ -83,7 +99,13 @@ var _ = sampled(func() []Sample {
 		{"codes/whole", 40, 640, codesSample(64, false)}, {"codes/double", 300, 320, codesSample(64, true)}, {"codes/across", 64, 80, codesSample(64, true)},
 		{"codes/odd", 7, 37, codesSample(64, false)}, {"codes/tiny", 3, 5, codesSample(24, false)},
 		{"rows", 33, 70, rowsSample},
+		{"grid8/blocks", 130, 200, gridSample(8, 128, 64, false, false)}, {"grid8/rows", 33, 71, gridSample(8, 1, 71, false, false)},
+		{"grid8/whole", 9, 40, gridSample(8, 9, 40, true, false)}, {"grid4/groups", 40, 96, gridSample(4, 1, 32, true, false)}, {"grid4/order", 17, 64, gridSample(4, 1, 16, false, true)},
 	}
+}
+
+var _ = sampled(func() []Sample {
+	weights := packedWeights()
 	var list []Sample
 	for _, w := range weights {
 		for _, m := range []int{1, 5, 21} {

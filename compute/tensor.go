@@ -27,6 +27,9 @@ type Tensor struct {
 	Offset   int // bytes from the start of Buffer
 	Version  uint64
 	Constant bool
+	// Packed is a weight [outputs, inputs] that another program quantised, in tensors of its own: Type is dtype.Invalid and there is
+	// no Buffer. PackedMatMul multiplies with it, Unpack gives its values.
+	Packed *PackedWeight
 
 	arena *Arena // where its views come from; nil: the heap
 }
@@ -48,7 +51,16 @@ func (t *Tensor) Elements() int {
 }
 
 // Bytes is the size of the content.
-func (t *Tensor) Bytes() int { return t.Type.Bytes(t.Elements()) }
+func (t *Tensor) Bytes() int {
+	if t.Packed == nil {
+		return t.Type.Bytes(t.Elements())
+	}
+	n := 0
+	for _, part := range t.Packed.Tensors() {
+		n += part.Bytes()
+	}
+	return n
+}
 
 // Columns is the length of the last axis, 1 for a scalar.
 func (t *Tensor) Columns() int {
@@ -110,6 +122,9 @@ func (t *Tensor) Slice(from, to int) *Tensor {
 func (t *Tensor) String() string {
 	if t == nil {
 		return "nil"
+	}
+	if t.Packed != nil {
+		return fmt.Sprintf("%v%v", t.Packed.Layout, t.Shape)
 	}
 	return fmt.Sprintf("%v%v", t.Type, t.Shape)
 }

@@ -70,7 +70,7 @@ func (*backend) Alloc(bytes int) compute.Buffer { return host.Alloc(bytes) }
 func (*backend) Import(data []byte, owner any) compute.Buffer { return host.Import(data, owner) }
 
 // NewStream implements compute.Backend.
-func (b *backend) NewStream() compute.Stream { return host.NewStream("cpu", b.table) }
+func (b *backend) NewStream() compute.Stream { return host.NewStream(b, b.table) }
 
 // each runs f for tasks 0 … tasks−1 on the workers and waits.
 func (b *backend) each(tasks int, f func(s *scratch, task int)) {

@@ -64,6 +64,7 @@ type packedRows struct {
 	codes               []float32
 	scaleCodes          []float32
 	scaleScales         []float32
+	grid, gridZeros     []float32 // scales and zeros of a grid
 }
 
 func (r *packedRows) open(w *compute.PackedWeight) error {
@@ -78,6 +79,9 @@ func (r *packedRows) open(w *compute.PackedWeight) error {
 		if w.Layout == compute.PackedAWQ {
 			r.Bits = 4
 		}
+	case compute.PackedGrid:
+		r.values, r.grid, r.gridZeros = host.Bytes(w.Values), host.F32(w.Scales), host.F32(w.Zeros)
+		return host.CheckIndex(r.index, w.Groups())
 	default:
 		r.values = host.Bytes(w.Values)
 	}
@@ -112,6 +116,8 @@ func (r *packedRows) row(c *kernels, s *scratch, i, from, to int, dst []float32)
 		r.groupedRow(c, s, i, dst)
 	case r.Layout == compute.PackedCodes:
 		r.codesOf(c, s, i*r.Inputs+from, dst)
+	case r.Layout == compute.PackedGrid:
+		r.gridRow(i, from, dst)
 	default:
 		scale := *(*float32)(unsafe.Pointer(&r.scales[4*i])) / 127
 		src := r.values[i*r.Inputs+from:][:to-from]

@@ -76,10 +76,10 @@ func Register[O compute.Op](t Table, run func(O) error) {
 }
 
 // NewStream makes a stream that runs operations through a table.
-func NewStream(backend string, t Table) compute.Stream { return &stream{backend: backend, table: t} }
+func NewStream(b compute.Backend, t Table) compute.Stream { return &stream{backend: b, table: t} }
 
 type stream struct {
-	backend string
+	backend compute.Backend
 	table   Table
 	err     error
 	written []*compute.Tensor // by the last operation
@@ -91,7 +91,7 @@ func (s *stream) Launch(op compute.Op) {
 	}
 	run, ok := s.table[reflect.TypeOf(op)]
 	if !ok {
-		s.err = fmt.Errorf("backend %s has no operation %s", s.backend, op.Name())
+		s.err = fmt.Errorf("backend %s has no operation %s", s.backend.Name(), op.Name())
 		return
 	}
 	if s.err = op.Check(); s.err != nil {
@@ -133,6 +133,8 @@ func (s *stream) Read(src *compute.Tensor, dst []byte) error {
 }
 
 func (s *stream) Err() error { return s.err }
+
+func (s *stream) Backend() compute.Backend { return s.backend }
 
 // CheckIndex says whether every index lies in [0, entries).
 func CheckIndex(index []int32, entries int) error {

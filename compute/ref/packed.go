@@ -5,7 +5,16 @@ import (
 	"lian/compute/host"
 )
 
-var _ = provides(packedMatmul)
+var (
+	_ = provides(packedMatmul)
+	_ = provides(unpack)
+)
+
+func unpack(o *compute.Unpack) error {
+	values, err := packedValues(&o.Weight)
+	copy(host.F32(o.Out), values)
+	return err
+}
 
 func packedMatmul(o *compute.PackedMatMul) error {
 	m, n, k := o.Dimensions()
@@ -69,6 +78,8 @@ func packedValues(w *compute.PackedWeight) ([]float32, error) {
 			out[i] = float32(int8(packed[i])) * (scales[i/k] / 127)
 		}
 		return out, nil
+	case compute.PackedGrid:
+		return gridValues(w)
 	}
 	scales, err := values(w.Scales)
 	if err != nil {
@@ -115,4 +126,33 @@ func blockScale(w *compute.PackedWeight, block int) float32 {
 		return host.F32(w.Scales)[block]
 	}
 	return float32(host.F32(w.ScaleCodes)[host.Bytes(w.Scales)[block]]*host.F32(w.ScaleScales)[block/256]) + w.ScaleOffset
+}
+
+// gridValues is a weight whose scales form a grid.
+func gridValues(w *compute.PackedWeight) ([]float32, error) {
+	n, k := w.Outputs, w.Inputs
+	packed, codes, scales, zeros, index := host.Bytes(w.Values), host.F32(w.Codes), host.F32(w.Scales), host.F32(w.Zeros), host.I32(w.GroupIndex)
+	if err := host.CheckIndex(index, w.Groups()); err != nil {
+		return nil, err
+	}
+	out := make([]float32, n*k)
+	for i := range out {
+		row, column := i/k, i%k
+		at := row / w.GroupOutputs * w.Groups()
+		if index != nil {
+			at += int(index[column])
+		} else {
+			at += column / w.Group
+		}
+		value := packed[i*w.Bits/8]
+		if w.Bits == 4 {
+			value = value >> (column % 2 * 4) & 15
+		}
+		code := codes[value]
+		if zeros != nil {
+			code -= zeros[at]
+		}
+		out[i] = code * scales[at]
+	}
+	return out, nil
 }

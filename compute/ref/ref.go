@@ -38,7 +38,7 @@ func (*backend) Alloc(bytes int) compute.Buffer { return host.Alloc(bytes) }
 func (*backend) Import(data []byte, owner any) compute.Buffer { return host.Import(data, owner) }
 
 // NewStream implements compute.Backend.
-func (b *backend) NewStream() compute.Stream { return host.NewStream("ref", b.table) }
+func (b *backend) NewStream() compute.Stream { return host.NewStream(b, b.table) }
 
 // values is a tensor of any type as float64; a copy.
 func values(t *compute.Tensor) ([]float64, error) {

@@ -22,18 +22,19 @@ type binder struct {
 	source  format.Reader
 	options Options
 	left    map[string]bool // tensors that nobody has asked for
+	packing *packing        // how another program quantised the weights, nil for none
 	cut     string          // prefix that this source leaves out of names
 }
 
 // bind makes the model of a source's tensors.
-func (c *Checkpoint) bind(b compute.Backend, spec nn.Spec, src format.Reader, o Options, viewOf func(model.Binding) model.View) error {
+func (c *Checkpoint) bind(b compute.Backend, spec nn.Spec, src format.Reader, o Options, p *packing, viewOf func(model.Binding) model.View) error {
 	bindings, err := c.Family.Bindings(spec)
 	if err != nil {
 		return err
 	}
-	l := binder{backend: b, stream: b.NewStream(), source: src, options: o, left: map[string]bool{}}
+	l := binder{backend: b, stream: b.NewStream(), source: src, options: o, packing: p, left: map[string]bool{}}
 	for _, n := range src.Names() {
-		l.left[n] = !c.Family.Ignores(n)
+		l.left[n] = !c.Family.Ignores(n) && !p.ignores(n)
 	}
 	if first := viewOf(bindings[0]).Name; c.Family.Prefix != "" && strings.HasPrefix(first, c.Family.Prefix) {
 		if _, ok := src.Info(first); !ok {
@@ -93,6 +94,11 @@ func (l *binder) find(name string, shape []int) (part, error) {
 
 // load makes a parameter. Where the parameter is a run of a stored tensor's bytes it stays in the file's mapping.
 func (l *binder) load(w nn.Weight, v model.View) (*compute.Tensor, error) {
+	if l.packing != nil && (w.Kind == nn.Matrix || w.Kind == nn.Residual || w.Kind == nn.Embedding) {
+		if t, err := l.unpacked(w, v); t != nil || err != nil {
+			return t, err
+		}
+	}
 	shape := v.FileShape(w.Shape)
 	if v.Experts == 0 {
 		p, err := l.find(v.Name, shape)

@@ -79,12 +79,18 @@ func readSpec(file string, c *family.Config) (f *family.Family, s nn.Spec, err e
 	if err != nil {
 		return nil, s, fmt.Errorf("%s: %w", file, err)
 	}
+	c.Ignore("quantization_config", "compression_config") // readPacking's
 	s, err = f.Read(c)
 	return f, s, err
 }
 
 // Floats are a parameter's values.
 func Floats(s compute.Stream, t *compute.Tensor) ([]float32, error) {
+	if t.Packed != nil {
+		out := compute.NewTensor(s.Backend(), dtype.F32, t.Shape...)
+		s.Launch(&compute.Unpack{Weight: *t.Packed, Out: out})
+		t = out
+	}
 	raw := make([]byte, t.Bytes())
 	if err := s.Read(t, raw); err != nil {
 		return nil, err

@@ -150,8 +150,13 @@ func (m *tiny) continues(t *testing.T, s int, cache *model.Cache, blocks []int32
 // run gives the logits of all rows.
 func (m *tiny) run(t *testing.T, cache *model.Cache, batch *model.Batch) []float32 {
 	t.Helper()
+	return m.runAs(t, cache, batch, model.Exact)
+}
+
+func (m *tiny) runAs(t *testing.T, cache *model.Cache, batch *model.Batch, precision model.Precision) []float32 {
+	t.Helper()
 	stream := m.backend.NewStream()
-	p := &model.Pass{Stream: stream, Arena: compute.NewArena(m.backend, 1<<20), Cache: cache, Precision: model.Exact}
+	p := &model.Pass{Stream: stream, Arena: compute.NewArena(m.backend, 1<<20), Cache: cache, Precision: precision}
 	hidden, err := m.Model.Forward(p, batch)
 	if err != nil {
 		t.Fatal(err)

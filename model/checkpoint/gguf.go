@@ -35,7 +35,7 @@ func (c *Checkpoint) fromGGUF(path string, file *gguf.File, b compute.Backend, o
 		return err
 	}
 	c.Family, c.Config, c.Unread = f, config.Fields(), config.Unread()
-	return c.bind(b, spec, file, o, ggufView)
+	return c.bind(b, spec, file, o, nil, ggufView)
 }
 
 // ReadGGUF is ReadConfig for a GGUF file: the config.json is what its metadata mean.

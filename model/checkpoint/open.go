@@ -59,8 +59,12 @@ func openHub(path, file string, src format.Reader, config *family.Config, b comp
 	if err != nil {
 		return nil, errors.Join(err, src.Close())
 	}
+	packed, err := readPacking(config)
+	if err != nil {
+		return nil, errors.Join(err, src.Close())
+	}
 	c := &Checkpoint{Path: path, Family: f, Unread: config.Unread(), Config: config.Fields(), close: src.Close}
-	if err := c.bind(b, spec, src, o, hubView); err != nil {
+	if err := c.bind(b, spec, src, o, packed, hubView); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), src.Close())
 	}
 	return c, nil

@@ -47,6 +47,14 @@ func NewConfig(file string, fields map[string]any) *Config {
 	return &Config{file: file, fields: fields, read: map[string]bool{}, err: new(error)}
 }
 
+// FieldNames are the names of all fields, sorted; of a nil Config none.
+func (c *Config) FieldNames() []string {
+	if c == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(c.fields))
+}
+
 // Fields are all fields as they stand in the file.
 func (c *Config) Fields() map[string]any { return c.fields }
 

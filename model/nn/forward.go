@@ -68,8 +68,12 @@ func (f *forward) norm(n *norm, x *compute.Tensor) *compute.Tensor {
 // linear is by · x·Wᵀ + bias + residual, and what the pass's adapter adds.
 func (f *forward) linear(w *weight, x, residual *compute.Tensor, by float32) *compute.Tensor {
 	out := f.Tensor(x.Rows(), w.matrix.Shape[0])
-	model.Launch(f.Pass, compute.MatMul{A: x, B: w.matrix, Out: out, TransB: true, Alpha: by, Bias: w.bias, Residual: residual,
-		Fast: f.Precision == model.Fast, BF16: f.BF16})
+	if w.matrix.Packed != nil {
+		model.Launch(f.Pass, compute.PackedMatMul{A: x, Weight: *w.matrix.Packed, Out: out, Alpha: by, Bias: w.bias, Residual: residual, Fast: f.Precision == model.Fast})
+	} else {
+		model.Launch(f.Pass, compute.MatMul{A: x, B: w.matrix, Out: out, TransB: true, Alpha: by, Bias: w.bias, Residual: residual,
+			Fast: f.Precision == model.Fast, BF16: f.BF16})
+	}
 	if f.Adapter != nil {
 		f.Adapter.Apply(f.Pass, w.name, x, out)
 	}

@@ -17,7 +17,7 @@ import (
 	"lian/index"
 )
 
-// script is a model whose replies, in the dialect of chat.ParseReply, are known.
+// script is a model whose replies, in the default dialect, are known.
 type script struct {
 	replies []string
 	asked   [][]chat.Message
@@ -31,7 +31,7 @@ func (s *script) Reply(ctx context.Context, messages []chat.Message, offered []c
 	if len(s.asked) > len(s.replies) {
 		return chat.Message{}, s.fail
 	}
-	return chat.ParseReplyMessage(s.replies[len(s.asked)-1])
+	return chat.DialectOf("").Parse(s.replies[len(s.asked)-1], chat.ParserOptions{})
 }
 
 func call(name, arguments string) string {
@@ -208,7 +208,7 @@ func (k *knows) Reply(ctx context.Context, messages []chat.Message, offered []ch
 	case len(offered) == 0:
 		return chat.AssistantMessage("不知道"), nil
 	}
-	return chat.ParseReplyMessage(call("calculate", fmt.Sprintf(`{"expression": %q}`, last.Content)))
+	return chat.DialectOf("").Parse(call("calculate", fmt.Sprintf(`{"expression": %q}`, last.Content)), chat.ParserOptions{})
 }
 
 func TestSuccessIsCountedWithAndWithoutTools(t *testing.T) {

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -65,9 +66,21 @@ func plainWord(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') }) < 0
 }
 
-// StopIDs are the tokens that end an assistant's turn: the special token that
-// the template writes right after the content, and its eos_token.
+// StopIDs are the tokens that end a reply: the special token that the template
+// writes right after the content, its eos_token, and those with which the
+// template's dialect ends a call.
 func StopIDs(tok *tokenizer.Tokenizer, tpl *Template) []int32 {
+	ids := turnEnds(tok, tpl)
+	for _, text := range tpl.Dialect().Stop {
+		if id, ok := tok.Special(text); ok && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// turnEnds are the tokens that end an assistant's turn.
+func turnEnds(tok *tokenizer.Tokenizer, tpl *Template) []int32 {
 	var ids []int32
 	turn := []Message{UserMessage("x"), AssistantMessage("y")}
 	if rendered, err := tpl.Render(turn, Options{}); err == nil {

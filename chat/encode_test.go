@@ -219,7 +219,7 @@ func TestRenderedRepliesParseBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		reply := strings.TrimSuffix(strings.Join(learnt(tok, e), ""), "<|im_end|>")
-		got, err := ParseReplyMessage(reply)
+		got, err := lian(t).Dialect().Parse(reply, ParserOptions{})
 		if err != nil || got.Content != m.Content || got.Reasoning != m.Reasoning || len(got.ToolCalls) != len(m.ToolCalls) {
 			t.Errorf("case %d: %+v, %v, expected %+v", i, got, err, m)
 			continue

@@ -36,7 +36,7 @@ func labels(tok *tokenizer.Tokenizer, tpl *Template, r Rendered, tokens []tokeni
 		return withoutRefused(r, messages)
 	}
 	prompt := tpl.generationPrompt(o)
-	stops := StopIDs(tok, tpl)
+	stops := turnEnds(tok, tpl)
 	var labelled []Range
 	for i, m := range messages {
 		if m.Role != RoleAssistant || m.Loss != nil && !*m.Loss {

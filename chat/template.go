@@ -22,6 +22,9 @@ type Template struct {
 
 	promptOnce sync.Once
 	prompt     string // what AddGenerationPrompt adds, with no extra variables
+
+	dialectOnce sync.Once
+	dialect     *Dialect
 }
 
 // ParseTemplate reads a Jinja template; name stands in errors.
@@ -154,6 +157,12 @@ func (t *Template) Variables() map[string]string { return maps.Clone(t.variables
 
 // Source is the template's text.
 func (t *Template) Source() string { return t.program.Source() }
+
+// Dialect is how a model with this template writes its calls.
+func (t *Template) Dialect() *Dialect {
+	t.dialectOnce.Do(func() { t.dialect = DialectOf(t.Source()) })
+	return t.dialect
+}
 
 // HasGeneration says whether the template itself marks what a model writes.
 func (t *Template) HasGeneration() bool { return t.program.HasGeneration() }

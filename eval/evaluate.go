@@ -29,6 +29,8 @@ type Outcome struct {
 	LogProbs []float64 `json:"logprobs,omitempty"`
 	// Malformed is set for a tool question whose reply is not one well-formed call.
 	Malformed bool `json:"malformed,omitempty"`
+	// Call is the reply to a tool question, where it is a call and nothing else.
+	Call *chat.ToolCall `json:"call,omitempty"`
 	// Skipped says why a question could not be asked; it counts as wrong.
 	Skipped string `json:"skipped,omitempty"`
 }
@@ -56,7 +58,7 @@ func Answer(ctx context.Context, m Model, questions []instruct.Question, o Optio
 			streams[i], err = m.ask(ctx, q.Messages, q.Tools, nil, o.MaxTokens)
 		case instruct.TaskTool:
 			var g *grammar.Grammar
-			if g, err = ToolGrammar(q.Tools); err == nil {
+			if g, err = m.toolGrammar(q.Tools); err == nil {
 				streams[i], err = m.ask(ctx, q.Messages, q.Tools, g, o.MaxTokens)
 			}
 		default:
@@ -74,7 +76,7 @@ func Answer(ctx context.Context, m Model, questions []instruct.Question, o Optio
 				return nil, err
 			}
 		} else if streams[i] != nil {
-			if err := judge(ctx, streams[i].Result(), q, &out[i]); err != nil {
+			if err := judge(ctx, m, streams[i].Result(), q, &out[i]); err != nil {
 				return nil, err
 			}
 		}
@@ -116,7 +118,7 @@ func choose(ctx context.Context, m Model, q instruct.Question, out *Outcome) err
 }
 
 // judge reads a generated reply.
-func judge(ctx context.Context, r engine.Result, q instruct.Question, out *Outcome) error {
+func judge(ctx context.Context, m Model, r engine.Result, q instruct.Question, out *Outcome) error {
 	if r.Err != nil {
 		return r.Err
 	}
@@ -126,20 +128,24 @@ func judge(ctx context.Context, r engine.Result, q instruct.Question, out *Outco
 		return nil
 	}
 	if r.Finish == engine.FinishLength { // a call that was cut is closed, as an agent would do
-		g, err := ToolGrammar(q.Tools)
-		if err == nil {
+		g, err := m.toolGrammar(q.Tools)
+		if g != nil {
 			out.Reply, err = g.Complete(r.Text)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	_, calls, err := chat.ParseReply(out.Reply)
-	if err != nil || len(calls) != 1 {
+	reply, err := m.Template.Dialect().Parse(out.Reply, chat.ParserOptions{Tools: q.Tools})
+	if err != nil || len(reply.ToolCalls) != 1 {
 		out.Malformed = true
 		return nil
 	}
-	out.Right = q.Call != nil && calls[0].Name == q.Call.Name && sameJSON(calls[0].Arguments, q.Call.Arguments)
+	call := reply.ToolCalls[0]
+	if reply.Content == "" {
+		out.Call = &call
+	}
+	out.Right = q.Call != nil && call.Name == q.Call.Name && sameJSON(call.Arguments, q.Call.Arguments)
 	return nil
 }
 
@@ -154,8 +160,11 @@ func sameJSON(a, b []byte) bool {
 	return bytes.Equal(p, q)
 }
 
-// ToolGrammar is the language of one call of one of the tools.
-func ToolGrammar(tools []chat.Tool) (*grammar.Grammar, error) {
+// toolGrammar is the language of one call of one of the tools; nil where the model's dialect has none.
+func (m Model) toolGrammar(tools []chat.Tool) (*grammar.Grammar, error) {
+	if !m.Template.Dialect().Constrained() {
+		return nil, nil
+	}
 	list := make([]grammar.Tool, len(tools))
 	for i, t := range tools {
 		list[i] = grammar.Tool{Name: t.Name, Parameters: t.Parameters}

@@ -24,7 +24,7 @@ func (s *Server) chatCompletions(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	request, n, tools, err := s.chatRequest(m, &q)
+	request, n, read, err := s.chatRequest(m, &q)
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (s *Server) chatCompletions(w http.ResponseWriter, r *http.Request) error {
 	s.metrics.prompt.Add(int64(len(request.Prompt)))
 	c := &conversation{server: s, model: m, id: identifier("chatcmpl-"), created: begun.Unix(), prompt: len(request.Prompt), logProbs: q.LogProbs}
 	for range streams {
-		c.replies = append(c.replies, newReply(len(tools) > 0))
+		c.replies = append(c.replies, newReply(m.Dialect(), read))
 	}
 	pieces := s.follow(ctx, m, streams, begun)
 	if q.Stream {
@@ -52,9 +52,11 @@ func (s *Server) chatCompletions(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// chatRequest checks a request and makes the engine's of it.
-func (s *Server) chatRequest(m Generator, q *chatRequest) (r engine.Request, n int, tools []chat.Tool, err error) {
-	fail := func(err error) (engine.Request, int, []chat.Tool, error) { return engine.Request{}, 0, nil, err }
+// chatRequest checks a request and makes the engine's of it. read is what the replies are read with.
+func (s *Server) chatRequest(m Generator, q *chatRequest) (r engine.Request, n int, read chat.ParserOptions, err error) {
+	fail := func(err error) (engine.Request, int, chat.ParserOptions, error) {
+		return engine.Request{}, 0, chat.ParserOptions{}, err
+	}
 	if len(q.Messages) == 0 {
 		return fail(invalid("messages", "messages is missing or empty"))
 	}
@@ -95,19 +97,20 @@ func (s *Server) chatRequest(m Generator, q *chatRequest) (r engine.Request, n i
 			return fail(err)
 		}
 	}
-	if r.Constraint, tools, err = s.constraint(q); err != nil {
+	if r.Constraint, read.Tools, err = s.constraint(m, q); err != nil {
 		return fail(err)
 	}
 	r.StopText, r.LogProbs, r.Top = q.Stop, q.LogProbs, q.TopLogProbs
-	if r.Prompt, err = m.EncodeChat(q.Messages, tools); err != nil {
+	if r.Prompt, read.Prompt, err = m.EncodeChat(q.Messages, read.Tools); err != nil {
 		return fail(invalid("messages", "%v", err))
 	}
-	return r, n, tools, nil
+	read.TextOnly = len(read.Tools) == 0
+	return r, n, read, nil
 }
 
 // reply gathers one choice.
 type reply struct {
-	parser    *chat.ReplyParser // nil where no tool is offered: then all text is content
+	parser    *chat.ReplyParser
 	content   strings.Builder
 	reasoning strings.Builder
 	calls     []toolCall
@@ -118,11 +121,9 @@ type reply struct {
 	tokens    int
 }
 
-func newReply(tools bool) *reply {
+func newReply(dialect *chat.Dialect, o chat.ParserOptions) *reply {
 	r := &reply{}
-	if tools {
-		r.parser = chat.NewReplyParser(r.take)
-	}
+	r.parser = dialect.NewParser(o, r.take)
 	return r
 }
 
@@ -157,19 +158,9 @@ func (r *reply) write(text string) {
 	*r.news.Content += text
 }
 
-func (r *reply) push(text string) {
-	if r.parser == nil {
-		r.write(text)
-		return
-	}
-	r.parser.Push(text)
-}
-
 // end notes why the reply ended.
 func (r *reply) end(result engine.Result) error {
-	if r.parser != nil {
-		r.parser.Flush()
-	}
+	r.parser.Flush()
 	reason, err := finish(result)
 	if err != nil {
 		return err
@@ -198,7 +189,7 @@ func (c *conversation) add(p piece) ([]tokenLogProb, error) {
 	if p.result != nil {
 		return nil, r.end(*p.result)
 	}
-	r.push(p.token.Text)
+	r.parser.Push(p.token.Text)
 	if !c.logProbs || p.token.ID < 0 {
 		return nil, nil
 	}

@@ -49,13 +49,13 @@ func (c *grammars) get(key []byte, compile func() (*grammar.Grammar, error)) (*g
 }
 
 // constraint is the language that a chat's reply must be of, nil for free text, and the tools that the model is shown.
-func (s *Server) constraint(r *chatRequest) (g *grammar.Grammar, tools []chat.Tool, err error) {
+func (s *Server) constraint(m Generator, r *chatRequest) (g *grammar.Grammar, tools []chat.Tool, err error) {
 	choice, name, err := toolChoice(r.ToolChoice, len(r.Tools) > 0)
 	if err != nil {
 		return nil, nil, err
 	}
 	if choice != "none" {
-		return s.toolConstraint(r, choice, name)
+		return s.toolConstraint(m.Dialect(), r, choice, name)
 	}
 	g, err = s.formatConstraint(r.ResponseFormat)
 	return g, nil, err
@@ -93,7 +93,7 @@ func toolChoice(raw json.RawMessage, offered bool) (choice, name string, err err
 	return choice, name, nil
 }
 
-func (s *Server) toolConstraint(r *chatRequest, choice, name string) (*grammar.Grammar, []chat.Tool, error) {
+func (s *Server) toolConstraint(dialect *chat.Dialect, r *chatRequest, choice, name string) (*grammar.Grammar, []chat.Tool, error) {
 	if r.ResponseFormat != nil && r.ResponseFormat.Type != "text" {
 		return nil, nil, invalid("response_format", "response_format beside tools is not supported; ask for one of them, or set tool_choice to none")
 	}
@@ -112,6 +112,12 @@ func (s *Server) toolConstraint(r *chatRequest, choice, name string) (*grammar.G
 	}
 	if len(allowed) == 0 {
 		return nil, nil, invalid("tool_choice", "tool_choice names %q, which is not among the tools", name)
+	}
+	if !dialect.Constrained() {
+		if choice != "auto" {
+			return nil, nil, invalid("tool_choice", "this model writes its calls in the dialect %s, in which they cannot be forced; set tool_choice to auto or none", dialect.Name)
+		}
+		return nil, r.Tools, nil
 	}
 	key, err := json.Marshal(struct {
 		Mode  grammar.Mode

@@ -27,8 +27,10 @@ type Info struct {
 // Generator is a model as the server needs it. NewGenerator makes one of an engine; tests have their own.
 type Generator interface {
 	Info() Info
-	// EncodeChat gives the ids of a conversation, open for the assistant's reply.
-	EncodeChat(messages []chat.Message, tools []chat.Tool) ([]int32, error)
+	// EncodeChat gives a conversation, open for the assistant's reply: its ids and its text.
+	EncodeChat(messages []chat.Message, tools []chat.Tool) (ids []int32, text string, err error)
+	// Dialect is how the model writes thoughts and calls into its replies.
+	Dialect() *chat.Dialect
 	// Encode gives the ids of a text in which nothing is special.
 	Encode(text string) []int32
 	// TokenBytes is what a token adds to the text.
@@ -70,9 +72,16 @@ func NewGenerator(e *engine.Engine, template *chat.Template, stop []int32, info 
 
 func (g *engineGenerator) Info() Info { return g.info }
 
-func (g *engineGenerator) EncodeChat(messages []chat.Message, tools []chat.Tool) ([]int32, error) {
+func (g *engineGenerator) Dialect() *chat.Dialect {
 	if g.template == nil {
-		return nil, ErrNoTemplate
+		return chat.DialectOf("")
+	}
+	return g.template.Dialect()
+}
+
+func (g *engineGenerator) EncodeChat(messages []chat.Message, tools []chat.Tool) ([]int32, string, error) {
+	if g.template == nil {
+		return nil, "", ErrNoTemplate
 	}
 	o := chat.Options{Tools: tools, AddGenerationPrompt: true}
 	e, err := chat.Encode(g.engine.Tokenizer, g.template, messages, o)
@@ -83,10 +92,10 @@ func (g *engineGenerator) EncodeChat(messages []chat.Message, tools []chat.Tool)
 			written[i].NoContent = false
 		}
 		if again, second := chat.Encode(g.engine.Tokenizer, g.template, written, o); second == nil {
-			return again.IDs, nil
+			return again.IDs, again.Text, nil
 		}
 	}
-	return e.IDs, err
+	return e.IDs, e.Text, err
 }
 
 func (g *engineGenerator) Encode(text string) []int32 { return g.engine.Tokenizer.Encode(text) }

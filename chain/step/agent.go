@@ -72,7 +72,7 @@ func (s *Solver) Reply(ctx context.Context, messages []chat.Message, offered []c
 		return chat.Message{}, fmt.Errorf("%w: the conversation has %d tokens of %d", engine.ErrContext, len(e.IDs), s.engine.Options.Context)
 	}
 	r := engine.Request{Prompt: e.IDs, Sample: sample.Params{}, StopIDs: s.stop, MaxTokens: min(s.maxTokens, room)}
-	if constrained && len(offered) > 0 {
+	if constrained && len(offered) > 0 && s.template.Dialect().Constrained() {
 		var list []grammar.Tool
 		for _, t := range offered {
 			list = append(list, grammar.Tool{Name: t.Name, Parameters: t.Parameters})
@@ -94,7 +94,7 @@ func (s *Solver) Reply(ctx context.Context, messages []chat.Message, offered []c
 			return chat.Message{}, err
 		}
 	}
-	return chat.ParseReplyMessage(result.Text)
+	return s.template.Dialect().Parse(result.Text, chat.ParserOptions{Tools: offered, Prompt: e.Text})
 }
 
 // AgentOptions are what measuring an agent takes.

@@ -1,6 +1,7 @@
 package step
 
 import (
+	"encoding/json"
 	"slices"
 	"testing"
 	"time"
@@ -72,7 +73,7 @@ func TestCasesShowRightAndWrongOfEachTask(t *testing.T) {
 }
 
 func TestACallIsShownAsACall(t *testing.T) {
-	o := eval.Outcome{Question: instruct.Question{Task: instruct.TaskTool}, Reply: "<tool_call>\n{\"name\": \"search\", \"arguments\": {\"query\": \"孤帆\"}}\n</tool_call>"}
+	o := eval.Outcome{Question: instruct.Question{Task: instruct.TaskTool}, Reply: "…", Call: &chat.ToolCall{Name: "search", Arguments: json.RawMessage(`{"query": "孤帆"}`)}}
 	if got := said(o); got != `search {"query": "孤帆"}` {
 		t.Errorf("said = %q", got)
 	}

@@ -131,7 +131,8 @@ func (c *Chat) Say(ctx context.Context, text string, show func(piece string)) (*
 		return nil, r.Err
 	}
 	reply := chat.AssistantMessage(r.Text)
-	if parsed, err := chat.ParseReplyMessage(r.Text); err == nil { // a malformed call stays text
+	read := chat.ParserOptions{Prompt: encoding.Text, TextOnly: true} // no tool is offered here
+	if parsed, err := c.tpl.Dialect().Parse(r.Text, read); err == nil {
 		reply = parsed
 	}
 	c.Messages = append(messages, reply)

@@ -8,8 +8,6 @@ import (
 
 	"lian/chain"
 	"lian/chain/report"
-	"lian/chat"
-	"lian/data/instruct"
 	"lian/eval"
 	"lian/eval/stats"
 	"lian/event"
@@ -141,10 +139,8 @@ func caseOf(before, after eval.Outcome) report.Case {
 
 // said is what a model answered; of a choice, the one it found most likely.
 func said(o eval.Outcome) string {
-	if o.Question.Task == instruct.TaskTool {
-		if content, calls, err := chat.ParseReply(o.Reply); err == nil && content == "" && len(calls) == 1 {
-			return calls[0].Name + " " + string(calls[0].Arguments) // as what is expected is shown
-		}
+	if o.Call != nil {
+		return o.Call.Name + " " + string(o.Call.Arguments) // as what is expected is shown
 	}
 	if len(o.LogProbs) == 0 || len(o.LogProbs) != len(o.Question.Choices) {
 		return o.Reply

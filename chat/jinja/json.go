@@ -87,6 +87,22 @@ func numberFromJSON(s string) Value {
 	return Float(f)
 }
 
+// ToJSON writes a value as Python's json.dumps does, with letters of all scripts
+// as they are.
+func ToJSON(v Value) (text string, err error) {
+	in := &interpreter{limits: Limits{}.withDefaults()}
+	defer func() {
+		if r := recover(); r != nil {
+			f, ok := r.(failure)
+			if !ok {
+				panic(r)
+			}
+			text, err = "", f.err
+		}
+	}()
+	return toJSON(in, v, make([]Value, 4)).text, nil
+}
+
 // jsonForm is how Python's json.dumps is asked to write.
 type jsonForm struct {
 	indent        string

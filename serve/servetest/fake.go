@@ -62,8 +62,11 @@ func (f *Fake) context() int {
 	return f.Context
 }
 
+// Dialect is the one that engine/grammar writes.
+func (f *Fake) Dialect() *chat.Dialect { return chat.DialectOf("") }
+
 // EncodeChat renders in a plain form.
-func (f *Fake) EncodeChat(messages []chat.Message, tools []chat.Tool) ([]int32, error) {
+func (f *Fake) EncodeChat(messages []chat.Message, tools []chat.Tool) ([]int32, string, error) {
 	var b strings.Builder
 	for _, t := range tools {
 		fmt.Fprintf(&b, "[tool %s]\n", t.Name)
@@ -71,7 +74,8 @@ func (f *Fake) EncodeChat(messages []chat.Message, tools []chat.Tool) ([]int32, 
 	for _, m := range messages {
 		fmt.Fprintf(&b, "%s: %s\n", m.Role, m.Content)
 	}
-	return f.Encode(b.String() + "assistant: "), nil
+	b.WriteString("assistant: ")
+	return f.Encode(b.String()), b.String(), nil
 }
 
 // Encode gives one token for each byte.

@@ -15,6 +15,7 @@ import (
 // The text is tokenised once. Special tokens are recognised only where the
 // template wrote them, so a user who types one writes plain text.
 func Encode(tok *tokenizer.Tokenizer, tpl *Template, messages []Message, o Options) (Encoding, error) {
+	tpl = tpl.forTools(o)
 	rendered, err := tpl.Render(messages, o)
 	if err != nil {
 		return Encoding{}, err

@@ -1,12 +1,8 @@
 package chat
 
 import (
-	"embed"
-	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +15,7 @@ import (
 type Template struct {
 	program   *jinja.Program
 	variables map[string]string
+	toolUse   *Template // the model's other template, for conversations with tools; nil: none
 
 	promptOnce sync.Once
 	prompt     string // what AddGenerationPrompt adds, with no extra variables
@@ -36,111 +33,6 @@ func ParseTemplate(name, source string) (*Template, error) {
 	return &Template{program: program}, nil
 }
 
-//go:embed templates/*.jinja
-var builtIn embed.FS
-
-// BuiltIn is a template that comes with Lian, by its file name in templates/
-// without ending. "lian" is the one its own models learn: turns between
-// <|im_start|> and <|im_end|>, tools in the system turn, calls as
-// <tool_call>{"name":…,"arguments":…}</tool_call>, results as tool turns.
-func BuiltIn(name string) (*Template, error) {
-	source, err := builtIn.ReadFile("templates/" + name + ".jinja")
-	if err != nil {
-		return nil, fmt.Errorf("chat template %q: no such built-in template; there are %s", name, strings.Join(BuiltInNames(), ", "))
-	}
-	tpl, err := ParseTemplate(name, string(source))
-	if err != nil {
-		return nil, err
-	}
-	return tpl.WithVariables(map[string]string{"eos_token": "<|endoftext|>"}), nil
-}
-
-// BuiltInNames lists the templates that come with Lian.
-func BuiltInNames() []string {
-	files, _ := builtIn.ReadDir("templates")
-	var names []string
-	for _, f := range files {
-		names = append(names, strings.TrimSuffix(f.Name(), ".jinja"))
-	}
-	return names
-}
-
-// LoadTemplate reads the template of a model folder: chat_template.jinja, or
-// the member chat_template of tokenizer_config.json, whose bos_token, eos_token
-// and so on become variables. A path to a file ending in .jinja is read alone.
-// The error wraps os.ErrNotExist when the folder has no template.
-func LoadTemplate(path string) (*Template, error) {
-	if strings.HasSuffix(path, ".jinja") {
-		source, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
-		}
-		return ParseTemplate(filepath.Base(path), string(source))
-	}
-	config := filepath.Join(path, "tokenizer_config.json")
-	members := map[string]json.RawMessage{}
-	switch data, err := os.ReadFile(config); {
-	case err == nil:
-		if err := json.Unmarshal(data, &members); err != nil {
-			return nil, fmt.Errorf("%s: %w", config, err)
-		}
-	case !os.IsNotExist(err):
-		return nil, err
-	}
-	name := filepath.Join(path, "chat_template.jinja")
-	source, err := os.ReadFile(name)
-	if os.IsNotExist(err) {
-		var text string
-		if text, err = configTemplate(members["chat_template"]); err != nil {
-			return nil, fmt.Errorf("%s: chat_template: %w", config, err)
-		}
-		name, source = config+": chat_template", []byte(text)
-	} else if err != nil {
-		return nil, err
-	}
-	tpl, err := ParseTemplate(name, string(source))
-	if err != nil {
-		return nil, err
-	}
-	variables := map[string]string{}
-	for key, raw := range members {
-		if !strings.HasSuffix(key, "_token") {
-			continue
-		}
-		var text string
-		var added struct{ Content string }
-		if json.Unmarshal(raw, &text) == nil && text != "" {
-			variables[key] = text
-		} else if json.Unmarshal(raw, &added) == nil && added.Content != "" {
-			variables[key] = added.Content
-		}
-	}
-	return tpl.WithVariables(variables), nil
-}
-
-// configTemplate reads a template that is one text, or the one called default
-// of a list of named ones.
-func configTemplate(raw json.RawMessage) (string, error) {
-	switch first(raw) {
-	case 0, 'n':
-		return "", fmt.Errorf("the model has no chat template: %w", os.ErrNotExist)
-	case '"':
-		var text string
-		err := json.Unmarshal(raw, &text)
-		return text, err
-	}
-	var named []struct{ Name, Template string }
-	if err := json.Unmarshal(raw, &named); err != nil {
-		return "", err
-	}
-	for _, n := range named {
-		if n.Name == "default" {
-			return n.Template, nil
-		}
-	}
-	return "", fmt.Errorf(`a list of %d templates without one called "default"`, len(named))
-}
-
 // WithVariables returns the template with texts that belong to it, such as
 // bos_token and eos_token; special tokens in them are recognised.
 func (t *Template) WithVariables(variables map[string]string) *Template {
@@ -149,7 +41,19 @@ func (t *Template) WithVariables(variables map[string]string) *Template {
 		all = map[string]string{}
 	}
 	maps.Copy(all, variables)
-	return &Template{program: t.program, variables: all}
+	out := &Template{program: t.program, variables: all}
+	if t.toolUse != nil {
+		out.toolUse = t.toolUse.WithVariables(variables)
+	}
+	return out
+}
+
+// forTools is the template for conversations with these options.
+func (t *Template) forTools(o Options) *Template {
+	if o.Tools != nil && t.toolUse != nil {
+		return t.toolUse
+	}
+	return t
 }
 
 // Variables are the texts given with WithVariables.
@@ -160,7 +64,11 @@ func (t *Template) Source() string { return t.program.Source() }
 
 // Dialect is how a model with this template writes its calls.
 func (t *Template) Dialect() *Dialect {
-	t.dialectOnce.Do(func() { t.dialect = DialectOf(t.Source()) })
+	t.dialectOnce.Do(func() {
+		if t.dialect = DialectOf(t.Source()); t.toolUse != nil {
+			t.dialect = t.toolUse.Dialect()
+		}
+	})
 	return t.dialect
 }
 
@@ -170,6 +78,7 @@ func (t *Template) HasGeneration() bool { return t.program.HasGeneration() }
 // Render writes the conversation. An error of kind jinja.RaisedError is the
 // template's refusal of this conversation, in its authors' words.
 func (t *Template) Render(messages []Message, o Options) (Rendered, error) {
+	t = t.forTools(o)
 	rendered, err := t.render(messages, o, form{verbatim: o.Verbatim})
 	if err == nil || o.Verbatim {
 		return rendered, err

@@ -62,7 +62,10 @@ type (
 		values  []expression
 		body    []node
 	}
-	blockNode      struct{ body []node }
+	blockNode struct {
+		scoped bool
+		body   []node
+	}
 	breakNode      struct{}
 	continueNode   struct{}
 	loaderNode     struct{ line int } // include, import, extends: there is nothing to load from

@@ -11,6 +11,8 @@ const (
 	UndefinedError = "UndefinedError"
 	SecurityError  = "SecurityError"
 	TypeError      = "TypeError"
+	AttributeError = "AttributeError"
+	ArgumentError  = "FilterArgumentError" // a filter was asked for what it cannot do
 	ValueError     = "ValueError"
 	ZeroDivision   = "ZeroDivisionError"
 	OverflowError  = "OverflowError"

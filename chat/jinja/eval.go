@@ -212,9 +212,6 @@ func (in *interpreter) slice(e *sliceNode, s *scope) Value {
 	if !hasStep {
 		step = 1
 	}
-	if step == 0 {
-		in.fail(ValueError, "slice step cannot be zero")
-	}
 	in.use(v)
 	in.scan(v)
 	var length int
@@ -226,8 +223,13 @@ func (in *interpreter) slice(e *sliceNode, s *scope) Value {
 	case kindRange:
 		v = Value{kind: kindList, tag: v.tag, ref: &list{in.iterate(v)}}
 		length = len(v.items())
+	case kindDict:
+		in.fail(TypeError, "unhashable type: 'slice'")
 	default:
-		return undefined(UndefinedError, "'%s' cannot be sliced", objectName(v))
+		in.fail(TypeError, "'%s' object is not subscriptable", v.typeName())
+	}
+	if step == 0 {
+		in.fail(ValueError, "slice step cannot be zero")
 	}
 	lowest, highest := 0, length
 	if step < 0 {
@@ -323,7 +325,7 @@ func (in *interpreter) call(f Value, a callArguments) Value {
 // builtin is a filter, test, method or function: it is given its value (for a
 // function none) and the arguments by position, missing ones as zero Values.
 type builtin struct {
-	parameters string // names, separated by blanks
+	parameters string // names, separated by blanks; those that must be given have a * before them
 	run        func(in *interpreter, v Value, a []Value) Value
 	// raw is set instead of run where arguments are passed on to another.
 	raw func(in *interpreter, v Value, a callArguments) Value
@@ -342,6 +344,12 @@ func (in *interpreter) apply(name string, b builtin, v Value, a callArguments) V
 	if len(a.positional) > len(parameters) {
 		in.fail(TypeError, "%s takes at most %d argument(s), %d given", name, len(parameters), len(a.positional))
 	}
+	required := 0
+	for i, parameter := range parameters {
+		if parameters[i] = strings.TrimPrefix(parameter, "*"); parameters[i] != parameter {
+			required = i + 1
+		}
+	}
 	bound := make([]Value, len(parameters))
 	copy(bound, a.positional)
 named:
@@ -353,6 +361,11 @@ named:
 			}
 		}
 		in.fail(TypeError, "%s got an unexpected keyword argument '%s'", name, given)
+	}
+	for i, v := range bound[:required] {
+		if v.kind == kindMissing {
+			in.fail(TypeError, "%s() missing required argument '%s'", name, parameters[i])
+		}
 	}
 	return b.run(in, v, bound)
 }

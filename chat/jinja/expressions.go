@@ -142,8 +142,7 @@ func (p *parser) primary() expression {
 		case "none", "None":
 			return &literal{None()}
 		case "varargs", "kwargs", "caller":
-			if k := len(p.macros); k > 0 {
-				m := p.macros[k-1]
+			for _, m := range p.macros { // also those around the innermost one
 				m.varargs = m.varargs || t.text == "varargs"
 				m.kwargs = m.kwargs || t.text == "kwargs"
 				m.caller = m.caller || t.text == "caller"
@@ -387,7 +386,6 @@ func (p *parser) test(value expression, line int) expression {
 	case t.kind == tokenName && slices.Contains([]string{"else", "or", "and"}, t.text):
 	case t.kind == tokenName && t.text == "is":
 		p.fail("You cannot chain multiple tests with is")
-	case t.kind == tokenName && (t.text == "if" || t.text == "not" || t.text == "in" || t.text == "recursive"):
 	case t.kind == tokenName || t.kind == tokenString || t.kind == tokenInteger || t.kind == tokenFloat,
 		p.isOperator("["), p.isOperator("{"):
 		n.arguments.positional = []expression{p.postfix(p.primary())}

@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"math"
 	"slices"
 	"strings"
 )
@@ -23,6 +24,15 @@ func (in *interpreter) asText(v Value) Value {
 func ofText(name string) builtin {
 	b := textMethods[name]
 	return builtin{b.parameters, func(in *interpreter, v Value, a []Value) Value { return b.run(in, in.asText(v), a) }, nil}
+}
+
+// wantLines is v for filters that call its splitlines.
+func (in *interpreter) wantLines(v Value) Value {
+	in.use(v)
+	if v.kind != kindString {
+		in.fail(AttributeError, "'%s' object has no attribute 'splitlines'", v.typeName())
+	}
+	return v
 }
 
 func (in *interpreter) length(v Value) int {
@@ -80,9 +90,9 @@ func fillFilters() {
 			})
 		}, nil},
 		"title": {"", func(in *interpreter, v Value, a []Value) Value {
-			return in.title(in.asText(v), func(r rune) bool { return isSpace(r) || strings.ContainsRune("-([{<", r) })
+			return in.titled(in.asText(v), func(r rune) bool { return isSpace(r) || strings.ContainsRune("-([{<", r) }, upperRune)
 		}, nil},
-		"replace": {"old new count", func(in *interpreter, v Value, a []Value) Value {
+		"replace": {"*old *new count", func(in *interpreter, v Value, a []Value) Value {
 			return in.replace(in.asText(v), in.asText(a[0]), in.asText(a[1]), in.intOr(a[2], -1))
 		}, nil},
 		"string": {"", func(in *interpreter, v Value, a []Value) Value { return in.asText(v) }, nil},
@@ -99,7 +109,7 @@ func fillFilters() {
 		}, nil},
 		"indent": {"width first blank", indentFilter, nil}, "truncate": {"length killwords end leeway", truncateFilter, nil},
 		"wordcount": {"", func(in *interpreter, v Value, a []Value) Value {
-			return Int(len(in.fields(in.asText(v), -1, false)))
+			return Int(len(words.FindAllStringIndex(in.asText(v).text, -1)))
 		}, nil},
 		"wordwrap": {"width break_long_words wrapstring", wordwrapFilter, nil},
 		"format": {raw: func(in *interpreter, v Value, a callArguments) Value {
@@ -131,8 +141,13 @@ func fillFilters() {
 			if !v.isNumber() {
 				in.fail(TypeError, "bad operand type for abs(): '%s'", v.typeName())
 			}
-			if v.asFloat() < 0 {
+			switch {
+			case v.kind == kindFloat:
+				return Float(math.Abs(v.float()))
+			case v.asFloat() < 0:
 				return in.arithmetic("*", v, Int(-1))
+			case v.kind == kindBool:
+				return Int(v.int())
 			}
 			return v
 		}, nil},
@@ -148,11 +163,11 @@ func fillFilters() {
 		}, nil},
 		"min": pick(-1), "max": pick(1), "unique": {"case_sensitive attribute", uniqueFilter, nil},
 		"sort": {"reverse case_sensitive attribute", func(in *interpreter, v Value, a []Value) Value {
-			return in.newList(in.sorted(in.iterate(v), in.getter(a[2], Value{}), a[1].truth(), a[0].truth()))
+			return in.newList(in.sorted(in.iterate(v), in.getters(a[2], a[1].truth()), true, a[0].truth()))
 		}, nil},
 		"dictsort": {"case_sensitive by reverse", dictsortFilter, nil}, "reverse": {"", reverseFilter, nil},
-		"groupby": {"attribute default case_sensitive", groupFilter, nil}, "batch": {"linecount fill_with", batchFilter, nil},
-		"slice": {"slices fill_with", sliceFilter, nil}, "map": {raw: mapFilter},
+		"groupby": {"*attribute default case_sensitive", groupFilter, nil}, "batch": {"*linecount fill_with", batchFilter, nil},
+		"slice": {"*slices fill_with", sliceFilter, nil}, "map": {raw: mapFilter},
 		"select": selecting(true, false), "reject": selecting(false, false),
 		"selectattr": selecting(true, true), "rejectattr": selecting(false, true),
 		"tojson":         {"ensure_ascii indent separators sort_keys", toJSON, nil},
@@ -162,7 +177,7 @@ func fillFilters() {
 			w.repr(v, 0)
 			return w.value()
 		}, nil},
-		"attr": {"name", func(in *interpreter, v Value, a []Value) Value {
+		"attr": {"*name", func(in *interpreter, v Value, a []Value) Value {
 			in.use(v)
 			name := in.wantText(a[0]).text
 			if found, ok := in.member(v, name); ok && !strings.HasPrefix(name, "__") {

@@ -36,10 +36,35 @@ func (in *interpreter) getter(attribute, otherwise Value) func(Value) Value {
 	}
 }
 
+// getters is Jinja2's make_multi_attrgetter: what to sort by, of "a,b" a list.
+func (in *interpreter) getters(attribute Value, caseSensitive bool) func(Value) Value {
+	if attribute.kind == kindMissing || attribute.kind == kindNone {
+		return func(v Value) Value { return fold(v, caseSensitive) }
+	}
+	parts := []Value{attribute}
+	if attribute.kind == kindString {
+		parts = nil
+		for _, name := range strings.Split(attribute.text, ",") {
+			parts = append(parts, String(name))
+		}
+	}
+	var each []func(Value) Value
+	for _, part := range parts {
+		each = append(each, in.getter(part, Value{}))
+	}
+	return func(v Value) Value {
+		keys := make([]Value, len(each))
+		for i, get := range each {
+			keys[i] = fold(get(v), caseSensitive)
+		}
+		return List(keys...)
+	}
+}
+
 // fold is what unique and groupby compare by: small letters unless asked.
 func fold(v Value, caseSensitive bool) Value {
 	if v.kind == kindString && !caseSensitive {
-		return String(strings.ToLower(v.text))
+		return String(lowerText(v.text))
 	}
 	return v
 }
@@ -120,7 +145,7 @@ func mapFilter(in *interpreter, v Value, a callArguments) Value {
 			}
 		}
 		if attribute.kind == kindMissing {
-			in.fail("FilterArgumentError", "map requires a filter argument")
+			in.fail(ArgumentError, "map requires a filter argument")
 		}
 		f = in.getter(attribute, otherwise)
 	} else {
@@ -171,8 +196,12 @@ func groupFilter(in *interpreter, v Value, a []Value) Value {
 
 func batchFilter(in *interpreter, v Value, a []Value) Value {
 	size := in.intOr(a[0], 0)
-	if size <= 0 {
-		in.fail(ValueError, "batch needs a positive number of items")
+	if size <= 0 { // as in Jinja2: an empty one, then all
+		all := slices.Clone(in.iterate(v))
+		if len(all) == 0 {
+			return newGenerator(nil)
+		}
+		return newGenerator([]Value{List(), in.newList(all)})
 	}
 	var out []Value
 	for batch := range slices.Chunk(in.iterate(v), size) {
@@ -211,13 +240,17 @@ func sliceFilter(in *interpreter, v Value, a []Value) Value {
 }
 
 func dictsortFilter(in *interpreter, v Value, a []Value) Value {
+	by := 0
+	switch {
+	case a[1].kind == kindMissing || a[1].text == "key":
+	case a[1].text == "value":
+		by = 1
+	default:
+		in.fail(ArgumentError, `You can only sort by either "key" or "value"`)
+	}
 	in.use(v)
 	if v.kind != kindDict {
-		in.fail(TypeError, "dictsort needs a dictionary, not %s", v.typeName())
-	}
-	by := 0
-	if a[1].text == "value" {
-		by = 1
+		in.fail(AttributeError, "'%s' object has no attribute 'items'", v.typeName())
 	}
 	return in.newList(in.sorted(in.pairs(v), func(v Value) Value { return v.items()[by] }, a[0].truth(), a[2].truth()))
 }
@@ -237,6 +270,10 @@ func uniqueFilter(in *interpreter, v Value, a []Value) Value {
 }
 
 func reverseFilter(in *interpreter, v Value, a []Value) Value {
+	switch v.kind {
+	case kindNone, kindBool, kindInt, kindBig, kindFloat, kindNamespace, kindFunction, kindMacro:
+		in.fail(ArgumentError, "argument must be iterable")
+	}
 	items := slices.Clone(in.iterate(v))
 	in.spend(valueSize * len(items))
 	slices.Reverse(items)

@@ -17,6 +17,19 @@ func (in *interpreter) escape(v Value) Value {
 	return out
 }
 
+// words are what wordcount counts.
+var words = regexp.MustCompile(`[\pL\pM\pN_]+`)
+
+// parseFloat is Python's float(text).
+func parseFloat(s string) (float64, bool) {
+	s = strings.TrimFunc(s, isSpace)
+	if strings.ContainsAny(s, "xXpP") { // Go reads hexadecimal floats, Python does not
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	return f, err == nil || math.IsInf(f, 0)
+}
+
 var htmlEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;")
 
 func intFilter(in *interpreter, v Value, a []Value) Value {
@@ -24,6 +37,7 @@ func intFilter(in *interpreter, v Value, a []Value) Value {
 	if a[0].kind != kindMissing {
 		otherwise = a[0]
 	}
+	in.use(v)
 	switch v.kind {
 	case kindBool:
 		return Int(v.int())
@@ -50,7 +64,7 @@ func intFilter(in *interpreter, v Value, a []Value) Value {
 				return out
 			}
 		}
-		if f, err := strconv.ParseFloat(s, 64); err == nil && !math.IsInf(f, 0) && !math.IsNaN(f) {
+		if f, ok := parseFloat(s); ok && !math.IsInf(f, 0) && !math.IsNaN(f) {
 			return in.truncated(Float(f))
 		}
 	}
@@ -58,11 +72,12 @@ func intFilter(in *interpreter, v Value, a []Value) Value {
 }
 
 func floatFilter(in *interpreter, v Value, a []Value) Value {
+	in.use(v)
 	if v.isNumber() {
 		return Float(v.asFloat())
 	}
 	if v.kind == kindString {
-		if f, err := strconv.ParseFloat(strings.TrimFunc(v.text, isSpace), 64); err == nil {
+		if f, ok := parseFloat(v.text); ok {
 			out := Float(f)
 			out.tag = v.tag
 			return out
@@ -75,9 +90,17 @@ func floatFilter(in *interpreter, v Value, a []Value) Value {
 }
 
 func roundFilter(in *interpreter, v Value, a []Value) Value {
+	switch a[1].text {
+	case "", "common", "ceil", "floor":
+	default:
+		in.fail(ArgumentError, "method must be common, ceil or floor")
+	}
 	if !v.isNumber() {
 		in.use(v)
 		in.fail(TypeError, "type %s doesn't define __round__ method", v.typeName())
+	}
+	if v.kind != kindFloat && a[1].text != "ceil" && a[1].text != "floor" && in.intOr(a[0], 0) >= 0 {
+		return bigInt(v.big()) // integers stay integers
 	}
 	precision := min(max(in.intOr(a[0], 0), -400), 400)
 	scale := math.Pow(10, float64(precision))
@@ -93,11 +116,8 @@ func roundFilter(in *interpreter, v Value, a []Value) Value {
 		return Float(f)
 	case how.text == "ceil":
 		return Float(math.Ceil(v.asFloat()*scale) / scale)
-	case how.text == "floor":
-		return Float(math.Floor(v.asFloat()*scale) / scale)
 	}
-	in.fail("FilterArgumentError", "method must be common, ceil or floor")
-	return Value{}
+	return Float(math.Floor(v.asFloat()*scale) / scale)
 }
 
 func indentFilter(in *interpreter, v Value, a []Value) Value {
@@ -109,11 +129,18 @@ func indentFilter(in *interpreter, v Value, a []Value) Value {
 	default:
 		indent = in.repeat(String(" "), Int(in.intOr(a[0], 4)))
 	}
+	switch in.use(v); v.kind {
+	case kindString:
+	case kindList: // Python's += takes a text for a list
+		in.wantLines(v)
+	default:
+		in.fail(TypeError, "unsupported operand type(s) for +=: '%s' and 'str'", v.typeName())
+	}
 	w := writer{in: in}
 	if a[1].truth() {
 		w.addText(indent)
 	}
-	lines := in.lines(in.join(in.asText(v), String("\n")), false)
+	lines := in.lines(in.join(v, String("\n")), false)
 	for i, line := range lines {
 		if i > 0 {
 			w.add("\n", Template.tag())
@@ -127,13 +154,15 @@ func indentFilter(in *interpreter, v Value, a []Value) Value {
 }
 
 func truncateFilter(in *interpreter, v Value, a []Value) Value {
-	v = in.asText(v)
 	length, leeway, end := in.intOr(a[0], 255), in.intOr(a[3], 5), String("...")
 	if a[2].kind != kindMissing {
 		end = in.asText(a[2])
 	}
-	if v.runes() <= length+leeway {
+	if in.length(v) <= length+leeway {
 		return v
+	}
+	if v.kind != kindString {
+		in.fail(TypeError, "can only concatenate texts, not %s", v.typeName())
 	}
 	cut := v.part(0, v.at(max(length-end.runes(), 0)))
 	if !a[1].truth() {
@@ -168,6 +197,14 @@ func toJSON(in *interpreter, v Value, a []Value) Value {
 }
 
 func sizeFilter(in *interpreter, v Value, a []Value) Value {
+	in.use(v)
+	if v.kind == kindString {
+		if _, ok := parseFloat(v.text); !ok {
+			in.fail(ValueError, "could not convert string to float: '%s'", v.text)
+		}
+	} else if !v.isNumber() {
+		in.fail(TypeError, "float() argument must be a string or a real number, not '%s'", v.typeName())
+	}
 	bytes, base, prefixes := in.filter("float", v, callArguments{}).float(), 1000.0, "kMGTPEZY"
 	suffix := "B"
 	if a[0].truth() {
@@ -177,7 +214,7 @@ func sizeFilter(in *interpreter, v Value, a []Value) Value {
 	case bytes == 1:
 		return String("1 Byte")
 	case bytes < base:
-		return String(strconv.FormatFloat(bytes, 'f', 0, 64) + " Bytes")
+		return String(strconv.FormatFloat(math.Trunc(bytes)+0, 'f', 0, 64) + " Bytes")
 	}
 	i := 0
 	for bytes /= base; bytes >= base && i < len(prefixes)-1; i++ {
@@ -195,7 +232,7 @@ func wordwrapFilter(in *interpreter, v Value, a []Value) Value {
 	}
 	breakLong := a[1].kind == kindMissing || a[1].truth()
 	w := writer{in: in}
-	for i, line := range in.lines(in.asText(v), false) {
+	for i, line := range in.lines(in.wantLines(v), false) {
 		if i > 0 {
 			w.addText(wrap)
 		}
@@ -227,7 +264,8 @@ func wordwrapFilter(in *interpreter, v Value, a []Value) Value {
 
 func xmlattrFilter(in *interpreter, v Value, a []Value) Value {
 	if v.kind != kindDict {
-		in.fail(TypeError, "xmlattr needs a dictionary, not %s", v.typeName())
+		in.use(v)
+		in.fail(AttributeError, "'%s' object has no attribute 'items'", v.typeName())
 	}
 	w := writer{in: in}
 	d := v.dict()

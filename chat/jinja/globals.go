@@ -12,16 +12,21 @@ func isUpper(r rune) bool { return unicode.IsUpper(r) }
 // globals are the names every template knows.
 func globals() map[string]Value {
 	f := func(name string, b builtin) Value { return method(name, b, Value{}) }
+	dictGlobal := Value{kind: kindObject, ref: &object{
+		name:    "TemplateDict",
+		call:    func(in *interpreter, a callArguments) Value { return newDictionary(in, Value{}, a) },
+		members: map[string]func(*interpreter, callArguments) Value{"fromkeys": fromKeys},
+	}}
 	return map[string]Value{
-		"raise_exception": f("raise_exception", builtin{"message", func(in *interpreter, _ Value, a []Value) Value {
+		"raise_exception": f("raise_exception", builtin{"*message", func(in *interpreter, _ Value, a []Value) Value {
 			in.fail(RaisedError, "%s", in.asText(a[0]).text)
 			return Value{}
 		}, nil}),
-		"strftime_now": f("strftime_now", builtin{"format", func(in *interpreter, _ Value, a []Value) Value {
+		"strftime_now": f("strftime_now", builtin{"*format", func(in *interpreter, _ Value, a []Value) Value {
 			return String(in.strftime(in.wantText(a[0]).text, in.now()))
 		}, nil}),
 		"range":     f("range", builtin{"start stop step", newRange, nil}),
-		"dict":      f("dict", builtin{raw: newDictionary}),
+		"dict":      dictGlobal,
 		"namespace": f("namespace", builtin{raw: newNamespace}),
 		"cycler":    f("cycler", builtin{raw: newCycler}),
 		"joiner":    f("joiner", builtin{"sep", newJoiner, nil}),
@@ -79,6 +84,24 @@ func newDictionary(in *interpreter, _ Value, a callArguments) Value {
 	in.spend(2 * valueSize * len(a.names))
 	for i, name := range a.names {
 		d.set(String(name), a.named[i])
+	}
+	return Value{kind: kindDict, ref: d}
+}
+
+// fromKeys is dict.fromkeys(keys, value).
+func fromKeys(in *interpreter, a callArguments) Value {
+	value := None()
+	switch len(a.positional) {
+	case 1:
+	case 2:
+		value = a.positional[1]
+	default:
+		in.fail(TypeError, "fromkeys expected 1 or 2 arguments, got %d", len(a.positional))
+	}
+	d := newDict(0)
+	for _, key := range in.iterate(a.positional[0]) {
+		in.spend(2 * valueSize)
+		in.setKey(d, key, value)
 	}
 	return Value{kind: kindDict, ref: d}
 }

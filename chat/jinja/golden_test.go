@@ -77,6 +77,46 @@ func TestSnippetsRenderAsInTransformers(t *testing.T) {
 	}
 }
 
+// Snippets of many kinds (every filter, test and method on odd values, number
+// and text formats, white space control, nested blocks) that were run through
+// the same environment; the first line holds their context.
+func TestOddTemplatesRenderAsInTransformers(t *testing.T) {
+	file, err := os.Open("testdata/transformers.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	names := map[string]jinja.Value{}
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		var c struct {
+			T, Out, Error string
+			Context       map[string]json.RawMessage
+		}
+		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
+			t.Fatal(err)
+		}
+		for name, raw := range c.Context {
+			if names[name], err = jinja.FromJSON(raw, 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if c.Context != nil {
+			continue
+		}
+		var out jinja.Output
+		program, err := jinja.Parse("odd", c.T)
+		if err == nil {
+			out, err = program.Render(names, jinja.Options{Now: func() time.Time { return clock }})
+		}
+		switch {
+		case c.Error != "" && !jinja.IsKind(err, c.Error):
+			t.Errorf("%q: rendered %q, %v, expected %s", c.T, out.Text, err, c.Error)
+		case c.Error == "" && (err != nil || out.Text != c.Out):
+			t.Errorf("%q: rendered %q, %v, expected %q", c.T, out.Text, err, c.Out)
+		}
+	}
+}
+
 func compareGenerated(t *testing.T, c goldenCase, out jinja.Output) {
 	start, found := 0, [][2]int{}
 	for _, run := range out.Runs {

@@ -12,6 +12,7 @@ type interpreter struct {
 	now           func() time.Time
 	out           *writer
 	autoescape    bool
+	top           *scope // of the template itself
 }
 
 func (in *interpreter) fail(kind, format string, args ...any) {
@@ -129,9 +130,10 @@ func (in *interpreter) statement(n node, s *scope) flow {
 	case *generationNode:
 		outer := in.out.generated
 		in.out.generated = true
-		f := in.run(n.body, s)
+		inner := s.inner() // transformers calls it like a macro: names set in it end with it
+		inner.names["varargs"], inner.names["kwargs"] = tuple(), Value{kind: kindDict, ref: newDict(0)}
+		in.run(n.body, inner)
 		in.out.generated = outer
-		return f
 	case *autoescapeNode:
 		outer := in.autoescape
 		in.autoescape = in.eval(n.on, s).truth()
@@ -145,7 +147,10 @@ func (in *interpreter) statement(n node, s *scope) flow {
 		}
 		return in.run(n.body, inner)
 	case *blockNode:
-		return in.run(n.body, s.inner())
+		if n.scoped {
+			return in.run(n.body, s.inner())
+		}
+		return in.run(n.body, in.top.inner()) // a block sees none of the loops around it
 	case *breakNode:
 		return flowBreak
 	case *continueNode:
@@ -158,6 +163,7 @@ func (in *interpreter) statement(n node, s *scope) flow {
 }
 
 func (in *interpreter) set(n *setNode, s *scope) {
+	in.checkTarget(n.target, s)
 	if n.value != nil {
 		in.assign(n.target, in.eval(n.value, s), s)
 		return
@@ -167,6 +173,17 @@ func (in *interpreter) set(n *setNode, s *scope) {
 		body = in.filtered(n.filter, body, s)
 	}
 	in.assign(n.target, body, s)
+}
+
+// checkTarget refuses to set an attribute of what is no namespace, before the
+// value is worked out.
+func (in *interpreter) checkTarget(t target, s *scope) {
+	for _, inner := range t.list {
+		in.checkTarget(inner, s)
+	}
+	if t.attribute != "" && s.get(t.name).kind != kindNamespace {
+		in.fail(RuntimeError, "cannot assign attribute on non-namespace object")
+	}
 }
 
 func (in *interpreter) assign(t target, v Value, s *scope) {
@@ -182,7 +199,7 @@ func (in *interpreter) assign(t target, v Value, s *scope) {
 	case t.attribute != "":
 		namespace := s.get(t.name)
 		if namespace.kind != kindNamespace {
-			in.fail(RuntimeError, "cannot assign attribute on non-namespace object")
+			in.checkTarget(t, s)
 		}
 		in.namespaceName(t.attribute)
 		namespace.dict().set(String(t.attribute), v)

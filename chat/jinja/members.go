@@ -41,7 +41,9 @@ func (in *interpreter) member(v Value, name string) (Value, bool) {
 	case kindString:
 		methods = textMethods
 	case kindList, kindTuple:
-		methods = listMethods
+		if methods = listMethods; v.kind == kindTuple && name == "copy" {
+			return Value{}, false
+		}
 	case kindDict:
 		methods = dictMethods
 	case kindNamespace:
@@ -132,16 +134,17 @@ var listMethods, dictMethods map[string]builtin
 
 func fillMembers() {
 	listMethods = map[string]builtin{
-		"index": {"value start stop", func(in *interpreter, v Value, a []Value) Value {
-			for i, item := range v.items() {
-				if in.equal(item, a[0], 0) {
+		"index": {"*value start stop", func(in *interpreter, v Value, a []Value) Value {
+			start, end := in.bounds(a[1], a[2], len(v.items()))
+			for i := start; i < end; i++ {
+				if in.equal(v.items()[i], a[0], 0) {
 					return Int(i)
 				}
 			}
 			in.fail(ValueError, "%s is not in list", in.show(a[0]).text)
 			return Value{}
 		}, nil},
-		"count": {"value", func(in *interpreter, v Value, a []Value) Value {
+		"count": {"*value", func(in *interpreter, v Value, a []Value) Value {
 			n := 0
 			for _, item := range v.items() {
 				if in.equal(item, a[0], 0) {
@@ -153,7 +156,7 @@ func fillMembers() {
 		"copy": {"", func(in *interpreter, v Value, a []Value) Value { return v }, nil},
 	}
 	dictMethods = map[string]builtin{
-		"get": {"key default", func(in *interpreter, v Value, a []Value) Value {
+		"get": {"*key default", func(in *interpreter, v Value, a []Value) Value {
 			if _, ok := hashKey(a[0], 0); !ok {
 				in.use(a[0])
 				in.fail(TypeError, "unhashable type: '%s'", a[0].typeName())
@@ -166,11 +169,27 @@ func fillMembers() {
 			}
 			return a[1]
 		}, nil},
-		"keys":   {"", func(in *interpreter, v Value, a []Value) Value { return view("dict_keys", v, v.dict().keys) }, nil},
-		"values": {"", func(in *interpreter, v Value, a []Value) Value { return view("dict_values", v, v.dict().values) }, nil},
-		"items":  {"", func(in *interpreter, v Value, a []Value) Value { return view("dict_items", v, in.pairs(v)) }, nil},
-		"copy":   {"", func(in *interpreter, v Value, a []Value) Value { return v }, nil},
+		"keys":     {"", func(in *interpreter, v Value, a []Value) Value { return view("dict_keys", v, v.dict().keys) }, nil},
+		"values":   {"", func(in *interpreter, v Value, a []Value) Value { return view("dict_values", v, v.dict().values) }, nil},
+		"items":    {"", func(in *interpreter, v Value, a []Value) Value { return view("dict_items", v, in.pairs(v)) }, nil},
+		"copy":     {"", func(in *interpreter, v Value, a []Value) Value { return v }, nil},
+		"fromkeys": {raw: func(in *interpreter, v Value, a callArguments) Value { return fromKeys(in, a) }},
 	}
+}
+
+// bounds are the start and the end of a search, as Python clamps them.
+func (in *interpreter) bounds(start, end Value, length int) (int, int) {
+	bound := func(given Value, otherwise int) int {
+		i := in.intOr(given, otherwise)
+		if i < 0 {
+			i = max(i+length, 0)
+		}
+		return min(i, length)
+	}
+	if s := in.intOr(start, 0); s > length {
+		return s, length // nothing is found, not even an empty text
+	}
+	return bound(start, 0), bound(end, length)
 }
 
 func view(name string, of Value, items []Value) Value {

@@ -19,10 +19,11 @@ func either(a, b Value) tag {
 
 func (in *interpreter) binary(op string, a, b Value) Value {
 	in.use(a)
+	if op == "%" && a.kind == kindString {
+		return in.percent(a, b)
+	}
 	in.use(b)
 	switch {
-	case op == "%" && a.kind == kindString:
-		return in.percent(a, b)
 	case op == "+" && a.kind == kindString && b.kind == kindString:
 		if a.markup != b.markup { // Python's Markup escapes what is added to it
 			a, b = in.marked(a), in.marked(b)
@@ -35,6 +36,8 @@ func (in *interpreter) binary(op string, a, b Value) Value {
 		return Value{kind: a.kind, tag: either(a, b), ref: &list{slices.Concat(a.items(), b.items())}}
 	case op == "*" && (repeats(a) && isInt(b) || isInt(a) && repeats(b)):
 		return in.repeat(a, b)
+	case op == "*" && (repeats(a) && b.kind == kindBig || a.kind == kindBig && repeats(b)):
+		in.fail(OverflowError, "cannot fit 'int' into an index-sized integer")
 	case !a.isNumber() || !b.isNumber():
 		in.badOperands(op, a, b)
 	}
@@ -149,19 +152,32 @@ func (in *interpreter) floatArithmetic(op string, x, y float64) Value {
 	case "*":
 		return Float(x * y)
 	case "**":
-		return Float(math.Pow(x, y))
+		if x == 0 && y < 0 {
+			in.fail(ZeroDivision, "0.0 cannot be raised to a negative power")
+		}
+		z := math.Pow(x, y)
+		if math.IsInf(z, 0) && !math.IsInf(x, 0) && !math.IsInf(y, 0) {
+			in.fail(OverflowError, "(34, 'Numerical result out of range')")
+		}
+		return Float(z)
 	}
 	if y == 0 {
 		in.fail(ZeroDivision, "float floor division by zero")
 	}
 	rest := math.Mod(x, y)
-	if rest != 0 && (rest < 0) != (y < 0) {
+	switch {
+	case rest == 0:
+		rest = math.Copysign(0, y)
+	case (rest < 0) != (y < 0):
 		rest += y
 	}
 	if op == "%" {
 		return Float(rest)
 	}
-	return Float(math.Round((x - rest) / y))
+	if whole := math.Round((x - rest) / y); whole != 0 {
+		return Float(whole)
+	}
+	return Float(math.Copysign(0, x/y))
 }
 
 // equal is Python's ==.
@@ -257,7 +273,6 @@ func (in *interpreter) compare(op string, a, b Value) bool {
 func (in *interpreter) contains(all, one Value) bool {
 	switch all.kind {
 	case kindString:
-		in.use(one)
 		if one.kind != kindString {
 			in.fail(TypeError, "'in <string>' requires string as left operand, not %s", one.typeName())
 		}
@@ -329,7 +344,7 @@ func (in *interpreter) sortBy(order []int, key func(int) Value, caseSensitive, r
 	for _, i := range order {
 		keys[i] = key(i)
 		if k := keys[i]; k.kind == kindString && !caseSensitive {
-			keys[i] = String(strings.ToLower(k.text))
+			keys[i] = String(lowerText(k.text))
 		}
 	}
 	slices.SortStableFunc(order, func(i, j int) int {

@@ -204,7 +204,7 @@ func (p *parser) statement() node {
 	case "generation":
 		p.marks = true
 		p.wantBlockEnd()
-		return &generationNode{p.bodyTo("endgeneration")}
+		return &generationNode{p.outsideLoops(func() []node { return p.bodyTo("endgeneration") })}
 	case "autoescape":
 		on := p.expression(true)
 		p.wantBlockEnd()
@@ -213,11 +213,14 @@ func (p *parser) statement() node {
 		return p.withStatement(t.line)
 	case "block":
 		p.wantName()
+		n := &blockNode{}
 		for p.peek().kind == tokenName {
+			n.scoped = n.scoped || p.isName("scoped")
 			p.at++ // scoped, required
 		}
 		p.wantBlockEnd()
-		return &blockNode{p.bodyTo("endblock")}
+		n.body = p.bodyTo("endblock")
+		return n
 	case "break", "continue":
 		if p.loops == 0 {
 			p.fail("'%s' outside a loop", t.text)
@@ -350,7 +353,7 @@ func (p *parser) macroStatement(line int) node {
 }
 
 func (p *parser) callStatement(line int) node {
-	caller := &macroNode{line: line, name: "caller"}
+	caller := &macroNode{line: line}
 	if p.isOperator("(") {
 		p.parameters(caller)
 	}

@@ -41,8 +41,11 @@ func (in *interpreter) show(v Value) Value {
 }
 
 func (w *writer) show(v Value, depth int) {
-	if v.kind == kindString {
+	switch v.kind {
+	case kindString:
 		w.addText(v)
+		return
+	case kindUndefined, kindMissing:
 		return
 	}
 	w.repr(v, depth)
@@ -78,6 +81,7 @@ func (w *writer) repr(v Value, depth int) {
 	}
 	switch v.kind {
 	case kindUndefined, kindMissing:
+		w.add("Undefined", v.tag) // in a list or dictionary; alone it shows nothing
 	case kindNone:
 		w.add("None", v.tag)
 	case kindBool:
@@ -113,6 +117,12 @@ func (w *writer) repr(v Value, depth int) {
 		w.add(">", v.tag)
 	case kindObject:
 		w.add("<"+v.ref.(*object).name+">", v.tag)
+	case kindMacro:
+		name := "anonymous"
+		if n := v.ref.(*macroValue).node.name; n != "" {
+			name = "'" + n + "'"
+		}
+		w.add("<Macro "+name+">", v.tag)
 	default:
 		w.add("<"+v.typeName()+">", v.tag)
 	}

@@ -75,7 +75,8 @@ func (p *Program) Render(names map[string]Value, o Options) (out Output, err err
 		}
 	}()
 	context := &scope{names, &scope{globals(), nil}}
-	in.run(p.body, context.inner())
+	in.top = context.inner()
+	in.run(p.body, in.top)
 	out.Text = string(in.out.buffer)
 	for _, m := range in.out.marks {
 		out.Runs = append(out.Runs, Run{m.end, m.tag.origin(), m.tag.generated()})

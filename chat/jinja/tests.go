@@ -10,10 +10,10 @@ func fillTests() {
 		return builtin{"", func(in *interpreter, v Value, a []Value) Value { return Bool(f(v)) }, nil}
 	}
 	compared := func(op string) builtin {
-		return builtin{"other", func(in *interpreter, v Value, a []Value) Value { return Bool(in.compare(op, v, a[0])) }, nil}
+		return builtin{"*other", func(in *interpreter, v Value, a []Value) Value { return Bool(in.compare(op, v, a[0])) }, nil}
 	}
 	divides := func(f func(in *interpreter, v, by Value) bool) builtin {
-		return builtin{"num", func(in *interpreter, v Value, a []Value) Value { return Bool(f(in, v, a[0])) }, nil}
+		return builtin{"*num", func(in *interpreter, v Value, a []Value) Value { return Bool(f(in, v, a[0])) }, nil}
 	}
 	remainder := func(in *interpreter, v Value, by int) bool {
 		return in.compare("==", in.binary("%", v, Int(2)), Int(by))
@@ -55,7 +55,7 @@ func fillTests() {
 		"divisibleby": divides(func(in *interpreter, v, by Value) bool {
 			return in.compare("==", in.binary("%", v, by), Int(0))
 		}),
-		"sameas": {"other", func(in *interpreter, v Value, a []Value) Value {
+		"sameas": {"*other", func(in *interpreter, v Value, a []Value) Value {
 			return Bool(v.kind == a[0].kind && v.number == a[0].number && v.text == a[0].text && (v.kind == kindString || v.ref == a[0].ref))
 		}, nil},
 		"in": compared("in"),

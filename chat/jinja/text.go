@@ -128,6 +128,21 @@ func (in *interpreter) mapText(v Value, f func(string) string) Value {
 	return out
 }
 
+// mapRunes puts f(byte offset, character) in the place of every character.
+func (in *interpreter) mapRunes(v Value, f func(at int, r rune) string) Value {
+	w := writer{in: in}
+	base := 0
+	for text, t := range v.pieces {
+		for i, r := range text {
+			w.add(f(base+i, r), t)
+		}
+		base += len(text)
+	}
+	out := w.value()
+	out.markup = v.markup
+	return out
+}
+
 // join puts texts together.
 func (in *interpreter) join(values ...Value) Value {
 	w := writer{in: in}

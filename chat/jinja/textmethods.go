@@ -47,6 +47,7 @@ func asked(f func(string) bool) builtin {
 }
 
 func upperText(s string) string { return cases.Upper(language.Und).String(s) }
+func upperRune(r rune) string   { return upperText(string(r)) }
 func lowerText(s string) string { return cases.Lower(language.Und).String(s) }
 
 // all says whether s is not empty and f holds for every character.
@@ -62,73 +63,117 @@ func cased(want, other func(rune) bool) func(string) bool {
 }
 
 func capitalize(in *interpreter, v Value) Value {
-	first := v.at(1)
-	return in.join(in.mapText(v.part(0, first), titleText), in.mapText(v.part(first, len(v.text)), lowerText))
+	first := true
+	return in.titled(v, func(rune) bool { was := first; first = false; return was }, titleRune)
 }
 
-func titleText(s string) string { return cases.Title(language.Und, cases.NoLower).String(s) }
+func titleRune(r rune) string { return cases.Title(language.Und, cases.NoLower).String(string(r)) }
 
-// title makes the first letter after every character for which starts is true
-// a capital and the others small.
-func (in *interpreter) title(v Value, starts func(rune) bool) Value {
+// titled makes the character after every one for which starts is true a
+// capital, in the way given, and the others small.
+func (in *interpreter) titled(v Value, starts func(rune) bool, capital func(rune) string) Value {
 	previous := ' '
-	return in.mapText(v, func(s string) string {
-		var b strings.Builder
-		for _, r := range s {
-			if starts(previous) {
-				b.WriteString(titleText(string(r)))
-			} else {
-				b.WriteString(lowerText(string(r)))
-			}
-			previous = r
+	return in.mapRunes(v, func(at int, r rune) string {
+		defer func() { previous = r }()
+		if starts(previous) {
+			return capital(r)
 		}
-		return b.String()
+		return lowerAt(v.text, at)
 	})
 }
 
-func swapcase(s string) string {
-	var b strings.Builder
-	for _, r := range s {
+func lower(in *interpreter, v Value) Value {
+	if !strings.ContainsRune(v.text, 'Σ') {
+		return in.mapText(v, lowerText)
+	}
+	return in.mapRunes(v, func(at int, _ rune) string { return lowerAt(v.text, at) })
+}
+
+func swapcase(in *interpreter, v Value) Value {
+	return in.mapRunes(v, func(at int, r rune) string {
 		switch {
 		case unicode.IsUpper(r):
-			b.WriteString(lowerText(string(r)))
+			return lowerAt(v.text, at)
 		case unicode.IsLower(r):
-			b.WriteString(upperText(string(r)))
+			return upperRune(r)
+		}
+		return string(r)
+	})
+}
+
+// lowerAt is the small form of the character at byte at of s: a sigma at the
+// end of a word has a form of its own.
+func lowerAt(s string, at int) string {
+	r, size := utf8.DecodeRuneInString(s[at:])
+	if r < utf8.RuneSelf {
+		return string(unicode.ToLower(r))
+	}
+	if r != 'Σ' {
+		return lowerText(string(r))
+	}
+	before := strings.TrimRightFunc(s[:at], caseIgnorable)
+	after := strings.TrimLeftFunc(s[at+size:], caseIgnorable)
+	last, _ := utf8.DecodeLastRuneInString(before)
+	next, _ := utf8.DecodeRuneInString(after)
+	if cased1(last) && !cased1(next) {
+		return "ς"
+	}
+	return "σ"
+}
+
+func cased1(r rune) bool { return unicode.IsUpper(r) || unicode.IsLower(r) || unicode.IsTitle(r) }
+
+// caseIgnorable are characters that the end of a word is looked for behind.
+func caseIgnorable(r rune) bool {
+	return unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf, unicode.Lm, unicode.Sk) || strings.ContainsRune("'.:·’", r)
+}
+
+// isTitle says whether every word of s starts with a capital and goes on small.
+func isTitle(s string) bool {
+	some, inside := false, false
+	for _, r := range s {
+		switch {
+		case unicode.IsUpper(r) || unicode.IsTitle(r):
+			if inside {
+				return false
+			}
+			some, inside = true, true
+		case unicode.IsLower(r):
+			if !inside {
+				return false
+			}
 		default:
-			b.WriteRune(r)
+			inside = false
 		}
 	}
-	return b.String()
+	return some
 }
 
 // affix is startswith and endswith: with one text or a tuple of them.
 func affix(has func(s, affix string) bool) builtin {
-	return builtin{"affix", func(in *interpreter, v Value, a []Value) Value {
+	return builtin{"*affix start end", func(in *interpreter, v Value, a []Value) Value {
+		start, end := in.bounds(a[1], a[2], v.runes())
+		text, inside := "", start <= end
+		if inside {
+			text = v.text[v.at(start):v.at(end)]
+		}
 		if a[0].kind == kindTuple {
 			for _, item := range a[0].items() {
-				if has(v.text, in.wantText(item).text) {
+				if inside && has(text, in.wantText(item).text) {
 					return Bool(true)
 				}
 			}
 			return Bool(false)
 		}
-		return Bool(has(v.text, in.wantText(a[0]).text))
+		return Bool(has(text, in.wantText(a[0]).text) && inside)
 	}, nil}
 }
 
 // found is find, rfind, index and rindex.
 func found(search func(s, sub string) int, must bool) builtin {
-	return builtin{"sub start end", func(in *interpreter, v Value, a []Value) Value {
+	return builtin{"*sub start end", func(in *interpreter, v Value, a []Value) Value {
 		in.step(1 + len(v.text)/64)
-		length := v.runes()
-		bound := func(given Value, otherwise int) int {
-			i := in.intOr(given, otherwise)
-			if i < 0 {
-				i = max(i+length, 0)
-			}
-			return min(i, length)
-		}
-		start, end := bound(a[1], 0), bound(a[2], length)
+		start, end := in.bounds(a[1], a[2], v.runes())
 		i := -1
 		if from := v.at(start); start <= end {
 			if i = search(v.text[from:v.at(end)], in.wantText(a[0]).text); i >= 0 {
@@ -252,7 +297,7 @@ func (in *interpreter) fields(v Value, most int, fromRight bool) []Value {
 }
 
 func partition(search func(s, sub string) int, fromRight bool) builtin {
-	return builtin{"sep", func(in *interpreter, v Value, a []Value) Value {
+	return builtin{"*sep", func(in *interpreter, v Value, a []Value) Value {
 		sep := in.wantText(a[0])
 		if sep.text == "" {
 			in.fail(ValueError, "empty separator")
@@ -318,7 +363,7 @@ func (in *interpreter) pad(v Value, width int, fill Value, left func(missing int
 }
 
 func padded(left func(missing int) int) builtin {
-	return builtin{"width fillchar", func(in *interpreter, v Value, a []Value) Value {
+	return builtin{"*width fillchar", func(in *interpreter, v Value, a []Value) Value {
 		width := in.intOr(a[0], 0)
 		return in.pad(v, width, a[1], func(missing int) int {
 			if left == nil { // center: Python puts the odd one left when the width is odd
@@ -342,20 +387,25 @@ func fillTextMethods() {
 	}
 	isDigit := func(r rune) bool { return unicode.IsDigit(r) }
 	textMethods = map[string]builtin{
-		"upper": mapped(upperText), "lower": mapped(lowerText), "casefold": mapped(func(s string) string { return cases.Fold().String(s) }),
-		"swapcase": mapped(swapcase), "capitalize": simple(capitalize),
+		"upper": mapped(upperText), "lower": simple(lower), "casefold": mapped(func(s string) string { return cases.Fold().String(s) }),
+		"swapcase": simple(swapcase), "capitalize": simple(capitalize),
 		"title": simple(func(in *interpreter, v Value) Value {
-			return in.title(v, func(r rune) bool { return !unicode.IsLetter(r) })
+			return in.titled(v, func(r rune) bool { return !cased1(r) }, titleRune)
 		}),
 		"strip": strips(true, true), "lstrip": strips(true, false), "rstrip": strips(false, true),
 		"startswith": affix(strings.HasPrefix), "endswith": affix(strings.HasSuffix),
 		"find": found(strings.Index, false), "rfind": found(strings.LastIndex, false),
 		"index": found(strings.Index, true), "rindex": found(strings.LastIndex, true),
-		"count": {"sub", func(in *interpreter, v Value, a []Value) Value {
+		"count": {"*sub start end", func(in *interpreter, v Value, a []Value) Value {
 			in.step(1 + len(v.text)/64)
-			return Int(strings.Count(v.text, in.wantText(a[0]).text))
+			sub := in.wantText(a[0]).text
+			start, end := in.bounds(a[1], a[2], v.runes())
+			if start > end {
+				return Int(0)
+			}
+			return Int(strings.Count(v.text[v.at(start):v.at(end)], sub))
 		}, nil},
-		"replace": {"old new count", func(in *interpreter, v Value, a []Value) Value {
+		"replace": {"*old *new count", func(in *interpreter, v Value, a []Value) Value {
 			return in.replace(v, in.wantText(a[0]), in.wantText(a[1]), in.intOr(a[2], -1))
 		}, nil},
 		"split": splits(false), "rsplit": splits(true),
@@ -363,7 +413,7 @@ func fillTextMethods() {
 			return in.newList(in.lines(v, a[0].truth()))
 		}, nil},
 		"partition": partition(strings.Index, false), "rpartition": partition(strings.LastIndex, true),
-		"join": {"iterable", func(in *interpreter, v Value, a []Value) Value {
+		"join": {"*iterable", func(in *interpreter, v Value, a []Value) Value {
 			w := writer{in: in}
 			for i, item := range in.iterate(a[0]) {
 				if item.kind != kindString {
@@ -380,17 +430,22 @@ func fillTextMethods() {
 		"isnumeric": asked(all(unicode.IsNumber)), "isspace": asked(all(isSpace)),
 		"isalnum": asked(all(func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) })),
 		"isupper": asked(cased(unicode.IsUpper, unicode.IsLower)), "islower": asked(cased(unicode.IsLower, unicode.IsUpper)),
+		"isidentifier": asked(func(s string) bool { return s != "" && name(s) == len(s) }),
+		"isprintable": asked(func(s string) bool {
+			return strings.IndexFunc(s, func(r rune) bool { return r != ' ' && !unicode.IsPrint(r) }) < 0
+		}),
+		"istitle": asked(isTitle),
 		"isascii": asked(func(s string) bool {
 			return strings.IndexFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) < 0
 		}),
-		"removeprefix": {"prefix", func(in *interpreter, v Value, a []Value) Value {
+		"removeprefix": {"*prefix", func(in *interpreter, v Value, a []Value) Value {
 			return v.part(len(v.text)-len(strings.TrimPrefix(v.text, in.wantText(a[0]).text)), len(v.text))
 		}, nil},
-		"removesuffix": {"suffix", func(in *interpreter, v Value, a []Value) Value {
+		"removesuffix": {"*suffix", func(in *interpreter, v Value, a []Value) Value {
 			return v.part(0, len(strings.TrimSuffix(v.text, in.wantText(a[0]).text)))
 		}, nil},
 		"ljust": padded(func(int) int { return 0 }), "rjust": padded(func(missing int) int { return missing }), "center": padded(nil),
-		"zfill": {"width", func(in *interpreter, v Value, a []Value) Value {
+		"zfill": {"*width", func(in *interpreter, v Value, a []Value) Value {
 			sign := 0
 			if v.text != "" && (v.text[0] == '-' || v.text[0] == '+') {
 				sign = 1

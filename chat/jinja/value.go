@@ -274,6 +274,8 @@ func hashKey(key Value, depth int) (string, bool) {
 		return "s" + key.text, true
 	case kindNone:
 		return "n", true
+	case kindUndefined: // all of them are equal
+		return "u", true
 	case kindBool, kindInt:
 		return "i" + strconv.FormatInt(int64(key.number), 10), true
 	case kindBig:

@@ -23,9 +23,12 @@ var ropeScaling = Key{
 		case "yarn":
 			put("rope.scaling.factor", float32(r.Factor))
 			put("rope.scaling.original_context_length", uint32(r.OriginalContext))
-			for key, v := range map[string]float64{"attn_factor": r.AttentionFactor, "beta_fast": r.BetaFast, "beta_slow": r.BetaSlow} {
-				if v != 0 {
-					put("rope.scaling.yarn_"+key, float32(v))
+			for _, x := range []struct {
+				key   string
+				value float64
+			}{{"attn_factor", r.AttentionFactor}, {"beta_fast", r.BetaFast}, {"beta_slow", r.BetaSlow}} {
+				if x.value != 0 {
+					put("rope.scaling.yarn_"+x.key, float32(x.value))
 				}
 			}
 		}

@@ -7,14 +7,17 @@ import (
 	"sync"
 )
 
-// batchBytes is how much text a worker takes at a time.
-const batchBytes = 1 << 18
+// chunk is some text and the text that comes after it.
+type chunk struct{ text, next string }
+
+// chunkBytes is how much text a worker takes at a time.
+const chunkBytes = 1 << 18
 
 // count gives how often each piece comes in the texts. split calls its argument with
-// the pieces of a text; the workers share the texts. Counts are sums, so neither the
+// the pieces of a chunk; the workers share the chunks. Counts are sums, so neither the
 // workers nor the order of texts change them.
-func count(ctx context.Context, texts iter.Seq[string], workers int, split func(text string, piece func(string))) (*bag, error) {
-	batches := make(chan []string, workers)
+func count(ctx context.Context, texts iter.Seq[chunk], workers int, split func(c chunk, piece func(string))) (*bag, error) {
+	batches := make(chan []chunk, workers)
 	bags := make([]*bag, workers)
 	var wait sync.WaitGroup
 	for w := range workers {
@@ -22,20 +25,19 @@ func count(ctx context.Context, texts iter.Seq[string], workers int, split func(
 		wait.Go(func() {
 			add := func(piece string) { bags[w].add(piece, 1) }
 			for batch := range batches {
-				if ctx.Err() != nil {
-					continue
-				}
-				for _, text := range batch {
-					split(text, add)
+				for _, c := range batch {
+					if ctx.Err() == nil {
+						split(c, add)
+					}
 				}
 			}
 		})
 	}
-	var batch []string
+	var batch []chunk
 	size := 0
-	for text := range texts {
-		batch = append(batch, text)
-		if size += len(text); size >= batchBytes {
+	for c := range texts {
+		batch = append(batch, c)
+		if size += len(c.text); size >= chunkBytes {
 			if ctx.Err() != nil {
 				break
 			}
@@ -52,22 +54,48 @@ func count(ctx context.Context, texts iter.Seq[string], workers int, split func(
 	return union(bags), nil
 }
 
-// cut divides long texts before lines that begin with a letter or digit of ASCII.
-// Every pattern with a scanner ends a piece at a line break that such a character
-// follows, so the pieces are the same, and the workers have something to share.
-func cut(texts iter.Seq[string]) iter.Seq[string] {
+// lookAhead gives each text with the one after it.
+func lookAhead(texts iter.Seq[string]) iter.Seq[chunk] {
+	return func(yield func(chunk) bool) {
+		before, begun := "", false
+		for text := range texts {
+			if begun && !yield(chunk{before, text}) {
+				return
+			}
+			before, begun = text, true
+		}
+		if begun {
+			yield(chunk{text: before})
+		}
+	}
+}
+
+// cutWords divides long texts before lines that begin with a letter or digit of
+// ASCII. Every pattern with a scanner ends a piece at a line break that such a
+// character follows, so the pieces are the same, and the workers have something to
+// share.
+func cutWords(texts iter.Seq[string]) iter.Seq[string] {
+	return cutAt(texts, func(c byte) bool { return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' })
+}
+
+// cutLines divides long texts between lines.
+func cutLines(texts iter.Seq[string]) iter.Seq[string] {
+	return cutAt(texts, func(byte) bool { return true })
+}
+
+// cutAt divides long texts behind line breaks that a fitting byte follows.
+func cutAt(texts iter.Seq[string], fits func(byte) bool) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for text := range texts {
-			for len(text) > 2*batchBytes {
-				i := batchBytes
+			for len(text) > 2*chunkBytes {
+				i := chunkBytes
 				for {
 					k := strings.IndexByte(text[i:], '\n')
 					if k < 0 || i+k+1 >= len(text) {
 						i = len(text)
 						break
 					}
-					i += k + 1
-					if c := text[i]; c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' {
+					if i += k + 1; fits(text[i]) {
 						break
 					}
 				}

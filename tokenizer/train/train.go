@@ -63,7 +63,7 @@ func Train(ctx context.Context, texts iter.Seq[string], o Options) (*tokenizer.T
 	if err != nil {
 		return nil, err
 	}
-	words, err := count(ctx, cut(texts), o.Workers, splitter.Split)
+	words, err := count(ctx, lookAhead(cutWords(texts)), o.Workers, func(c chunk, add func(string)) { splitter.Split(c.text, add) })
 	if err != nil {
 		return nil, err
 	}

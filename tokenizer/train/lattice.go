@@ -1,0 +1,226 @@
+package train
+
+import (
+	"math"
+	"unicode/utf8"
+)
+
+// pieceTree finds the pieces that begin at a place: nodes are numbers, and a hash
+// table leads from a node and a character to the next.
+type pieceTree struct {
+	slots []uint64
+	to    []int32
+	piece []int32 // by node: the piece that ends there, −1 if none
+}
+
+func newPieceTree(pieces []scored) *pieceTree {
+	t := &pieceTree{piece: []int32{-1}}
+	t.resize(1 << 12)
+	for id, p := range pieces {
+		at := int32(0)
+		for _, r := range p.text {
+			at = t.add(at, r)
+		}
+		t.piece[at] = int32(id)
+	}
+	return t
+}
+
+func (t *pieceTree) resize(size int) {
+	slots, to := t.slots, t.to
+	t.slots, t.to = make([]uint64, size), make([]int32, size)
+	for i, key := range slots {
+		if key != 0 {
+			k := t.find(key)
+			t.slots[k], t.to[k] = key, to[i]
+		}
+	}
+}
+
+// find is the slot of a key, or the free one where it would be.
+func (t *pieceTree) find(key uint64) int {
+	mask := uint64(len(t.slots) - 1)
+	i := key * 0x9e3779b97f4a7c15 >> 17 & mask
+	for t.slots[i] != 0 && t.slots[i] != key {
+		i = (i + 1) & mask
+	}
+	return int(i)
+}
+
+func (t *pieceTree) add(at int32, r rune) int32 {
+	key := uint64(at)<<21 | uint64(r) + 1
+	i := t.find(key)
+	if t.slots[i] == 0 {
+		t.slots[i], t.to[i] = key, int32(len(t.piece))
+		t.piece = append(t.piece, -1)
+		if 2*len(t.piece) > len(t.slots) {
+			t.resize(2 * len(t.slots))
+			i = t.find(key)
+		}
+	}
+	return t.to[i]
+}
+
+// next is the node that a character leads to, 0 if there is none.
+func (t *pieceTree) next(at int32, r rune) int32 {
+	key := uint64(at)<<21 | uint64(r) + 1
+	i := t.find(key)
+	if t.slots[i] == 0 {
+		return 0
+	}
+	return t.to[i]
+}
+
+// edge is a piece at a place of a word.
+type edge struct {
+	piece      int32 // −1: an unknown character
+	from, stop int32
+}
+
+// lattice is all ways to write a word with pieces. Places are in characters.
+type lattice struct {
+	u     *unigram
+	chars []rune
+	edges []edge // by where they begin, shorter ones first
+	// of sums
+	alpha, beta           []float64
+	alphaScale, betaScale []int // the numbers are times 2 to this
+	// of best ways
+	best []float32
+	last []int32 // the edge by which a place is best reached
+	way  []int32
+}
+
+// set makes the lattice of a word. unless is a piece that may not be the whole word,
+// −1 for none.
+func (l *lattice) set(word []byte, unless int32) {
+	l.chars = l.chars[:0]
+	for len(word) > 0 {
+		r, n := utf8.DecodeRune(word)
+		l.chars = append(l.chars, r)
+		word = word[n:]
+	}
+	l.edges = l.edges[:0]
+	u := l.u
+	for i := range l.chars {
+		at, single := int32(0), false
+		for j := i; j < len(l.chars); j++ {
+			if at = u.tree.next(at, l.chars[j]); at == 0 {
+				break
+			}
+			if id := u.tree.piece[at]; id >= 0 && u.alive[id] {
+				single = single || j == i
+				if id != unless || i > 0 || j+1 < len(l.chars) {
+					l.edges = append(l.edges, edge{id, int32(i), int32(j + 1)})
+				}
+			}
+		}
+		if !single {
+			l.edges = append(l.edges, edge{-1, int32(i), int32(i + 1)})
+		}
+	}
+}
+
+const (
+	smallest = 1e-90 // below, numbers are scaled
+	step     = 300   // by 2 to this
+)
+
+// scaled is x times 2 to the power of by.
+func scaled(x float64, by int) float64 {
+	if by == 0 {
+		return x
+	}
+	return math.Ldexp(x, by)
+}
+
+// expect calls yield with each piece of the lattice and its expected number.
+func (l *lattice) expect(yield func(piece int32, n float64)) {
+	n := len(l.chars)
+	l.alpha, l.beta = zeros(l.alpha, n+1), zeros(l.beta, n+1)
+	l.alphaScale, l.betaScale = zeros(l.alphaScale, n+1), zeros(l.betaScale, n+1)
+	p := l.u.probability
+	l.alpha[0] = 1
+	// Edges come by where they begin, so a place is complete when it is first left.
+	for place, i := 0, 0; i < len(l.edges); i++ {
+		e := &l.edges[i]
+		for ; place < int(e.from); place++ {
+			l.rescale(l.alpha, l.alphaScale, place+1)
+		}
+		add(l.alpha, l.alphaScale, int(e.stop), l.alpha[e.from]*p(e.piece), l.alphaScale[e.from])
+	}
+	l.rescale(l.alpha, l.alphaScale, n)
+	l.beta[n] = 1
+	for place, i := n, len(l.edges)-1; i >= 0; i-- {
+		e := &l.edges[i]
+		for ; place > int(e.from)+1; place-- {
+			l.rescale(l.beta, l.betaScale, place-1)
+		}
+		add(l.beta, l.betaScale, int(e.from), l.beta[e.stop]*p(e.piece), l.betaScale[e.stop])
+	}
+	all, by := l.alpha[n], l.alphaScale[n]
+	for _, e := range l.edges {
+		x := l.alpha[e.from] * p(e.piece) * l.beta[e.stop] / all
+		yield(e.piece, scaled(x, l.alphaScale[e.from]+l.betaScale[e.stop]-by))
+	}
+}
+
+// add adds x times 2 to the power of scale to the number at a place.
+func add(to []float64, scales []int, place int, x float64, scale int) {
+	if to[place] == 0 {
+		to[place], scales[place] = x, scale
+		return
+	}
+	if scale > scales[place] {
+		to[place] = scaled(to[place], scales[place]-scale)
+		scales[place] = scale
+	}
+	to[place] += scaled(x, scale-scales[place])
+}
+
+func (l *lattice) rescale(to []float64, scales []int, place int) {
+	if x := to[place]; x > 0 && x < smallest {
+		to[place] = math.Ldexp(x, step)
+		scales[place] -= step
+	}
+}
+
+func zeros[T int | float64](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n, 2*n)
+	}
+	s = s[:n]
+	clear(s)
+	return s
+}
+
+// viterbi gives the edges of the best way from first to last, as indices, and its
+// score; of equal ways the one whose pieces began earlier, as in the reference. The
+// result is valid until the next call.
+func (l *lattice) viterbi() (way []int32, score float32) {
+	n := len(l.chars)
+	if cap(l.best) < n+1 {
+		l.best, l.last = make([]float32, 2*n+2), make([]int32, 2*n+2)
+	}
+	l.best, l.last = l.best[:n+1], l.last[:n+1]
+	for i := range l.last {
+		l.last[i] = -1
+	}
+	l.best[0] = 0
+	for i := range l.edges {
+		e := &l.edges[i]
+		if x := l.best[e.from] + l.u.score(e.piece); l.last[e.stop] < 0 || x > l.best[e.stop] {
+			l.best[e.stop], l.last[e.stop] = x, int32(i)
+		}
+	}
+	l.way = l.way[:0]
+	for at := int32(n); at > 0; {
+		k := l.last[at]
+		l.way = append(l.way, k)
+		at = l.edges[k].from
+	}
+	for i, j := 0, len(l.way)-1; i < j; i, j = i+1, j-1 {
+		l.way[i], l.way[j] = l.way[j], l.way[i]
+	}
+	return l.way, l.best[n]
+}

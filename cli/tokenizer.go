@@ -31,19 +31,15 @@ func tokenizerTrainCommand() *cobra.Command {
 	})
 }
 
-// encodeOptions are the settings of lian tokenizer encode.
-type encodeOptions struct {
-	Special bool `yaml:"special" help:"recognise special tokens in the text"`
-	Pieces  bool `yaml:"pieces" help:"show each token with its place"`
-	Lines   bool `yaml:"lines" help:"each line is a text of its own"`
-}
-
 func tokenizerEncodeCommand() *cobra.Command {
-	var o encodeOptions
+	var o step.EncodeOptions
 	return verb("encode MODEL|FILE [TEXT]", "verb.tokenizer.encode", &o, func(ctx context.Context, args []string, out *ui.Out) error {
 		tok, err := step.OpenTokenizer(args[0])
 		if err != nil {
 			return err
+		}
+		if o.JSONL {
+			return step.EncodeLines(tok, jsonInput(args[1:], out), out.Stdout(), o)
 		}
 		text, err := textOrInput(args[1:], out)
 		if err != nil {
@@ -54,12 +50,9 @@ func tokenizerEncodeCommand() *cobra.Command {
 			texts = strings.Split(text, "\n")
 		}
 		for _, text := range texts {
-			e := step.EncodeText(tok, text, o.Special)
+			e := step.EncodeText(tok, text, o)
 			switch {
 			case out.JSON:
-				if !o.Pieces {
-					e.Pieces = nil
-				}
 				if err := out.Line(e); err != nil {
 					return err
 				}
@@ -79,11 +72,23 @@ func tokenizerEncodeCommand() *cobra.Command {
 	})
 }
 
+// jsonInput is the JSON lines of an argument or of standard input.
+func jsonInput(args []string, out *ui.Out) io.Reader {
+	if len(args) > 0 && args[0] != "-" {
+		return strings.NewReader(args[0])
+	}
+	return out.In
+}
+
 func tokenizerDecodeCommand() *cobra.Command {
-	return verb("decode MODEL|FILE [IDS]", "verb.tokenizer.decode", nil, func(ctx context.Context, args []string, out *ui.Out) error {
+	var o step.DecodeOptions
+	return verb("decode MODEL|FILE [IDS]", "verb.tokenizer.decode", &o, func(ctx context.Context, args []string, out *ui.Out) error {
 		tok, err := step.OpenTokenizer(args[0])
 		if err != nil {
 			return err
+		}
+		if o.JSONL {
+			return step.DecodeLines(tok, jsonInput(args[1:], out), out.Stdout(), o)
 		}
 		text, err := textOrInput(args[1:], out)
 		if err != nil {
@@ -93,7 +98,7 @@ func tokenizerDecodeCommand() *cobra.Command {
 		if err != nil {
 			return usageError{err}
 		}
-		decoded, err := step.DecodeIDs(tok, ids)
+		decoded, err := step.DecodeIDs(tok, ids, o.SkipSpecial)
 		if err != nil {
 			return err
 		}

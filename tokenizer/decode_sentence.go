@@ -68,6 +68,9 @@ func (d *sentenceDecoder) id(id int32) {
 	}
 	d.seen = false
 	switch {
+	case role == Control && d.d.ShowControl:
+		d.write(text)
+		return
 	case role == Control:
 		return
 	case role == UnknownRole:

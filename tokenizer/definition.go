@@ -231,6 +231,9 @@ type Normalization struct {
 	// DummyPrefix, RemoveExtraSpaces, EscapeSpaces and SpaceIsSuffix are those of
 	// sentencepiece's NormalizerSpec.
 	DummyPrefix, RemoveExtraSpaces, EscapeSpaces, SpaceIsSuffix bool
+	// FirstOnly puts the blank of DummyPrefix before the text, but not after special
+	// tokens (transformers with legacy=false).
+	FirstOnly bool
 }
 
 // NormalizationKind is a kind of Normalization.
@@ -254,7 +257,8 @@ const (
 	SentencePieceText NormalizationKind = "SentencePiece"
 	// LlamaUnigramText is llama.cpp's reading of sentencepiece's normaliser for T5.
 	LlamaUnigramText NormalizationKind = "LlamaUnigram"
-	// LlamaSpaces writes blanks as U+2581, with one before the text if DummyPrefix.
+	// LlamaSpaces puts a blank before the text if DummyPrefix, and writes blanks as
+	// U+2581 if EscapeSpaces.
 	LlamaSpaces NormalizationKind = "LlamaSpaces"
 	// LlamaBert is llama.cpp's reading of BERT's normaliser.
 	LlamaBert NormalizationKind = "LlamaBert"
@@ -277,6 +281,8 @@ type Decoding struct {
 	Affix, Pad, Delimiter string
 	// Cleanup removes blanks before punctuation (WordPieceText, CTC).
 	Cleanup bool
+	// ShowControl shows control tokens, which sentencepiece leaves out.
+	ShowControl bool
 	// DropAll removes all blanks at the beginning, not one (SentencePieceDecoding).
 	DropAll bool
 	// Unknown is shown for the unknown token (SentencePieceDecoding).

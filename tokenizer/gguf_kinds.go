@@ -78,7 +78,7 @@ func (g *ggufReader) gemma4() error {
 	if pre, _ := g.meta.String("tokenizer.ggml.pre"); pre == "sarvam-moe" {
 		d.WholeBreaks = false
 	}
-	d.Normalize = []Normalization{{Kind: LlamaSpaces}}
+	d.Normalize = []Normalization{{Kind: LlamaSpaces, EscapeSpaces: true}}
 	d.Steps = []Step{{Kind: Split, Pattern: patternLines}}
 	d.Decode = []Decoding{{Kind: LlamaDecoding}}
 	d.CleanSpaces, d.Scores = g.kind.clean, nil
@@ -105,7 +105,7 @@ func (g *ggufReader) llama() error {
 	g.unknown()
 	dummy := g.flag("tokenizer.ggml.add_space_prefix", g.kind.dummy)
 	d.Model, d.ByteFallback = ScoreBPE, true
-	d.Normalize = []Normalization{{Kind: LlamaSpaces, DummyPrefix: dummy}}
+	d.Normalize = []Normalization{{Kind: LlamaSpaces, DummyPrefix: dummy, EscapeSpaces: true}}
 	d.Decode = []Decoding{{Kind: LlamaDecoding, Prepended: dummy}}
 	return nil
 }

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -74,7 +75,7 @@ func (n *sentenceNormalizer) normalize(p *passage) {
 		return
 	}
 	w := spanWriter{out: make([]byte, 0, len(s)+len(s)/2+8), track: p.track}
-	if n.s.DummyPrefix && !n.s.SpaceIsSuffix {
+	if n.s.DummyPrefix && !n.s.SpaceIsSuffix && (p.base == 0 || !n.s.FirstOnly) {
 		w.write(space, at)
 	}
 	before := n.s.RemoveExtraSpaces // the last character was a blank
@@ -224,12 +225,24 @@ func (n *sentenceNormalizer) llamaPrefix(s string) (text string, length int) {
 	return n.prefix(s)
 }
 
-// llamaSpaces writes blanks as U+2581.
+// llamaSpaces puts a blank before a text, which comes from nothing in it, and writes
+// blanks as U+2581 if EscapeSpaces asks for it.
 func (s *Normalization) llamaSpaces(p *passage) {
 	if s.DummyPrefix && p.s != "" {
-		p.prepend(" ")
+		if p.track {
+			old := p.spans()
+			p.from = append([]span{{p.base, p.base}}, old...)
+		}
+		p.s = " " + p.s
 	}
-	p.replace(byText(" ")(nil, p.s), blank)
+	if !s.EscapeSpaces {
+		return
+	}
+	if p.track {
+		p.replace(byText(" ")(nil, p.s), blank)
+	} else {
+		p.s = strings.ReplaceAll(p.s, " ", blank)
+	}
 }
 
 // llamaBert is llama.cpp's reading of BERT's normaliser and splitter: words are

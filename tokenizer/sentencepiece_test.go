@@ -3,7 +3,9 @@ package tokenizer_test
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"lian/tokenizer"
 	"lian/verify/shared"
@@ -122,4 +124,26 @@ func checkSentence(t *testing.T, tok *tokenizer.Tokenizer, text string, r senten
 			t.Errorf("%s %q: token %d is at [%d %d], want %v", r.ID, text, i, x.Start, x.End, r.Offsets[i])
 		}
 	}
+}
+
+// TestLlama2CEqualsItsModel compares the ids of tokenizer.bin with those of the .model
+// that it was made from; run.c differs where the text has U+2581 itself.
+func TestLlama2CEqualsItsModel(t *testing.T) {
+	texts := inputs(t)
+	tok, err := tokenizer.Load(shared.Path(t, "testdata", "tokenizers", "llama2", "tokenizer.bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows(t, shared.Path(t, "testdata", "golden", "data", "tokenizers", "llama2.jsonl"), func(r sentenceRow) {
+		text, ok := texts[r.ID]
+		if !ok || r.Error != "" || !utf8.ValidString(text) || strings.Contains(text, "\u2581") {
+			return
+		}
+		if got := tok.Encode(text); !slices.Equal(got, r.IDs) {
+			t.Errorf("%s %q:\n got %v\nwant %v", r.ID, text, got, r.IDs)
+		}
+		if got := tok.Decode(tok.Encode(text)); got != text {
+			t.Errorf("%s: decode: got %q, want %q", r.ID, got, text)
+		}
+	})
 }

@@ -7,15 +7,12 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"lian/data"
 	"lian/event"
-	"lian/tokenizer"
 	"lian/tokenizer/train"
 )
 
@@ -112,70 +109,6 @@ func readTexts(files []string) iter.Seq2[string, error] {
 			}
 		}
 	}
-}
-
-// EncodedText is a text as token ids.
-type EncodedText struct {
-	Text          string        `json:"text"`
-	IDs           []int32       `json:"ids"`
-	Pieces        []EncodedPart `json:"pieces,omitempty"`
-	BytesPerToken float64       `json:"bytes_per_token"`
-}
-
-// EncodedPart is a token of a text and the bytes it came from.
-type EncodedPart struct {
-	ID    int32  `json:"id"`
-	Start int    `json:"start"`
-	End   int    `json:"end"`
-	Text  string `json:"text"`
-}
-
-// OpenTokenizer is the tokenizer of a model or file.
-func OpenTokenizer(path string) (*tokenizer.Tokenizer, error) {
-	w, err := OpenWords(path)
-	if err != nil {
-		return nil, err
-	}
-	if w.Tokenizer == nil {
-		return nil, fmt.Errorf("%s is a template, not a tokenizer", path)
-	}
-	return w.Tokenizer, nil
-}
-
-// EncodeText gives the ids of a text. special recognises special tokens in it, which a user's text should not be allowed.
-func EncodeText(tok *tokenizer.Tokenizer, text string, special bool) EncodedText {
-	e := EncodedText{Text: text, IDs: []int32{}}
-	for _, t := range tok.EncodeWith(text, func(int, int) bool { return special }) {
-		e.IDs = append(e.IDs, t.ID)
-		e.Pieces = append(e.Pieces, EncodedPart{t.ID, t.Start, t.End, string(tok.TokenBytes(t.ID))})
-	}
-	if len(e.IDs) > 0 {
-		e.BytesPerToken = float64(len(text)) / float64(len(e.IDs))
-	}
-	return e
-}
-
-// ParseIDs reads token ids that are separated by commas, blanks or both, with or without brackets.
-func ParseIDs(text string) ([]int32, error) {
-	ids := []int32{}
-	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == '[' || r == ']' || unicode.IsSpace(r) }) {
-		id, err := strconv.ParseInt(part, 10, 32)
-		if err != nil || id < 0 {
-			return nil, fmt.Errorf("%q is no token id; expected numbers such as 1,2,3", part)
-		}
-		ids = append(ids, int32(id))
-	}
-	return ids, nil
-}
-
-// DecodeIDs gives the text of ids.
-func DecodeIDs(tok *tokenizer.Tokenizer, ids []int32) (string, error) {
-	for i, id := range ids {
-		if int(id) >= tok.VocabSize() {
-			return "", fmt.Errorf("id %d at %d is outside the vocabulary of %d", id, i, tok.VocabSize())
-		}
-	}
-	return tok.Decode(ids), nil
 }
 
 // ComparedTokenizer is how a tokenizer cuts a text.

@@ -43,7 +43,7 @@ func OpenWords(path string) (*Words, error) {
 			return nil, err
 		}
 		dir := base
-		if strings.HasSuffix(base, ".json") {
+		if info, err := os.Stat(base); err == nil && !info.IsDir() {
 			dir = filepath.Dir(base)
 		}
 		if w.Template, err = chat.LoadTemplate(dir); errors.Is(err, fs.ErrNotExist) {
@@ -69,12 +69,12 @@ func wordsPath(path string) (string, error) {
 	if err != nil || !info.IsDir() {
 		return base, err
 	}
-	if _, err := os.Stat(filepath.Join(base, "tokenizer.json")); err == nil {
+	if tokenizer.InFolder(base) {
 		return base, nil
 	}
 	dir, err := modelPath(base)
 	if err != nil {
-		return "", fmt.Errorf("%s: there is no tokenizer.json in it, and it is no model: %w", base, err)
+		return "", fmt.Errorf("%s: there is no tokenizer in it, and it is no model: %w", base, err)
 	}
 	return dir, nil
 }

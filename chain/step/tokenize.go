@@ -1,0 +1,316 @@
+package step
+
+import (
+	"bufio"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"lian/format/gguf"
+	"lian/tokenizer"
+)
+
+// OpenTokenizer is the tokenizer of a model or file of any kind.
+func OpenTokenizer(path string) (*tokenizer.Tokenizer, error) {
+	base, err := wordsPath(path)
+	if err != nil {
+		w, wordsErr := OpenWords(path)
+		if wordsErr != nil {
+			return nil, wordsErr
+		}
+		if w.Tokenizer == nil {
+			return nil, fmt.Errorf("%s is a template, not a tokenizer", path)
+		}
+		return w.Tokenizer, nil
+	}
+	switch {
+	case strings.HasSuffix(base, ".jinja"):
+		return nil, fmt.Errorf("%s is a template, not a tokenizer", path)
+	case !strings.HasSuffix(base, ".gguf"):
+		return tokenizer.Load(base)
+	}
+	f, err := gguf.Open(base)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	t, err := tokenizer.FromGGUF(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", base, err)
+	}
+	return t, nil
+}
+
+// EncodedText is a text as token ids.
+type EncodedText struct {
+	Text          string        `json:"text"`
+	IDs           []int32       `json:"ids"`
+	Pieces        []EncodedPart `json:"pieces,omitempty"`
+	BytesPerToken float64       `json:"bytes_per_token"`
+}
+
+// EncodedPart is a token of a text and the bytes it came from.
+type EncodedPart struct {
+	ID    int32  `json:"id"`
+	Start int    `json:"start"`
+	End   int    `json:"end"`
+	Text  string `json:"text"`
+}
+
+// EncodeOptions are the settings of lian tokenizer encode.
+type EncodeOptions struct {
+	Special    bool   `yaml:"special" help:"recognise special tokens in the text"`
+	AddSpecial bool   `yaml:"add_special" help:"put the tokens around the text that the model expects, such as BOS"`
+	BOS        bool   `yaml:"bos" help:"put the BOS token before the text"`
+	EOS        bool   `yaml:"eos" help:"put the EOS token after the text"`
+	Truncate   bool   `yaml:"truncate" help:"cut as the tokenizer's file asks"`
+	Pieces     bool   `yaml:"pieces" help:"show each token with its place"`
+	Offsets    string `yaml:"offsets" help:"JSON lines: the place of each token" default:"none" range:"none|bytes|chars"`
+	NBest      int    `yaml:"nbest" help:"JSON lines: so many best ways to encode (unigram models)" default:"0" range:"0..1024"`
+	Lines      bool   `yaml:"lines" help:"each line is a text of its own"`
+	JSONL      bool   `yaml:"jsonl" help:"each line is a JSON object with text, base64 or hex; one comes out for each, in order"`
+}
+
+// tokens encodes a text with what belongs around it.
+func (o *EncodeOptions) tokens(tok *tokenizer.Tokenizer, text string) []tokenizer.Token {
+	var special func(int, int) bool
+	if o.Special {
+		special = func(int, int) bool { return true }
+	}
+	tokens := tok.EncodeWith(text, special)
+	var before, after []int32
+	if o.AddSpecial {
+		before, after = tok.Around()
+	}
+	if bos, eos := tok.Edges(); o.BOS || o.EOS {
+		if o.BOS {
+			before = bos
+		}
+		if o.EOS {
+			after = eos
+		}
+	}
+	if o.Truncate {
+		tokens = tok.Truncate(tokens, len(before)+len(after))
+	}
+	if len(before)+len(after) == 0 {
+		return tokens
+	}
+	out := make([]tokenizer.Token, 0, len(tokens)+2)
+	for _, id := range before {
+		out = append(out, tokenizer.Token{ID: id})
+	}
+	out = append(out, tokens...)
+	for _, id := range after {
+		out = append(out, tokenizer.Token{ID: id})
+	}
+	return out
+}
+
+// EncodeText gives the ids of a text.
+func EncodeText(tok *tokenizer.Tokenizer, text string, o EncodeOptions) EncodedText {
+	e := EncodedText{Text: text, IDs: []int32{}}
+	for _, t := range o.tokens(tok, text) {
+		e.IDs = append(e.IDs, t.ID)
+		if o.Pieces {
+			e.Pieces = append(e.Pieces, EncodedPart{t.ID, t.Start, t.End, string(tok.TokenBytes(t.ID))})
+		}
+	}
+	if len(e.IDs) > 0 {
+		e.BytesPerToken = float64(len(text)) / float64(len(e.IDs))
+	}
+	return e
+}
+
+// row is a JSON line: what came in goes out again with more fields.
+type row = map[string]json.RawMessage
+
+// jsonLines calls do with each line of in and writes the row that it changed. A line
+// that cannot be done becomes a row with "error"; the others go on, and the error at
+// the end counts them.
+func jsonLines(in io.Reader, out io.Writer, do func(r row) error) error {
+	lines := bufio.NewReaderSize(in, 1<<16)
+	w := bufio.NewWriterSize(out, 1<<16)
+	failed, n := 0, 0
+	var first error
+	for {
+		line, err := lines.ReadBytes('\n')
+		if len(line) > 0 && strings.TrimSpace(string(line)) != "" {
+			n++
+			r := row{}
+			if bad := json.Unmarshal(line, &r); bad != nil {
+				bad = fmt.Errorf("line %d: not a JSON object: %w", n, bad)
+				r, first = row{"error": quoted(bad.Error())}, errors.Join(first, bad)
+				failed++
+			} else if bad := do(r); bad != nil {
+				r["error"] = quoted(bad.Error())
+				if failed++; first == nil {
+					first = fmt.Errorf("line %d: %w", n, bad)
+				}
+			}
+			data, bad := json.Marshal(r)
+			if bad != nil {
+				return bad
+			}
+			w.Write(append(data, '\n'))
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d lines failed; the first: %w", failed, n, first)
+	}
+	return nil
+}
+
+// quoted is a string as JSON.
+func quoted(s string) json.RawMessage {
+	data, _ := json.Marshal(s) // a string always marshals
+	return data
+}
+
+func (o *EncodeOptions) set(r row, key string, v any) error {
+	data, err := json.Marshal(v)
+	r[key] = data
+	return err
+}
+
+// bytesOf is the text of a row: "text", or for bytes that are not UTF-8 "base64", "hex"
+// or "bytes_hex".
+func bytesOf(r row) (string, error) {
+	for _, key := range []string{"text", "base64", "hex", "bytes_hex"} {
+		raw, ok := r[key]
+		if !ok {
+			continue
+		}
+		var s string
+		if err := json.Unmarshal(raw, &s); err != nil {
+			return "", fmt.Errorf("%s: %.40s is not a string", key, raw)
+		}
+		var b []byte
+		var err error
+		switch key {
+		case "text":
+			return s, nil
+		case "base64":
+			b, err = base64.StdEncoding.DecodeString(s)
+		default:
+			b, err = hex.DecodeString(s)
+		}
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", key, err)
+		}
+		return string(b), nil
+	}
+	return "", fmt.Errorf("no text in the object; expected text, base64 or hex")
+}
+
+// EncodeLines encodes JSON lines: {"text": …} gives the object with "ids", and as asked
+// "tokens" and "offsets".
+func EncodeLines(tok *tokenizer.Tokenizer, in io.Reader, out io.Writer, o EncodeOptions) error {
+	names := tok.Vocabulary()
+	return jsonLines(in, out, func(r row) error {
+		text, err := bytesOf(r)
+		if err != nil {
+			return err
+		}
+		if o.NBest > 0 {
+			ways, err := tok.NBest(text, o.NBest)
+			if err != nil {
+				return err
+			}
+			if err := o.set(r, "nbest", ways); err != nil {
+				return err
+			}
+		}
+		tokens := o.tokens(tok, text)
+		ids := make([]int32, len(tokens))
+		for i, t := range tokens {
+			ids[i] = t.ID
+		}
+		if err := o.set(r, "ids", ids); err != nil {
+			return err
+		}
+		if o.Pieces {
+			surface := make([]string, len(ids))
+			for i, id := range ids {
+				surface[i] = names[id].Text
+			}
+			if err := o.set(r, "tokens", surface); err != nil {
+				return err
+			}
+		}
+		if o.Offsets != "none" && o.Offsets != "" {
+			return o.set(r, "offsets", tok.Offsets(text, tokens, o.Offsets == "chars"))
+		}
+		return nil
+	})
+}
+
+// DecodeOptions are the settings of lian tokenizer decode.
+type DecodeOptions struct {
+	SkipSpecial bool `yaml:"skip_special" help:"leave special tokens out"`
+	JSONL       bool `yaml:"jsonl" help:"each line is a JSON object with ids; one with text comes out for each, in order"`
+}
+
+// DecodeLines decodes JSON lines: {"ids": […]} gives the object with "text", and with
+// "base64" where the tokens' bytes are not that text.
+func DecodeLines(tok *tokenizer.Tokenizer, in io.Reader, out io.Writer, o DecodeOptions) error {
+	return jsonLines(in, out, func(r row) error {
+		var ids []int32
+		raw, ok := r["ids"]
+		if !ok {
+			return fmt.Errorf("no ids in the object; expected ids, a list of numbers")
+		}
+		if err := json.Unmarshal(raw, &ids); err != nil {
+			return fmt.Errorf("ids: %.60s is not a list of token ids", raw)
+		}
+		text, err := DecodeIDs(tok, ids, o.SkipSpecial)
+		if err != nil {
+			return err
+		}
+		if !utf8.ValidString(text) {
+			r["base64"] = quoted(base64.StdEncoding.EncodeToString([]byte(text)))
+			text = tok.DecodeText(ids, o.SkipSpecial)
+		}
+		r["text"] = quoted(text)
+		return nil
+	})
+}
+
+// ParseIDs reads token ids that are separated by commas, blanks or both, with or without brackets.
+func ParseIDs(text string) ([]int32, error) {
+	ids := []int32{}
+	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == '[' || r == ']' || unicode.IsSpace(r) }) {
+		id, err := strconv.ParseInt(part, 10, 32)
+		if err != nil || id < 0 {
+			return nil, fmt.Errorf("%q is no token id; expected numbers such as 1,2,3", part)
+		}
+		ids = append(ids, int32(id))
+	}
+	return ids, nil
+}
+
+// DecodeIDs gives the text of ids as the tokenizer's own project decodes a whole text.
+func DecodeIDs(tok *tokenizer.Tokenizer, ids []int32, skipSpecial bool) (string, error) {
+	for i, id := range ids {
+		if id < 0 || int(id) >= tok.VocabSize() {
+			return "", fmt.Errorf("id %d at %d is outside the vocabulary of %d", id, i, tok.VocabSize())
+		}
+	}
+	return tok.Detokenize(ids, skipSpecial), nil
+}

@@ -1,0 +1,89 @@
+package tokenizer
+
+import "unicode/utf8"
+
+// Edges are the ids of the tokens that begin and end a text for the model, as far as
+// the file names them: those of Around, or else BOS and EOS, which are not put around
+// a text by themselves.
+func (t *Tokenizer) Edges() (bos, eos []int32) {
+	bos, eos = t.Around()
+	if len(bos) == 0 {
+		bos = append([]int32(nil), t.def.BOS...)
+	}
+	if len(eos) == 0 {
+		eos = append([]int32(nil), t.def.EOS...)
+	}
+	return bos, eos
+}
+
+// Truncate cuts tokens as the tokenizer's file asks, so that with the given number of
+// ids around them they are not more than it allows.
+func (t *Tokenizer) Truncate(tokens []Token, around int) []Token {
+	c := t.def.Truncation
+	if c == nil {
+		return tokens
+	}
+	most := max(0, c.MaxLength-around)
+	if len(tokens) <= most {
+		return tokens
+	}
+	if c.Direction == "Left" {
+		return tokens[len(tokens)-most:]
+	}
+	return tokens[:most]
+}
+
+// Offsets are the places of tokens of text as the reference tells them: without the
+// blanks around a token where the file asks to trim them, and with chars in code
+// points, widened to whole ones, instead of bytes.
+func (t *Tokenizer) Offsets(text string, tokens []Token, chars bool) [][2]int {
+	out := make([][2]int, len(tokens))
+	var count []int // code points before each byte
+	if chars {
+		count = make([]int, len(text)+1)
+		n := 0
+		for i := range text {
+			_, size := utf8.DecodeRuneInString(text[i:])
+			for k := range size {
+				count[i+k] = n
+			}
+			n++
+		}
+		count[len(text)] = n
+	}
+	for i, x := range tokens {
+		start, end := x.Start, x.End
+		if t.def.TrimOffsets {
+			start, end = t.trim(text, i, start, end)
+		}
+		if chars {
+			first := count[start]
+			for end < len(text) && !utf8.RuneStart(text[end]) {
+				end++
+			}
+			start, end = first, count[end]
+		}
+		out[i] = [2]int{start, end}
+	}
+	return out
+}
+
+// trim leaves out the blanks at the ends of a token.
+func (t *Tokenizer) trim(text string, i, start, end int) (int, int) {
+	s := text[start:end]
+	leading, trailing := 0, 0
+	for leading < len(s) && s[leading] == ' ' {
+		leading++
+	}
+	for trailing < len(s) && s[len(s)-1-trailing] == ' ' {
+		trailing++
+	}
+	if leading > 0 && (i == 0 || start == 0) && t.def.KeepFirstSpace && leading == 1 {
+		leading = 0
+	}
+	start = min(start+leading, end)
+	if trailing > 0 && end >= trailing {
+		end = max(end-trailing, start)
+	}
+	return start, end
+}

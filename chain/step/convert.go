@@ -2,7 +2,6 @@ package step
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,7 +16,6 @@ import (
 	"lian/model"
 	"lian/model/checkpoint"
 	"lian/model/nn"
-	"lian/store"
 )
 
 // ConvertOptions are the settings of lian convert.
@@ -124,9 +122,6 @@ func (c *converter) main() dtype.Type {
 func (c *converter) toGGUF(path string) error {
 	var words []gguf.KeyValue
 	if c.Tokenizer != nil {
-		if c.Tokenizer.PatternName() == "" {
-			return fmt.Errorf("%s: its tokenizer splits text in a way that GGUF has no name for, so other programs would read other tokens; --weights-only converts the weights alone", c.Path)
-		}
 		end, err := c.ChatStopIDs()
 		if err != nil {
 			return err
@@ -134,7 +129,9 @@ func (c *converter) toGGUF(path string) error {
 		if len(end) == 0 {
 			end = []int32{c.Separator}
 		}
-		words = ggufTokenizer(c.Opened, end[0])
+		if words, err = ggufWords(c.Opened, end[0]); err != nil {
+			return err
+		}
 	}
 	tensors := 0
 	typeOf := func(b model.Binding, _ nn.Kind, _ []int) dtype.Type {
@@ -157,7 +154,9 @@ func (c *converter) toFolder(path string) (string, error) {
 		return "", err
 	}
 	extra := map[string]any{}
-	if c.Tokenizer != nil {
+	if c.folder() { // its config.json says it
+		end = nil
+	} else if c.Tokenizer != nil {
 		extra["bos_token_id"] = c.Separator
 	}
 	switch len(end) {
@@ -171,33 +170,6 @@ func (c *converter) toFolder(path string) (string, error) {
 		return t.String(), err
 	}
 	return t.String(), c.saveWords(path, end, extra)
-}
-
-// saveWords writes tokenizer, template and what transformers wants to know of them.
-func (c *converter) saveWords(path string, end []int32, ids map[string]any) error {
-	if err := c.Tokenizer.Save(filepath.Join(path, "tokenizer.json")); err != nil {
-		return err
-	}
-	settings := map[string]any{"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": c.Model.Spec.Context, "clean_up_tokenization_spaces": false}
-	if int(c.Separator) < c.Tokenizer.VocabSize() {
-		settings["bos_token"] = tokenText(c.Tokenizer, c.Separator)
-	}
-	if len(end) > 0 && int(end[0]) < c.Tokenizer.VocabSize() {
-		settings["eos_token"] = tokenText(c.Tokenizer, end[0])
-	}
-	for name, fields := range map[string]map[string]any{"tokenizer_config.json": settings, "generation_config.json": ids} {
-		text, err := json.MarshalIndent(fields, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := store.WriteFile(filepath.Join(path, name), append(text, '\n')); err != nil {
-			return err
-		}
-	}
-	if c.Template == nil {
-		return nil
-	}
-	return store.WriteFile(filepath.Join(path, "chat_template.jinja"), []byte(c.Template.Source()))
 }
 
 // verify opens what was written and compares it with the input.
@@ -238,9 +210,10 @@ func (c *converter) verify(path string, r *Converted) error {
 	if err := again.words(again.Path); err != nil {
 		return err
 	}
-	if r.Tokenizer = again.Tokenizer.Hash(); r.Tokenizer != c.Tokenizer.Hash() {
-		return fmt.Errorf("its tokenizer gives other ids than that of %s", c.Path)
+	if err := sameWords(c.Tokenizer, again.Tokenizer); err != nil {
+		return err
 	}
+	r.Tokenizer = again.Tokenizer.Hash()
 	if (again.Template == nil) != (c.Template == nil) || (c.Template != nil && again.Template.Source() != c.Template.Source()) {
 		return fmt.Errorf("its chat template is another than that of %s", c.Path)
 	}
@@ -288,26 +261,4 @@ func (r *Converted) compare(name string, t dtype.Type, above float64, got, want 
 		r.Relative = max(r.Relative, difference/most)
 	}
 	return nil
-}
-
-// leftOut are the files of a model folder that have no counterpart in what was written.
-func leftOut(from, to string) (names []string, err error) {
-	if info, err := os.Stat(from); err != nil || !info.IsDir() {
-		return nil, err
-	}
-	entries, err := os.ReadDir(from)
-	if err != nil {
-		return nil, err
-	}
-	known := map[string]bool{"config.json": true, "tokenizer.json": true, "chat_template.jinja": true, "generation_config.json": true}
-	for _, e := range entries {
-		name := e.Name()
-		if known[name] || strings.HasPrefix(name, ".") || strings.Contains(name, ".safetensors") {
-			continue
-		}
-		if _, err := os.Stat(filepath.Join(to, name)); err != nil {
-			names = append(names, name)
-		}
-	}
-	return names, nil
 }

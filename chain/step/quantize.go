@@ -64,7 +64,11 @@ func Quantize(ctx context.Context, modelPath, out, recipe string, events event.S
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return r, err
 	}
-	if _, err := checkpoint.SaveGGUF(out, b.NewStream(), m.Family, m.Model, checkpoint.GGUFOptions{Name: m.Name, Main: q.Main, TypeOf: typeOf, More: ggufTokenizer(m, end)}); err != nil {
+	words, err := ggufWords(m, end)
+	if err != nil {
+		return r, err
+	}
+	if _, err := checkpoint.SaveGGUF(out, b.NewStream(), m.Family, m.Model, checkpoint.GGUFOptions{Name: m.Name, Main: q.Main, TypeOf: typeOf, More: words}); err != nil {
 		return r, err
 	}
 	again, err := OpenModel(out, b, checkpoint.Options{})

@@ -4,12 +4,10 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	"lian/chat"
 	"lian/compute"
 	"lian/dtype"
-	"lian/format/gguf"
 	"lian/model/checkpoint"
 	"lian/model/family"
 	"lian/model/nn"
@@ -76,43 +74,4 @@ func copyFile(from, to string) error {
 		return err
 	}
 	return store.WriteFile(to, data)
-}
-
-// ggufTokenizer is a tokenizer as GGUF metadata. Source: llama.cpp gguf-py constants.py; token types: 1 normal, 3 control, 4 user-defined.
-func ggufTokenizer(m *Opened, end int32) []gguf.KeyValue {
-	vocabulary := m.Tokenizer.Vocabulary()
-	tokens, types := make([]string, m.Model.Spec.Vocab), make([]int32, m.Model.Spec.Vocab)
-	for i := range tokens {
-		tokens[i], types[i] = "[PAD"+strconv.Itoa(i)+"]", 5 // unused rows of the embedding
-		if i < len(vocabulary) && vocabulary[i].Text != "" {
-			tokens[i], types[i] = vocabulary[i].Text, 1
-			if vocabulary[i].Special {
-				types[i] = 3
-			} else if vocabulary[i].Added {
-				types[i] = 4
-			}
-		}
-	}
-	var merges []string
-	for _, p := range m.Tokenizer.Merges() {
-		merges = append(merges, p[0]+" "+p[1])
-	}
-	bos, before := m.Separator, false
-	if ids, _ := m.Tokenizer.Around(); len(ids) > 0 {
-		bos, before = ids[0], true
-	}
-	out := []gguf.KeyValue{
-		{Key: "tokenizer.ggml.model", Value: "gpt2"},
-		{Key: "tokenizer.ggml.pre", Value: m.Tokenizer.PatternName()},
-		{Key: "tokenizer.ggml.tokens", Value: tokens},
-		{Key: "tokenizer.ggml.token_type", Value: types},
-		{Key: "tokenizer.ggml.merges", Value: merges},
-		{Key: "tokenizer.ggml.bos_token_id", Value: uint32(bos)},
-		{Key: "tokenizer.ggml.eos_token_id", Value: uint32(end)},
-		{Key: "tokenizer.ggml.add_bos_token", Value: before},
-	}
-	if m.Template != nil {
-		out = append(out, gguf.KeyValue{Key: "tokenizer.chat_template", Value: m.Template.Source()})
-	}
-	return out
 }

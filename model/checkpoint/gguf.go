@@ -89,6 +89,12 @@ func SaveGGUF(path string, s compute.Stream, f *family.Family, m *nn.Decoder, o 
 	}
 	metadata = append(metadata, gguf.KeyValue{Key: "general.quantization_version", Value: uint32(2)})
 	metadata = slices.Concat(metadata, own[1:], o.More)
+	if !hasKey(metadata, "tokenizer.ggml.model") { // llama.cpp wants to be told that there is none, and how many ids there are
+		metadata = append(metadata, gguf.KeyValue{Key: "tokenizer.ggml.model", Value: "none"})
+		if key := f.GGUF().Architecture + ".vocab_size"; !hasKey(metadata, key) {
+			metadata = append(metadata, gguf.KeyValue{Key: key, Value: uint32(m.Spec.Vocab)})
+		}
+	}
 	tensors, err := computed(f, &m.Spec)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -103,6 +109,10 @@ func SaveGGUF(path string, s compute.Stream, f *family.Family, m *nn.Decoder, o 
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return gguf.Write(path, metadata, append(tensors, stored...), o.File)
+}
+
+func hasKey(metadata []gguf.KeyValue, key string) bool {
+	return slices.ContainsFunc(metadata, func(kv gguf.KeyValue) bool { return kv.Key == key })
 }
 
 // computed are the tensors that GGUF holds though they follow from the configuration.

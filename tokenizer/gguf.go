@@ -45,6 +45,9 @@ func FromGGUF(meta Metadata) (*Tokenizer, error) {
 	if !ok {
 		return nil, fmt.Errorf("tokenizer.ggml.model: missing; the file has no tokenizer")
 	}
+	if model == "none" || model == "no_vocab" {
+		return nil, fmt.Errorf("tokenizer.ggml.model: %s; the file has no tokenizer", model)
+	}
 	kind, ok := ggufKinds[model]
 	if !ok {
 		return nil, fmt.Errorf("tokenizer.ggml.model: %q is not implemented; gpt2, gemma4, whitespace, llama, t5, bert and rwkv are", model)

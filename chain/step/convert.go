@@ -156,7 +156,7 @@ func (c *converter) toFolder(path string) (string, error) {
 	extra := map[string]any{}
 	if c.folder() { // its config.json says it
 		end = nil
-	} else if c.Tokenizer != nil {
+	} else if extra["pad_token_id"] = nil; c.Tokenizer != nil { // or families that have one by default take that
 		extra["bos_token_id"] = c.Separator
 	}
 	switch len(end) {

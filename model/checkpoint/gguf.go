@@ -34,7 +34,7 @@ func (c *Checkpoint) fromGGUF(path string, file *gguf.File, b compute.Backend, o
 	if err != nil {
 		return err
 	}
-	c.Family, c.Config, c.Unread = f, config.Fields(), config.Unread()
+	c.Family, c.Unread = f, config.Unread()
 	return c.bind(b, spec, file, o, nil, ggufView)
 }
 

@@ -1,6 +1,7 @@
 package family
 
 import (
+	"cmp"
 	"strings"
 
 	"lian/compute"
@@ -38,9 +39,8 @@ func ropeOf(c *Config, layerType string, head, context int) nn.RoPE {
 	fraction := c.Float("partial_rotary_factor|rotary_pct", 1)
 	s := c.Object("rope_scaling")
 	if parameters := c.Object("rope_parameters"); s == nil && parameters != nil {
-		s = parameters
-		if parameters.Has(layerType) {
-			s = parameters.Object(layerType)
+		if s = parameters; parameters.Has("full_attention|sliding_attention") {
+			s = parameters.Object(cmp.Or(layerType, "full_attention"))
 		}
 	}
 	if s != nil {
@@ -82,6 +82,9 @@ func scaling(s, outer *Config, context int) compute.RoPEScaling {
 	s.Ignore("finetuned")
 	for _, name := range s.Unread() {
 		s.Fail("%s is not known in a rotary embedding", name)
+	}
+	if r.Rule == "default" {
+		return compute.RoPEScaling{}
 	}
 	return r
 }

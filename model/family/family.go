@@ -72,7 +72,7 @@ func (f *Family) Read(c *Config) (nn.Spec, error) {
 
 // Ignores says whether a tensor of this name is computed, not learnt.
 func (f *Family) Ignores(name string) bool {
-	return slices.ContainsFunc(append(f.Ignored, "rotary_emb.inv_freq", "rope_freqs.weight"), func(end string) bool { return strings.HasSuffix(name, end) })
+	return slices.ContainsFunc(append(f.Ignored, "rotary_emb.inv_freq", "rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"), func(end string) bool { return strings.HasSuffix(name, end) })
 }
 
 // ByArchitecture finds the family of config.json's architectures.

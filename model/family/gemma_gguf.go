@@ -15,11 +15,11 @@ var gemmaGains = func() Names {
 	return out
 }()
 
-var _ = stored("gemma", GGUF{Architecture: "gemma", Keys: keys(sizes, rmsEpsilon, headSize), Names: gemmaGains})
+var _ = stored("gemma", GGUF{Architecture: "gemma", Keys: keys(sizes, rmsEpsilon, evenHeads), Names: gemmaGains})
 
 var _ = stored("gemma2", GGUF{
 	Architecture: "gemma2",
-	Keys: keys(sizes, rmsEpsilon, headSize, windows(2), gemmaScale(46),
+	Keys: keys(sizes, rmsEpsilon, evenHeads, windows(2), gemmaScale(46),
 		float("attn_logit_softcapping", "attn_logit_softcapping", func(s *nn.Spec) float64 { return float64(s.Attention.Softcap) }),
 		float("final_logit_softcapping", "final_logit_softcapping", func(s *nn.Spec) float64 { return float64(s.LogitSoftcap) })),
 	Names: gemmaGains,
@@ -28,7 +28,7 @@ var _ = stored("gemma2", GGUF{
 // gemma3: layers that see a window turn with a base of their own, and are not stretched.
 var _ = stored("gemma3_text", GGUF{
 	Architecture: "gemma3",
-	Keys: keys(sizes, rmsEpsilon, headSize, windows(6), gemmaScale(62), globally(ropeScaling), globally(ropeTheta),
+	Keys: keys(sizes, rmsEpsilon, evenHeads, windows(6), gemmaScale(62), globally(ropeScaling), globally(ropeTheta),
 		float("rope.freq_base_swa", "rope_local_base_freq", func(s *nn.Spec) float64 { return layerWith(s, true).Attention.RoPE.Theta }),
 		float("final_logit_softcapping", "final_logit_softcapping", func(s *nn.Spec) float64 { return float64(s.LogitSoftcap) }).positive()),
 	Names: gemmaGains,

@@ -103,6 +103,7 @@ var sizes = Keys{
 	whole("feed_forward_length", "intermediate_size", func(s *nn.Spec) int { return s.FeedForward.Hidden }),
 	whole("attention.head_count", "num_attention_heads", func(s *nn.Spec) int { return s.Attention.Heads }).needed("attention.head_count"),
 	whole("attention.head_count_kv", "num_key_value_heads", func(s *nn.Spec) int { return s.Attention.KVHeads }),
+	headSize.where(oddHeads),
 }
 
 var (
@@ -123,10 +124,32 @@ func widest(s *nn.Spec) (window int) {
 	return window
 }
 
-// headSize is the size of a head's keys and values, which need not be a share of the hidden size.
-var headSize = Keys{
-	whole("attention.key_length", "head_dim", func(s *nn.Spec) int { return s.Attention.HeadSize }),
-	whole("attention.value_length", "head_dim", func(s *nn.Spec) int { return s.Attention.Values() }),
+// headSize is the size of a head's keys and values. Where it is not a share of the hidden size it is always said (sizes),
+// otherwise by some families only (evenHeads).
+var headSize = Key{
+	write: func(s *nn.Spec, put func(string, any)) {
+		put("attention.key_length", uint32(s.Attention.HeadSize))
+		put("attention.value_length", uint32(s.Attention.Values()))
+	},
+	read: func(r *reading) {
+		r.copy("attention.key_length", "head_dim")
+		r.value("attention.value_length")
+	},
+}
+
+var evenHeads = headSize.where(func(s *nn.Spec) bool { return !oddHeads(s) })
+
+func oddHeads(s *nn.Spec) bool { return s.Attention.Heads*s.Attention.HeadSize != s.Hidden }
+
+// where is a key that is written of some models only.
+func (k Key) where(is func(s *nn.Spec) bool) Key {
+	write := k.write
+	k.write = func(s *nn.Spec, put func(string, any)) {
+		if is(s) {
+			write(s, put)
+		}
+	}
+	return k
 }
 
 // rotary is how much of a head turns, which config.json tells as a share.

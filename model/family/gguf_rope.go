@@ -75,13 +75,13 @@ func readRoPEScaling(r *reading) {
 	if factors, ok := r.factors("rope_factors_long.weight"); ok {
 		short, _ := r.factors("rope_factors_short.weight")
 		rule, out = "longrope", map[string]any{"long_factor": factors, "short_factor": short}
-		if v, ok := r.number("rope.scaling.attn_factor"); ok {
-			out["attention_factor"] = v
-		}
+		context, _ := r.number("context_length")
 		original, _ := r.number("rope.scaling.original_context_length")
-		if context, ok := r.number("context_length"); ok && original > 0 {
+		if original > 0 {
 			r.fields["original_max_position_embeddings"] = original
-			out["factor"] = context / original
+		}
+		if v, ok := r.number("rope.scaling.attn_factor"); ok && math.Abs(v-longRoPEAttention(context, original)) > 1e-6 {
+			out["attention_factor"] = v
 		}
 	} else if factors, ok := r.factors("rope_freqs.weight"); ok {
 		rule, out = stretched(r, factors)
@@ -91,6 +91,14 @@ func readRoPEScaling(r *reading) {
 	}
 	out["rope_type"] = rule
 	r.fields["rope_scaling"] = out
+}
+
+// longRoPEAttention is what cosines and sines of a context are multiplied with where nobody says it.
+func longRoPEAttention(context, original float64) float64 {
+	if original < 2 || context <= original {
+		return 1
+	}
+	return math.Sqrt(1 + math.Log(context/original)/math.Log(original))
 }
 
 // factors are a tensor of what frequencies are divided by.

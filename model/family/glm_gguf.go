@@ -8,14 +8,14 @@ var glmGateUp = stackedGateUp(at("blk.{layer}.ffn_up"))
 // context length.
 var _ = stored("glm", GGUF{
 	Architecture: "chatglm",
-	Keys:         keys(sizes, rmsEpsilon, ropeTheta, headSize, rotaryShare, present("attention_bias", "blk.0.attn_q.bias")),
+	Keys:         keys(sizes, rmsEpsilon, ropeTheta, evenHeads, rotaryShare, present("attention_bias", "blk.0.attn_q.bias")),
 	Names:        glmGateUp,
 	Reads:        func(f GGUFFile) bool { _, fused := f.Info("blk.0.attn_qkv.weight"); return !fused },
 })
 
 var _ = stored("glm4", GGUF{
 	Architecture: "glm4",
-	Keys:         keys(sizes, ropeScaling, rmsEpsilon, ropeTheta, headSize, rotaryShare, present("attention_bias", "blk.0.attn_q.bias")),
+	Keys:         keys(sizes, ropeScaling, rmsEpsilon, ropeTheta, evenHeads, rotaryShare, present("attention_bias", "blk.0.attn_q.bias")),
 	Names:        glmGateUp,
 })
 

@@ -43,7 +43,7 @@ var _ = stored("gpt_neox", GGUF{
 })
 
 // sizesWithoutKV are the sizes of decoders in which every head has keys of its own.
-var sizesWithoutKV = sizes[:len(sizes)-1]
+var sizesWithoutKV = sizes[:len(sizes)-2]
 
 var parallelResidual = flag("use_parallel_residual", "use_parallel_residual", func(s *nn.Spec) bool { return s.Parallel })
 

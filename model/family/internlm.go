@@ -15,7 +15,17 @@ var _ = register(Family{
 		internlmScaling(c, &s)
 		return s
 	},
+	Config: func(s *nn.Spec) Fields { return internlmConfig(s, "internlm", "InternLMForCausalLM") },
 })
+
+// internlmConfig is Llama's config.json with one switch for the biases.
+func internlmConfig(s *nn.Spec, modelType, architecture string) Fields {
+	f := llamaConfig(s).without("attention_bias", "mlp_bias").with(Fields{"model_type": modelType, "architectures": []string{architecture}, "bias": s.Attention.Bias})
+	if scaling, ok := f["rope_scaling"].(Fields); ok && scaling != nil {
+		f["rope_scaling"] = scaling.named("rope_type", "type")
+	}
+	return f
+}
 
 // internlmScaling reads the older form of dynamic NTK: rotary: {base, type: dynamic}.
 func internlmScaling(c *Config, s *nn.Spec) {
@@ -57,6 +67,7 @@ var _ = register(Family{
 		s.Attention.OutputBias = s.Attention.Bias
 		return s
 	},
+	Config: func(s *nn.Spec) Fields { return internlmConfig(s, "internlm2", "InternLM2ForCausalLM") },
 })
 
 // internlm3: Llama with switches of their own for the biases. Source: the published modeling_internlm3.py.
@@ -70,5 +81,8 @@ var _ = register(Family{
 		s.Attention.OutputBias = c.Bool("bias", false)
 		s.FeedForward.Bias = s.Attention.OutputBias
 		return s
+	},
+	Config: func(s *nn.Spec) Fields {
+		return internlmConfig(s, "internlm3", "InternLM3ForCausalLM").with(Fields{"qkv_bias": s.Attention.Bias, "bias": s.Attention.OutputBias})
 	},
 })

@@ -6,7 +6,7 @@ import "lian/model/nn"
 // Meta's own weights.
 var llamaGGUF = GGUF{
 	Architecture: "llama",
-	Keys: keys(sizes, ropeScaling, ropeTheta, rmsEpsilon, headSize, vocabulary, rotary("partial_rotary_factor"),
+	Keys: keys(sizes, ropeScaling, ropeTheta, rmsEpsilon, evenHeads, vocabulary, rotary("partial_rotary_factor"),
 		present("attention_bias", "blk.0.attn_q.bias"), present("mlp_bias", "blk.0.ffn_down.bias")),
 	Interleaved: true,
 	Extra:       ropeFactors,

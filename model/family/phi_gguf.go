@@ -2,7 +2,6 @@ package family
 
 import (
 	"maps"
-	"math"
 
 	"lian/model/nn"
 )
@@ -22,9 +21,9 @@ var _ = stored("phi3", GGUF{
 			}
 			put("rope.scaling.original_context_length", uint32(original))
 			if r.Rule == "longrope" {
-				attention := 1.0
-				if scale := float64(s.Context) / float64(original); scale > 1 {
-					attention = math.Sqrt(1 + math.Log(scale)/math.Log(float64(original)))
+				attention := longRoPEAttention(float64(s.Context), float64(original))
+				if r.AttentionFactor != 0 {
+					attention = r.AttentionFactor
 				}
 				put("rope.scaling.attn_factor", float32(attention))
 			}

@@ -22,16 +22,19 @@ func inspectCommand() *cobra.Command {
 		if err != nil && !errors.Is(err, step.ErrUnsound) {
 			return err
 		}
+		if o.Template && i.Template == nil {
+			return fmt.Errorf("%s: has no chat template", i.Path)
+		}
 		out.Finish()
 		if out.JSON {
 			return errors.Join(out.Result(i), err)
 		}
-		return errors.Join(showInspection(out, i), err)
+		return errors.Join(showInspection(out, i, o.Words), err)
 	})
 }
 
 // showInspection prints what a person wants to know first, then the lists.
-func showInspection(out *ui.Out, i *step.Inspection) error {
+func showInspection(out *ui.Out, i *step.Inspection, whole bool) error {
 	t := ui.Table{Columns: []ui.Column{{}, {}}}
 	row := func(key, format string, args ...any) {
 		if text := fmt.Sprintf(format, args...); text != "" {
@@ -40,6 +43,8 @@ func showInspection(out *ui.Out, i *step.Inspection) error {
 	}
 	row("what", "%s", out.T("inspect.what."+i.What))
 	row("format", "%s", i.Format)
+	row("source", "%s", i.Source)
+	row("licence", "%s", i.Licence)
 	row("size", "%s", ui.Bytes(i.Bytes))
 	if m := i.Model; m != nil {
 		row("name", "%s", m.Name)
@@ -61,18 +66,26 @@ func showInspection(out *ui.Out, i *step.Inspection) error {
 		types = append(types, out.T("inspect.types.of", s.Type, s.Tensors, count(s.Parameters), ui.Bytes(s.Bytes)))
 	}
 	row("types", "%s", strings.Join(types, "\n"))
+	if q := i.Quantised; q != nil {
+		row("quantised", "%s", out.T("inspect.quantised.of", q.Method, q.Bits, q.Group, or(q.Format, "—")))
+	}
 	if m := i.Memory; m != nil {
-		row("memory", "%s", out.T("inspect.memory.of", ui.Bytes(m.Total), m.Context, ui.Bytes(m.Weights), ui.Bytes(m.Cache)))
+		row("memory", "%s", out.T("inspect.memory.of", ui.Bytes(m.Total), m.Context, ui.Bytes(m.Weights), ui.Bytes(m.Cache), ui.Bytes(m.Work)))
 	}
 	if k := i.Tokenizer; k != nil {
-		row("tokenizer", "%s", out.T("inspect.tokenizer.of", k.Tokens, k.Merges, or(k.Pattern, "—"), len(k.Special)))
+		row("tokenizer", "%s", out.T("inspect.tokenizer.of", k.Model, k.Tokens, k.Merges, or(k.Pattern, "—"), len(k.Special), k.Format))
 		row("hash", "%.16s", k.Hash)
+		if whole { // --tokenizer
+			row("special", "%s", strings.Join(k.Special, " "))
+			row("parts", "%s", strings.Join(k.Parts, ", "))
+			row("around", "%s", around(k.Before, k.After))
+		}
 		for _, n := range k.Notes {
 			row("note", "%s", n)
 		}
 	}
 	if p := i.Template; p != nil {
-		row("template", "%s", out.T("inspect.template.of", p.Bytes, or(p.BuiltIn, "—"), out.T(yes(p.Tools)), out.T(yes(p.Generation))))
+		row("template", "%s", out.T("inspect.template.of", p.Bytes, or(p.BuiltIn, "—"), out.T(yes(p.Tools)), out.T(yes(p.Generation)))+"\n"+p.First)
 	}
 	if s := i.Shard; s != nil {
 		row("shard", "%s", out.T("inspect.shard.of", s.Documents, count(s.Tokens), ui.Bytes(s.TextBytes), s.Vocab, or(s.Split, "—")))
@@ -97,7 +110,34 @@ func showInspection(out *ui.Out, i *step.Inspection) error {
 	for _, p := range i.Problems {
 		row("problem", "%s", p)
 	}
-	return errors.Join(out.Result(t), showMetadata(out, i.Metadata), showTensors(out, i.Tensors))
+	err := errors.Join(out.Result(t), showMetadata(out, i.Metadata), showTensors(out, i.Tensors), showFiles(out, i.Files))
+	if p := i.Template; p != nil && p.Text != "" {
+		out.Print("\n" + strings.TrimRight(p.Text, "\n") + "\n")
+	}
+	return err
+}
+
+// around shows the ids that a model expects about a text.
+func around(before, after []int32) string {
+	if len(before)+len(after) == 0 {
+		return ""
+	}
+	return strings.TrimSpace(fmt.Sprintf("%v … %v", before, after))
+}
+
+func showFiles(out *ui.Out, list []step.FileFacts) error {
+	if len(list) == 0 {
+		return nil
+	}
+	t := ui.Table{Title: "\n" + out.T("inspect.files"), Columns: []ui.Column{{Name: out.T("field.file")}, {Name: out.T("inspect.size"), Right: true}, {Name: "SHA-256"}, {Name: out.T("inspect.compared")}}}
+	for _, f := range list {
+		compared := "—"
+		if f.Expected != "" {
+			compared = map[bool]string{true: "✓", false: "✗ " + f.Expected}[f.Expected == f.SHA256]
+		}
+		t.Rows = append(t.Rows, []string{f.Path, ui.Bytes(f.Bytes), f.SHA256, compared})
+	}
+	return out.Result(t)
 }
 
 func showMetadata(out *ui.Out, list []step.MetadataFact) error {

@@ -93,7 +93,7 @@ func modelsShowCommand() *cobra.Command {
 		if err != nil || out.JSON {
 			return out.Result(i, err)
 		}
-		return showInspection(out, i)
+		return showInspection(out, i, false)
 	})
 }
 

@@ -49,7 +49,7 @@ func MeasureCapacity(ctx context.Context) (Capacity, error) {
 func (c Capacity) fit(m *ModelFacts, memory *MemoryFacts) *Fit {
 	f := &Fit{}
 	row := m.activations()
-	f.RunBytes = memory.Total + program + 4*int64(chunkRows)*(row/int64(max(m.Layers, 1))+int64(2*m.Hidden)) + 4*int64(m.Vocab)
+	f.RunBytes = memory.Total
 	read := memory.Weights + memory.Cache/2
 	if !m.TiedEmbedding && m.Parameters > 0 { // of the embedding one row is read
 		read -= int64(float64(memory.Weights) * float64(m.Vocab) * float64(m.Hidden) / float64(m.Parameters))
@@ -84,6 +84,12 @@ func (c Capacity) rest(f *Fit, parameters, read, activations int64) {
 	f.FullBytes = 16*parameters + 4*activations + program
 	room := int64(usable * float64(c.Memory))
 	f.Run, f.LoRA, f.Full = f.RunBytes <= room, f.LoRABytes <= room, f.FullBytes <= room
+}
+
+// work is the memory that running takes beside weights, keys and values: the activations of one layer for a chunk of a prompt, a row of
+// logits, the program with its tables.
+func (m *ModelFacts) work() int64 {
+	return program + 4*int64(chunkRows)*(m.activations()/int64(max(m.Layers, 1))+int64(2*m.Hidden)) + 4*int64(m.Vocab)
 }
 
 // activations are the values that training keeps of one token.

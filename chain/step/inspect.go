@@ -1,18 +1,17 @@
 package step
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"lian/event"
+	"lian/format/container"
+	"lian/hub"
 	"lian/store"
 )
 
@@ -20,7 +19,9 @@ import (
 type InspectOptions struct {
 	Tensors  bool `yaml:"tensors" help:"list every tensor"`
 	Metadata bool `yaml:"metadata" help:"list the file's metadata"`
-	Verify   bool `yaml:"verify" help:"read all data: statistics of every tensor, NaN and infinite values, checksums"`
+	Words    bool `yaml:"tokenizer" help:"open the tokenizer and tell all of it: hash, special tokens, what is done before and after"`
+	Template bool `yaml:"template" help:"print the chat template"`
+	Verify   bool `yaml:"verify" help:"read all data: SHA-256 of every file, compared with what is known of it, statistics of every tensor, NaN and infinite values"`
 	Context  int  `yaml:"context" help:"tokens of context for which to count memory" default:"4096" range:"1.."`
 }
 
@@ -30,7 +31,8 @@ const (
 	WhatSafetensors = "safetensors" // tensors without a configuration
 	WhatModel       = "model"       // a folder in the hub's layout
 	WhatAdapter     = "adapter"     // a folder in PEFT's layout
-	WhatTokenizer   = "tokenizer"   // tokenizer.json, or a folder that has only that
+	WhatTokenizer   = "tokenizer"   // a tokenizer's file, or a folder that has only that
+	WhatWeights     = "weights"     // tensors without a configuration, of another format than safetensors
 	WhatTemplate    = "template"    // a chat template
 	WhatShard       = "shard"       // token ids
 	WhatRun         = "run"         // a folder of ours
@@ -43,8 +45,11 @@ type Inspection struct {
 	What      string           `json:"what"`
 	Bytes     int64            `json:"bytes"`
 	Format    string           `json:"format,omitempty"`
+	Source    string           `json:"source,omitempty"` // hub and commit it was pulled from, or the cache it lies in
+	Licence   string           `json:"licence,omitempty"`
 	Model     *ModelFacts      `json:"model,omitempty"`
 	Types     []TypeShare      `json:"types,omitempty"`
+	Quantised *QuantFacts      `json:"quantised,omitempty"`
 	Memory    *MemoryFacts     `json:"memory,omitempty"`
 	Tokenizer *TokenizerFacts  `json:"tokenizer,omitempty"`
 	Template  *TemplateFacts   `json:"template,omitempty"`
@@ -58,6 +63,7 @@ type Inspection struct {
 	Metadata  []MetadataFact   `json:"metadata,omitempty"`
 	Tensors   []TensorFacts    `json:"tensors,omitempty"`
 	Verified  *VerifiedTensors `json:"verified,omitempty"`
+	Files     []FileFacts      `json:"files,omitempty"` // with --verify
 }
 
 func (i *Inspection) problem(format string, args ...any) {
@@ -75,23 +81,29 @@ var ErrUnsound = errors.New("broken data")
 
 // Inspect says what a file or folder is. Without o.Verify it reads no weights.
 func Inspect(ctx context.Context, path string, o InspectOptions, sink event.Sink) (*Inspection, error) {
-	path, _, err := locate(path)
+	at, place, err := find(path)
 	if err != nil {
 		return nil, err
 	}
-	info, err := os.Stat(path)
+	info, err := os.Stat(at)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: there is no such file or folder", path)
+		return nil, fmt.Errorf("%s: there is no such file or folder", at)
 	}
 	if err != nil {
 		return nil, err
 	}
-	i := &Inspection{Path: path, Bytes: info.Size()}
+	i := &Inspection{Path: at, Bytes: info.Size()}
 	look := inspector{Inspection: i, o: o, ctx: ctx, sink: sink}
 	if info.IsDir() {
-		return i, look.folder(path)
+		err = look.folder(at)
+	} else {
+		err = look.file(at)
 	}
-	return i, look.file(path)
+	look.origin(at, place)
+	if o.Verify && (err == nil || errors.Is(err, ErrUnsound)) {
+		err = errors.Join(err, look.checksums(at))
+	}
+	return i, err
 }
 
 type inspector struct {
@@ -115,22 +127,40 @@ func (i *inspector) folder(path string) error {
 	switch {
 	case has(store.InfoFile):
 		return i.run(path)
-	case has("adapter_config.json"):
+	case !has("config.json") && has("model/config.json"):
+		return i.folder(filepath.Join(path, "model"))
+	}
+	kind, err := container.Look(path)
+	if err != nil {
+		if i.Holds = inside(path); len(i.Holds) > 0 {
+			return fmt.Errorf("%s: a folder, but no model, adapter, tokenizer or run itself; look at %s", path, strings.Join(i.Holds, ", "))
+		}
+		return err
+	}
+	return i.container(path, kind)
+}
+
+// container is anything that package container knows.
+func (i *inspector) container(path string, kind container.Kind) error {
+	switch kind {
+	case container.GGUF, container.GGUFBigEndian:
+		return i.gguf(path)
+	case container.AdapterFolder:
 		return i.adapter(path)
-	case has("config.json"):
-		return i.modelFolder(path)
-	case has("model/config.json"):
-		return i.modelFolder(filepath.Join(path, "model"))
-	case has("tokenizer.json"):
-		return i.tokenizer(filepath.Join(path, "tokenizer.json"))
+	case container.AdapterConfig:
+		return i.adapter(filepath.Dir(path))
+	case container.Shard:
+		return i.shard(path)
+	case container.JSONLines:
+		return i.lines(path)
+	case container.TokenizerJSON, container.TokenizerFolder, container.SentencePiece, container.Tiktoken, container.TokenizerSettings, container.Llama2CTokenizer:
+		return i.tokenizer(path, kind)
+	case container.ModelConfig, container.ConfigFolder:
+		return i.configOnly(path, kind)
+	case container.JSON:
+		return fmt.Errorf("%s: JSON, but no tokenizer.json, config.json, adapter_config.json or run.json", path)
 	}
-	if some, _ := filepath.Glob(filepath.Join(path, "*.safetensors")); len(some) > 0 {
-		return i.safetensors(path)
-	}
-	if i.Holds = inside(path); len(i.Holds) > 0 {
-		return fmt.Errorf("%s: a folder, but no model, adapter, tokenizer or run itself; look at %s", path, strings.Join(i.Holds, ", "))
-	}
-	return fmt.Errorf("%s: a folder without config.json, adapter_config.json, tokenizer.json, run.json or safetensors; nothing here that Lian knows", path)
+	return i.weights(path, kind)
 }
 
 // inside are the files and folders of a folder that Inspect may know, at most a handful.
@@ -173,59 +203,22 @@ func folderBytes(path string) (total int64, err error) {
 	return total, err
 }
 
-// file tells files apart by their first bytes, then by their names.
+// file tells files apart by their content, then by their names.
 func (i *inspector) file(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	head := make([]byte, 64)
-	n, err := io.ReadFull(f, head)
-	f.Close()
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return err
-	}
-	head = head[:n]
 	switch {
-	case n == 0:
-		return fmt.Errorf("%s: the file is empty", path)
-	case bytes.HasPrefix(head, []byte("GGUF")), bytes.HasPrefix(head, []byte("FUGG")):
-		return i.gguf(path)
-	case bytes.HasPrefix(head, []byte("LIANSHRD")):
-		return i.shard(path)
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("\x80\x02")):
-		return fmt.Errorf("%s: looks like a PyTorch checkpoint or another archive; Lian runs no pickled code: convert it to safetensors where it was made (save_pretrained writes them)", path)
-	case strings.HasSuffix(path, ".safetensors.index.json"), len(head) > 8 && head[8] == '{':
-		return i.safetensors(path)
+	case filepath.Base(path) == store.InfoFile:
+		return i.run(filepath.Dir(path))
 	case strings.HasSuffix(path, ".jinja"):
 		return i.template(path)
 	case strings.HasSuffix(path, ".jsonl"):
 		return i.lines(path)
-	case bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")):
-		return i.json(path)
 	}
-	return fmt.Errorf("%s: not a file that Lian knows; it knows .gguf, .safetensors, tokenizer.json, adapter_config.json, .shard, .jinja and .jsonl, and the folders of models and runs", path)
-}
-
-// json tells JSON files apart by their members.
-func (i *inspector) json(path string) error {
-	raw, err := os.ReadFile(path)
+	if hub.IsPointer(path) {
+		return fmt.Errorf("%s: a pointer of git-lfs, not the file that it stands for; git lfs pull fetches that, or lian models pull the whole model", path)
+	}
+	kind, err := container.Look(path)
 	if err != nil {
 		return err
 	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &members); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	switch {
-	case members["peft_type"] != nil:
-		return i.adapter(filepath.Dir(path))
-	case members["added_tokens"] != nil && members["model"] != nil:
-		return i.tokenizer(path)
-	case members["architectures"] != nil:
-		return i.modelFolder(filepath.Dir(path))
-	case filepath.Base(path) == store.InfoFile:
-		return i.run(filepath.Dir(path))
-	}
-	return fmt.Errorf("%s: JSON, but no tokenizer.json, config.json, adapter_config.json or run.json", path)
+	return i.container(path, kind)
 }

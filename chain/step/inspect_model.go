@@ -3,8 +3,8 @@ package step
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -13,14 +13,14 @@ import (
 	"lian/chat"
 	"lian/dtype"
 	"lian/format"
+	"lian/format/container"
 	"lian/format/gguf"
-	"lian/format/safetensors"
 	"lian/model"
 	"lian/model/checkpoint"
 	"lian/model/family"
+	"lian/model/foreign"
 	"lian/model/nn"
 	"lian/store"
-	"lian/tokenizer"
 )
 
 // ModelFacts are a model's family and size.
@@ -52,15 +52,17 @@ type TypeShare struct {
 type MemoryFacts struct {
 	Context int   `json:"context"`
 	Weights int64 `json:"weights_bytes"` // as stored, in the file's mapping
-	Cache   int64 `json:"cache_bytes"`   // keys and values, float32
+	Cache   int64 `json:"cache_bytes"`   // keys and values
+	Work    int64 `json:"work_bytes"`    // activations of a chunk of a prompt, logits, the program itself
 	Total   int64 `json:"total_bytes"`
 }
 
-// tensorSource is a file of tensors, whatever its format.
-type tensorSource interface {
-	Names() []string
-	Info(name string) (format.Info, bool)
-	Data(name string) ([]byte, error)
+// QuantFacts are how the weights of a folder were quantised, by its configuration.
+type QuantFacts struct {
+	Method string `json:"method"`
+	Bits   int    `json:"bits,omitempty"`
+	Group  int    `json:"group_size,omitempty"` // weights that share a scale; −1 is a row
+	Format string `json:"format,omitempty"`     // of compressed-tensors and AWQ: how values are packed
 }
 
 // gguf is a GGUF file.
@@ -71,15 +73,24 @@ func (i *inspector) gguf(path string) error {
 	}
 	defer f.Close()
 	i.What, i.Format = WhatGGUF, fmt.Sprintf("GGUF version %d", f.Version())
+	i.parts(len(f.Paths()))
 	architecture, _ := f.String("general.architecture")
 	name, _ := f.String("general.name")
 	i.Model = &ModelFacts{Name: name, Family: architecture}
+	for _, key := range []string{"general.license.name", "general.license"} {
+		if licence, ok := f.String(key); ok && i.Licence == "" {
+			i.Licence = licence
+		}
+	}
 	if i.o.Metadata {
 		for _, kv := range f.Metadata() {
 			i.Metadata = append(i.Metadata, MetadataFact{kv.Key, shortValue(kv.Value)})
 		}
 	}
-	i.words(tokenizer.FromGGUF(f))
+	if kind, _ := f.String("general.type"); kind == "adapter" {
+		return i.ggufAdapter(f)
+	}
+	i.ggufWords(f)
 	if source, ok := f.String("tokenizer.chat_template"); ok {
 		i.templateFacts(chat.ParseTemplate("tokenizer.chat_template", source))
 	}
@@ -95,62 +106,144 @@ func (i *inspector) gguf(path string) error {
 	return i.model(f, fam, spec, err, func(b model.Binding) model.View { return b.GGUF })
 }
 
-// modelFolder is a folder with config.json.
-func (i *inspector) modelFolder(path string) error {
-	i.What = WhatModel
-	f, err := safetensors.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	i.Format = "safetensors"
-	if n := len(f.Paths()); n > 1 {
+// parts says that a model is in several files.
+func (i *inspector) parts(n int) {
+	if n > 1 {
 		i.Format += fmt.Sprintf(" in %d files", n)
 	}
-	fam, spec, config, configErr := checkpoint.ReadConfig(path)
-	i.Model = &ModelFacts{Name: filepath.Base(path)}
-	if config != nil {
-		i.Unread = config.Unread()
-		i.Model.Family = config.String("model_type", "")
-	} else { // an architecture that Lian does not know
-		var named struct {
-			Type string `json:"model_type"`
-		}
-		if err := store.ReadJSON(filepath.Join(path, "config.json"), &named); err != nil {
-			return err
-		}
-		i.Model.Family = named.Type
-	}
-	i.fileMetadata(f.Metadata())
-	if tok, err := tokenizer.Load(path); errors.Is(err, fs.ErrNotExist) {
-		i.problem("there is no tokenizer.json")
-	} else {
-		i.words(tok, err)
-	}
-	if tpl, err := chat.LoadTemplate(path); !errors.Is(err, fs.ErrNotExist) {
-		i.templateFacts(tpl, err)
-	}
-	return i.model(f, fam, spec, configErr, func(b model.Binding) model.View { return b.Hub })
 }
 
-// safetensors are tensors without a configuration.
-func (i *inspector) safetensors(path string) error {
-	f, err := safetensors.Open(path)
+// weights are a model's: a folder or file of any format but GGUF, with config.json or one that follows from the checkpoint itself.
+func (i *inspector) weights(path string, kind container.Kind) error {
+	foreignModel, err := foreign.Open(path, kind)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	i.What, i.Format = WhatSafetensors, "safetensors"
-	if n := len(f.Paths()); n > 1 {
-		i.Format += fmt.Sprintf(" in %d files", n)
+	if foreignModel != nil {
+		defer foreignModel.Close()
+		i.What, i.Format, i.Model = WhatModel, formatName(kind), &ModelFacts{Name: filepath.Base(path)}
+		i.beside(path)
+		config := family.NewConfig(path, foreignModel.Config)
+		fam, spec, err := checkpoint.ReadSpec(path, config)
+		i.Model.Family, i.Unread = config.String("model_type", ""), config.Unread()
+		return i.model(foreignModel, fam, spec, err, func(b model.Binding) model.View { return b.Hub })
 	}
-	i.fileMetadata(f.Metadata())
-	i.Model = &ModelFacts{}
-	if err := i.tensors(f); err != nil {
+	src, _, err := container.Weights(path)
+	if err != nil {
 		return err
 	}
-	i.Model = nil
+	defer src.Close()
+	i.What, i.Format = WhatModel, formatName(kind)
+	if many, ok := src.(interface{ Paths() []string }); ok {
+		i.parts(len(many.Paths()))
+	}
+	if some, ok := src.(interface{ Metadata() map[string]string }); ok {
+		i.fileMetadata(some.Metadata())
+	}
+	dir := path
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		dir = filepath.Dir(path)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "config.json")); err != nil || dir != path && kind != container.SafetensorsIndex && kind != container.TorchIndex {
+		i.What, i.Model = WhatSafetensors, &ModelFacts{}
+		if i.Format != "safetensors" && !strings.HasPrefix(i.Format, "safetensors in") {
+			i.What = WhatWeights
+		}
+		err := i.tensors(src)
+		i.Model = nil
+		return err
+	}
+	i.Model = &ModelFacts{Name: filepath.Base(dir)}
+	fam, spec, err := i.config(dir)
+	i.beside(dir)
+	return i.model(src, fam, spec, err, func(b model.Binding) model.View { return b.Hub })
+}
+
+// config reads config.json and what it says beside the model's shape.
+func (i *inspector) config(dir string) (*family.Family, nn.Spec, error) {
+	fam, spec, config, err := checkpoint.ReadConfig(dir)
+	var said struct {
+		Type          string `json:"model_type"`
+		Architectures []string
+		Licence       string `json:"license"`
+		Quantised     *struct {
+			Method  string         `json:"quant_method"`
+			Bits    int            `json:"bits"`
+			WBits   int            `json:"w_bit"`
+			Group   int            `json:"group_size"`
+			Format  string         `json:"format"`
+			Version string         `json:"version"`
+			In4     bool           `json:"load_in_4bit"`
+			In8     bool           `json:"load_in_8bit"`
+			Kind    string         `json:"bnb_4bit_quant_type"`
+			Groups  map[string]any `json:"config_groups"`
+			Block   []int          `json:"weight_block_size"`
+		} `json:"quantization_config"`
+	}
+	if readErr := store.ReadJSON(filepath.Join(dir, "config.json"), &said); readErr != nil {
+		return fam, spec, errors.Join(err, readErr)
+	}
+	i.Model.Family = first(said.Type, strings.Join(said.Architectures, " "))
+	if config != nil {
+		i.Unread = config.Unread()
+	}
+	i.Licence = first(i.Licence, said.Licence)
+	if q := said.Quantised; q != nil {
+		i.Quantised = &QuantFacts{Method: q.Method, Bits: max(q.Bits, q.WBits), Group: q.Group, Format: first(q.Format, q.Version, q.Kind)}
+		switch {
+		case q.In4:
+			i.Quantised.Bits = 4
+		case q.In8, q.Method == "fp8":
+			i.Quantised.Bits = 8
+		}
+		for _, g := range q.Groups { // compressed-tensors
+			if group, ok := g.(map[string]any); ok {
+				if w, ok := group["weights"].(map[string]any); ok {
+					bits, _ := w["num_bits"].(float64)
+					size, _ := w["group_size"].(float64)
+					i.Quantised.Bits, i.Quantised.Group = max(i.Quantised.Bits, int(bits)), max(i.Quantised.Group, int(size))
+				}
+			}
+		}
+		if len(q.Block) > 0 {
+			i.Quantised.Format = strings.TrimSpace(fmt.Sprintf("%s blocks of %v", i.Quantised.Format, q.Block))
+		}
+	}
+	return fam, spec, err
+}
+
+// configOnly is a config.json whose weights are not here.
+func (i *inspector) configOnly(path string, kind container.Kind) error {
+	dir := path
+	if kind == container.ModelConfig {
+		dir = filepath.Dir(path)
+		if k, err := container.Look(dir); err == nil && k != container.ConfigFolder {
+			i.Path = dir
+			return i.folder(dir)
+		}
+	}
+	i.What, i.Format, i.Model = WhatModel, "config.json", &ModelFacts{Name: filepath.Base(dir)}
+	_, spec, err := i.config(dir)
+	i.beside(dir)
+	if err != nil {
+		i.problem("Lian does not run this model: %v", err)
+	} else {
+		i.shape(spec)
+		i.Model.Parameters, i.Model.Runs = int64(spec.Count()), false
+	}
+	i.problem("there are no weights here: model.safetensors or pytorch_model.bin is missing")
 	return nil
+}
+
+// formatName is how a kind of container is called in tables.
+func formatName(kind container.Kind) string {
+	switch kind {
+	case container.Safetensors, container.SafetensorsFolder, container.SafetensorsIndex:
+		return "safetensors"
+	case container.Torch, container.TorchFolder, container.TorchIndex:
+		return "PyTorch"
+	}
+	return string(kind)
 }
 
 func (i *inspector) fileMetadata(m map[string]string) {
@@ -162,7 +255,7 @@ func (i *inspector) fileMetadata(m map[string]string) {
 }
 
 // model fills in what the tensors and the specification of a model say, and whether they belong together.
-func (i *inspector) model(src tensorSource, fam *family.Family, spec nn.Spec, specErr error, viewOf func(model.Binding) model.View) error {
+func (i *inspector) model(src format.Reader, fam *family.Family, spec nn.Spec, specErr error, viewOf func(model.Binding) model.View) error {
 	if specErr == nil {
 		specErr = fits(src, fam, spec, viewOf)
 	}
@@ -170,20 +263,27 @@ func (i *inspector) model(src tensorSource, fam *family.Family, spec nn.Spec, sp
 		i.problem("Lian does not run this model: %v", specErr)
 	}
 	if spec.Layers > 0 {
-		a, m := spec.Attention, i.Model
-		*m = ModelFacts{Name: m.Name, Family: spec.Family, Layers: spec.Layers, Hidden: spec.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadSize: a.HeadSize,
-			FeedForward: spec.FeedForward.Hidden, Vocab: spec.Vocab, Context: spec.Context, TiedEmbedding: spec.TiedEmbedding, Runs: specErr == nil}
+		i.shape(spec)
+		i.Model.Runs = specErr == nil
 		if i.Tokenizer != nil && i.Tokenizer.Tokens > spec.Vocab {
 			i.problem("the tokenizer has %d tokens, the model %d: they are not of one kind", i.Tokenizer.Tokens, spec.Vocab)
 		}
 	}
-	if err := i.tensors(src); err != nil {
-		return err
-	}
+	err := i.tensors(src)
 	if specErr == nil {
 		i.memory(spec)
 	}
-	return nil
+	if i.Quantised != nil && spec.Layers > 0 { // packed values are not the weights that they stand for
+		i.Model.Parameters = int64(spec.Count())
+	}
+	return err
+}
+
+// shape is what a specification says of a model.
+func (i *inspector) shape(spec nn.Spec) {
+	a, m := spec.Attention, i.Model
+	*m = ModelFacts{Name: m.Name, Family: spec.Family, Layers: spec.Layers, Hidden: spec.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadSize: a.HeadSize,
+		FeedForward: spec.FeedForward.Hidden, Vocab: spec.Vocab, Context: spec.Context, TiedEmbedding: spec.TiedEmbedding}
 }
 
 // memory counts what one sequence takes.
@@ -194,12 +294,13 @@ func (i *inspector) memory(spec nn.Spec) {
 		m.Weights += t.Bytes
 	}
 	m.Cache = int64(model.CacheBytes(spec.Info(), model.Fast, context))
-	m.Total = m.Weights + m.Cache
+	m.Work = i.Model.work()
+	m.Total = m.Weights + m.Cache + m.Work
 	i.Memory = m
 }
 
 // fits says which tensor a model lacks, or has in another shape.
-func fits(src tensorSource, fam *family.Family, spec nn.Spec, viewOf func(model.Binding) model.View) error {
+func fits(src format.Reader, fam *family.Family, spec nn.Spec, viewOf func(model.Binding) model.View) error {
 	bindings, err := fam.Bindings(spec)
 	if err != nil {
 		return err
@@ -221,7 +322,7 @@ func fits(src tensorSource, fam *family.Family, spec nn.Spec, viewOf func(model.
 }
 
 // tensors counts what is there by type, lists it and reads it, as asked.
-func (i *inspector) tensors(src tensorSource) error {
+func (i *inspector) tensors(src format.Reader) error {
 	shares := map[dtype.Type]*TypeShare{}
 	for _, name := range src.Names() {
 		info, _ := src.Info(name)

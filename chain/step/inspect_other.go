@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"lian/format/safetensors"
+	"lian/format/container"
+	"lian/format/gguf"
 	"lian/format/shard"
 	"lian/store"
 )
@@ -71,11 +73,23 @@ func (i *inspector) adapter(path string) error {
 		a.Targets = []string{targets}
 	}
 	slices.Sort(a.Targets)
-	f, err := safetensors.Open(filepath.Join(path, "adapter_model.safetensors"))
+	weights := ""
+	for _, name := range []string{"adapter_model.safetensors", "adapter_model.bin"} {
+		if _, err := os.Stat(filepath.Join(path, name)); err == nil && weights == "" {
+			weights = filepath.Join(path, name)
+		}
+	}
+	if weights == "" {
+		i.Adapter = a
+		i.problem("there are no weights here: adapter_model.safetensors is missing")
+		return nil
+	}
+	f, kind, err := container.Weights(weights)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	i.Format += ", " + formatName(kind)
 	i.Model = &ModelFacts{}
 	if err := i.tensors(f); err != nil {
 		return err
@@ -85,6 +99,39 @@ func (i *inspector) adapter(path string) error {
 		i.problem("Lian does not run this adapter: peft_type is %q, expected LORA", c.Type)
 	}
 	return nil
+}
+
+// ggufAdapter is a LoRA in a GGUF file: pairs NAME.lora_a and NAME.lora_b.
+func (i *inspector) ggufAdapter(f *gguf.File) error {
+	i.What, i.Format = WhatAdapter, i.Format+", adapter"
+	kind, _ := f.String("adapter.type")
+	alpha, _ := f.Float("adapter.lora.alpha")
+	a := &AdapterFacts{Type: strings.ToUpper(kind), Alpha: alpha}
+	for _, key := range []string{"general.base_model.0.repo_url", "general.base_model.0.name", "general.basename"} {
+		if base, ok := f.String(key); ok && a.Base == "" {
+			a.Base = base
+		}
+	}
+	targets := map[string]bool{}
+	for _, name := range f.Names() {
+		weight, ok := strings.CutSuffix(name, ".lora_a")
+		if !ok {
+			continue
+		}
+		if info, ok := f.Info(name); ok && len(info.Shape) == 2 {
+			a.Rank = max(a.Rank, info.Shape[0])
+		}
+		part := strings.Split(strings.TrimSuffix(weight, ".weight"), ".")
+		targets[part[len(part)-1]] = true
+	}
+	a.Targets = slices.Sorted(maps.Keys(targets))
+	i.Model = &ModelFacts{}
+	err := i.tensors(f)
+	a.Parameters, i.Model, i.Adapter = i.Model.Parameters, nil, a
+	if kind != "lora" {
+		i.problem("Lian does not run this adapter: adapter.type is %q, expected lora", kind)
+	}
+	return err
 }
 
 // shard is a file of token ids.

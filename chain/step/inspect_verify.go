@@ -39,7 +39,7 @@ type VerifiedTensors struct {
 }
 
 // eachTensor lists the tensors and, if asked to, reads their values.
-func (i *inspector) eachTensor(src tensorSource) error {
+func (i *inspector) eachTensor(src format.Reader) error {
 	names := src.Names()
 	for n, name := range names {
 		info, _ := src.Info(name)
@@ -64,7 +64,7 @@ func (i *inspector) eachTensor(src tensorSource) error {
 	return nil
 }
 
-func (i *inspector) verify(src tensorSource, info format.Info, facts *TensorFacts) error {
+func (i *inspector) verify(src format.Reader, info format.Info, facts *TensorFacts) error {
 	if !info.Type.Float() && !info.Type.Quantized() { // whole numbers: nothing can be broken
 		i.Verified.NotRead++
 		return nil

@@ -15,11 +15,11 @@ import (
 // ModelsDir is where models live: below LIAN_HOME, each a folder or a .gguf file. There a name is enough for MODEL.
 func ModelsDir() string { return hub.Home() }
 
-// locate is where MODEL lies: the path itself if it exists, the model of that name in LIAN_HOME, or what package hub finds of a hub's name
-// or a web address. adapter is what the place itself adds, "" if nothing.
-func locate(text string) (path, adapter string, err error) {
+// find is where MODEL lies: the path itself if it exists, the model of that name in LIAN_HOME, or what package hub finds of a hub's name
+// or a web address. place is nil for a path.
+func find(text string) (path string, place *hub.Place, err error) {
 	if _, err := os.Stat(text); err == nil || text == "" || strings.HasPrefix(text, ".") || filepath.IsAbs(text) {
-		return text, "", nil
+		return text, nil, nil
 	}
 	for _, name := range []string{text, text + ".gguf"} {
 		if at := filepath.Join(ModelsDir(), name); filepath.IsLocal(name) {
@@ -28,14 +28,22 @@ func locate(text string) (path, adapter string, err error) {
 			}
 		}
 	}
-	place, err := hub.Find(text)
-	if err == nil {
-		return place.Path, place.Adapter, nil
+	if place, err = hub.Find(text); err == nil {
+		return place.Path, place, nil
 	}
-	if !errors.Is(err, hub.ErrNotHere) && (strings.Count(text, "/") > 1 || strings.Contains(text, `\`)) && !strings.Contains(text, "://") && !strings.Contains(text, ":") {
-		return text, "", nil // a path that is not there, which those who open it say
+	if looksLikePath(text) {
+		return text, nil, nil // that is not there, which those who open it say
 	}
-	return text, "", err
+	return text, nil, err
+}
+
+// locate is find for those who need the path only, and the adapter that a place itself adds, "" if none.
+func locate(text string) (path, adapter string, err error) {
+	path, place, err := find(text)
+	if place != nil {
+		adapter = place.Adapter
+	}
+	return path, adapter, err
 }
 
 // looksLikePath says whether a text that names no model here is a path rather than a hub's name.
@@ -48,11 +56,11 @@ func looksLikePath(text string) bool {
 }
 
 // atHome is a place in LIAN_HOME; of a folder of GGUF files the one file, if it is one.
-func atHome(name, at string) (string, string, error) {
+func atHome(name, at string) (string, *hub.Place, error) {
 	if place, err := hub.Find(name); err == nil && place.Source == "home" {
-		return place.Path, "", nil
+		return place.Path, place, nil
 	}
-	return at, "", hub.Incomplete(at)
+	return at, nil, hub.Incomplete(at)
 }
 
 // ListedModel is a model that is there, or with --known one that could be pulled.

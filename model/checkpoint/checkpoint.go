@@ -65,12 +65,12 @@ func ReadConfig(dir string) (*family.Family, nn.Spec, *family.Config, error) {
 	if err != nil {
 		return nil, nn.Spec{}, nil, err
 	}
-	f, spec, err := readSpec(file, c)
+	f, spec, err := ReadSpec(file, c)
 	return f, spec, c, err
 }
 
-// readSpec finds the family of a configuration and reads it; file names it in errors.
-func readSpec(file string, c *family.Config) (f *family.Family, s nn.Spec, err error) {
+// ReadSpec finds the family of a configuration and reads it; file names it in errors.
+func ReadSpec(file string, c *family.Config) (f *family.Family, s nn.Spec, err error) {
 	if list := c.Strings("architectures"); len(list) > 0 {
 		f, err = family.ByArchitecture(list)
 	} else {

@@ -55,7 +55,7 @@ func Open(path string, b compute.Backend, o Options) (*Checkpoint, error) {
 // openHub makes a model of tensors under the hub's names and a configuration, which
 // file names in errors. The checkpoint owns src.
 func openHub(path, file string, src format.Reader, config *family.Config, b compute.Backend, o Options) (*Checkpoint, error) {
-	f, spec, err := readSpec(file, config)
+	f, spec, err := ReadSpec(file, config)
 	if err != nil {
 		return nil, errors.Join(err, src.Close())
 	}

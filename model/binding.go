@@ -20,6 +20,8 @@ type View struct {
 	Offset float32
 	// Pairs > 0: each head's rows are stored in the order of interleaved rotary pairs; Pairs is the number of heads.
 	Pairs int
+	// Folded: the parameter's first two axes are one in the tensor: [n, out, in] as [n·out, in], with Turned as [n·in, out].
+	Folded, Turned bool
 	// Experts > 0: the parameter's first axis is a stack of so many tensors.
 	Experts int
 }
@@ -38,11 +40,24 @@ type Rows struct {
 // All says whether the parameter has the tensor for itself.
 func (r Rows) All() bool { return r.Total == 0 }
 
+// unturned is a parameter's shape before it was turned.
+func (v View) unturned(shape []int) []int {
+	if n := len(shape); v.Turned {
+		shape = append([]int(nil), shape...)
+		shape[n-1], shape[n-2] = shape[n-2], shape[n-1]
+	}
+	return shape
+}
+
 // FileShape is the shape of the tensor that a view of a parameter of this shape lies in.
 func (v View) FileShape(shape []int) []int {
 	out := append([]int(nil), shape...)
 	if v.Experts > 0 {
 		out = out[1:]
+	}
+	if v.Folded {
+		out = v.unturned(out)
+		out = append([]int{out[0] * out[1]}, out[2:]...)
 	}
 	if !v.Rows.All() {
 		out[len(out)-1-v.Rows.Axis] = v.Rows.Total

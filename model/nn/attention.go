@@ -11,6 +11,9 @@ import (
 func (d *Decoder) attention(f *forward, number int, h *compute.Tensor) *compute.Tensor {
 	w := &d.layers[number]
 	a := &w.Attention
+	if w.latent != nil {
+		return f.latentAttention(w, number, h)
+	}
 	q := f.heads(w.qNorm, a, f.linear(&w.q, h, nil, 1), a.Heads, a.HeadSize)
 	k := f.heads(w.kNorm, a, f.linear(&w.k, h, nil, 1), a.KVHeads, a.HeadSize)
 	v := f.heads(nil, a, f.linear(&w.v, h, nil, 1), a.KVHeads, a.Values())
@@ -53,8 +56,8 @@ func (f *forward) heads(n *norm, a *Attention, x *compute.Tensor, heads, size in
 
 // attend is softmax(q·k)·v over the cache, or over the batch's own keys.
 func (f *forward) attend(w *layer, number int, q, k, v *compute.Tensor) *compute.Tensor {
-	a := &w.Attention
-	out := f.Tensor(f.rows, a.Heads, a.Values())
+	a, size := &w.Attention, v.Columns()
+	out := f.Tensor(f.rows, a.Heads, size)
 	op := compute.Attention{Q: q, K: k, V: v, Out: out, QueryStart: f.queryStart, KeyLength: f.keyLength,
 		Scale: w.scale, Causal: true, Window: a.Window, Softcap: a.Softcap, Slopes: w.slopes, Sinks: w.sinks, BF16: f.BF16}
 	if f.Cache != nil {
@@ -69,7 +72,7 @@ func (f *forward) attend(w *layer, number int, q, k, v *compute.Tensor) *compute
 		op.LogSumExp = f.Tensor(f.rows, a.Heads)
 	}
 	model.Launch(f.Pass, op)
-	return out.View(f.rows, a.Heads*a.Values())
+	return out.View(f.rows, a.Heads*size)
 }
 
 // scale is what scores are multiplied by.

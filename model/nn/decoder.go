@@ -32,8 +32,10 @@ type layer struct {
 	sinks, slopes    *compute.Tensor
 	rotation         int // in rotations; −1: none
 	scale            float32
+	latent           *latent // nil: keys and values are cached as they are
 	gate, up, down   weight
 	feedForwardInner *norm
+	experts          *experts // nil: one feed-forward for all tokens
 }
 
 // weight is a product's matrix and bias, and the name that adapters know it by.
@@ -108,6 +110,12 @@ func (d *Decoder) addLayer(b compute.Backend, stream compute.Stream, l int) erro
 		attentionInner: d.norm(a.InnerNorm, n, at+"attention.inner_norm"), sinks: d.parameters.Get(at + "attention.sinks"), scale: a.scale(),
 		gate: d.weight(at + "feed_forward.gate"), up: d.weight(at + "feed_forward.up"), down: d.weight(at + "feed_forward.down"),
 		feedForwardInner: d.norm(block.FeedForward.InnerNorm, n, at+"feed_forward.inner_norm"),
+	}
+	if a.Latent.Rank > 0 {
+		w.latent = d.latent(a, at)
+	}
+	if block.FeedForward.Experts.Count > 0 {
+		w.experts = d.experts(at)
 	}
 	var err error
 	if w.rotation, err = d.rotationOf(b, stream, a.RoPE); err != nil {
@@ -211,7 +219,8 @@ func (d *Decoder) layer(f *forward, number int, x *compute.Tensor) *compute.Tens
 			h2 = f.norm(w.feedForwardNorm, x)
 		}
 		x = f.join(w, &w.o, d.attention(f, number, h), w.attentionPostNorm, x)
-		return f.join(w, &w.down, d.feedForward(f, w, h2), w.feedForwardPostNorm, x)
+		inner, last := d.feedForward(f, w, h2)
+		return f.join(w, last, inner, w.feedForwardPostNorm, x)
 	}
 	if w.NormedResidual {
 		x = h
@@ -227,25 +236,42 @@ func (d *Decoder) layer(f *forward, number int, x *compute.Tensor) *compute.Tens
 	if w.NormedResidual {
 		x = h
 	}
-	x = f.join(w, &w.down, d.feedForward(f, w, h), w.feedForwardPostNorm, x)
+	inner, last := d.feedForward(f, w, h)
+	x = f.join(w, last, inner, w.feedForwardPostNorm, x)
 	if w.NormAfter {
 		x = f.norm(w.feedForwardNorm, x)
 	}
 	return x
 }
 
-// feedForward is what goes into the last product: activation(gate(h)) · up(h), or activation(up(h)).
-func (d *Decoder) feedForward(f *forward, w *layer, h *compute.Tensor) *compute.Tensor {
-	up := f.linear(&w.up, h, nil, 1)
-	inner := f.Tensor(up.Shape...)
-	if w.FeedForward.Plain {
-		model.Launch(f.Pass, compute.Activation{X: up, Out: inner, Kind: w.FeedForward.Function()})
-	} else {
-		gate := f.linear(&w.gate, h, nil, 1)
-		model.Launch(f.Pass, compute.Gated{Gate: gate, Up: up, Out: inner, Kind: w.FeedForward.Function()})
+// feedForward is what goes into the last product: activation(gate(h)) · up(h), or activation(up(h)); of a mixture all of it, and no
+// last product.
+func (d *Decoder) feedForward(f *forward, w *layer, h *compute.Tensor) (inner *compute.Tensor, last *weight) {
+	if w.experts != nil {
+		return f.mixture(&w.FeedForward, w.experts, h), nil
 	}
+	inner = f.activated(&w.FeedForward, f.gate(&w.FeedForward, &w.gate, h), f.linear(&w.up, h, nil, 1))
 	if w.feedForwardInner != nil {
 		inner = f.norm(w.feedForwardInner, inner)
 	}
-	return inner
+	return inner, &w.down
+}
+
+// gate is a gate's product, nil of a plain feed-forward.
+func (f *forward) gate(s *FeedForward, w *weight, h *compute.Tensor) *compute.Tensor {
+	if s.Plain {
+		return nil
+	}
+	return f.linear(w, h, nil, 1)
+}
+
+// activated is activation(gate) · up, or without a gate activation(up).
+func (f *forward) activated(s *FeedForward, gate, up *compute.Tensor) *compute.Tensor {
+	out := f.Tensor(up.Shape...)
+	if gate == nil {
+		model.Launch(f.Pass, compute.Activation{X: up, Out: out, Kind: s.Function()})
+	} else {
+		model.Launch(f.Pass, compute.Gated{Gate: gate, Up: up, Out: out, Kind: s.Function(), Limit: s.Limit, Offset: s.Offset})
+	}
+	return out
 }

@@ -15,6 +15,7 @@ type forward struct {
 	positions, queryStart, keyLength *compute.Tensor
 	slots, blocks                    *compute.Tensor        // with a cache
 	turnings                         [mostRotations]turning // of the decoder's rotations
+	order                            headOrder
 }
 
 func (d *Decoder) prepare(p *model.Pass, b *model.Batch) (*forward, error) {
@@ -80,16 +81,19 @@ func (f *forward) linear(w *weight, x, residual *compute.Tensor, by float32) *co
 	return out
 }
 
-// join adds a branch to the stream x: its last product of inner, the norm after it, the scale of branches.
+// join adds a branch to the stream x: its last product of inner (nil: inner is all of it), the norm after it, the scale of branches.
 func (f *forward) join(b *layer, w *weight, inner *compute.Tensor, after *norm, x *compute.Tensor) *compute.Tensor {
 	by := b.ResidualScale
 	if by == 0 {
 		by = 1
 	}
-	if after == nil && (by == 1 || w.bias == nil && f.Adapter == nil) {
+	if w != nil && after == nil && (by == 1 || w.bias == nil && f.Adapter == nil) {
 		return f.linear(w, inner, x, by)
 	}
-	out := f.linear(w, inner, nil, 1)
+	out := inner
+	if w != nil {
+		out = f.linear(w, inner, nil, 1)
+	}
 	if after != nil {
 		out = f.norm(after, out)
 	}

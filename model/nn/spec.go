@@ -106,6 +106,16 @@ type Attention struct {
 	HeadNorm                 HeadNorm
 	HeadNormKind             Norm // where it is another than the Spec's: Epsilon > 0
 	InnerNorm                bool // a norm on what heads bring, before the output product (BitNet)
+	Latent                   Latent
+}
+
+// Latent are the switches of latent attention (MLA, DeepSeek-V2, arXiv 2405.04434): a token's keys and values are made of one short
+// vector, and one rotary key is shared by all heads; those two are all that a cache keeps. Of a head's HeadSize elements the last
+// RoPE.Rotary turn.
+type Latent struct {
+	Rank      int  // size of what keys and values are made of; 0: no latent attention
+	QueryRank int  // size of what queries are made of; 0: they are made of the stream
+	Norm      Norm // of both
 }
 
 // ALiBi are the switches of linear biases by distance.
@@ -158,6 +168,19 @@ type FeedForward struct {
 	Activation compute.ActivationKind // the zero value is SiLU
 	Bias       bool
 	InnerNorm  bool // a norm before down (BitNet)
+	// Limit and Offset: act(min(gate, Limit)) · (up within ±Limit + Offset) (gpt-oss); 0: none.
+	Limit, Offset float32
+	Experts       Experts
+}
+
+// Experts make a feed-forward a mixture: a router chooses for each token which of many feed-forwards of size Hidden it goes through.
+type Experts struct {
+	Count, Chosen int // 0: no mixture
+	Route         compute.RouteRule
+	RouterBias    bool
+	Correction    bool // a bias that counts in the choice only (DeepSeek-V3)
+	Shared        int  // size of the feed-forward that every token goes through besides; 0: none
+	SharedGate    bool // it counts as much as the sigmoid of a product of its own says (Qwen2-MoE)
 }
 
 // Function is the activation with its default.
@@ -198,6 +221,9 @@ func (s *Spec) CacheShapes() []model.CacheShape {
 	for l := range list {
 		a := s.Layer(l).Attention
 		list[l] = model.CacheShape{KVHeads: a.KVHeads, KeySize: a.HeadSize, ValueSize: a.Values(), Window: a.Window}
+		if n := a.Latent.Rank; n > 0 {
+			list[l] = model.CacheShape{KVHeads: 1, KeySize: n + a.RoPE.Rotary, ValueSize: n, Window: a.Window}
+		}
 	}
 	return list
 }

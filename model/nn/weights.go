@@ -14,7 +14,7 @@ type Kind int
 
 // The kinds of weight.
 const (
-	Matrix    Kind = iota // [out, in]
+	Matrix    Kind = iota // [out, in], or [experts or heads, out, in]
 	Residual              // a matrix that writes into the residual stream
 	Embedding             // [vocab, hidden]
 	Gain                  // a norm's scale, starts at 1 (less the norm's offset)
@@ -111,6 +111,10 @@ func (w *weightList) block(b *Block) {
 
 func (w *weightList) attention(a *Attention) {
 	hidden := w.spec.Hidden
+	if a.Latent.Rank > 0 {
+		w.latent(a)
+		return
+	}
 	w.linear("attention.q", Matrix, a.Bias, a.Heads*a.HeadSize, hidden)
 	w.linear("attention.k", Matrix, a.Bias, a.KVHeads*a.HeadSize, hidden)
 	w.linear("attention.v", Matrix, a.Bias, a.KVHeads*a.Values(), hidden)
@@ -135,6 +139,24 @@ func (w *weightList) attention(a *Attention) {
 	w.linear("attention.o", Residual, a.OutputBias, hidden, a.Heads*a.Values())
 }
 
+// latent are the weights of latent attention: queries; the latent and the rotary key in one product; what makes keys and values of
+// the latent, head by head.
+func (w *weightList) latent(a *Attention) {
+	n, hidden := a.Latent, w.spec.Hidden
+	if n.QueryRank > 0 {
+		w.linear("attention.q_a", Matrix, a.Bias, n.QueryRank, hidden)
+		w.norm("attention.q_a_norm", n.Norm, n.QueryRank)
+		w.linear("attention.q_b", Matrix, false, a.Heads*a.HeadSize, n.QueryRank)
+	} else {
+		w.linear("attention.q", Matrix, false, a.Heads*a.HeadSize, hidden)
+	}
+	w.linear("attention.kv_a", Matrix, a.Bias, n.Rank+a.RoPE.Rotary, hidden)
+	w.norm("attention.kv_a_norm", n.Norm, n.Rank)
+	w.add("attention.k_b", Matrix, a.Heads, n.Rank, a.HeadSize-a.RoPE.Rotary)
+	w.add("attention.v_b", Matrix, a.Heads, a.Values(), n.Rank)
+	w.linear("attention.o", Residual, a.OutputBias, hidden, a.Heads*a.Values())
+}
+
 // headNorm is the norm of queries and keys.
 func (a *Attention) headNorm(s *Spec) Norm {
 	if a.HeadNormKind.Epsilon > 0 {
@@ -145,6 +167,10 @@ func (a *Attention) headNorm(s *Spec) Norm {
 
 func (w *weightList) feedForward(f *FeedForward) {
 	hidden := w.spec.Hidden
+	if f.Experts.Count > 0 {
+		w.experts(f)
+		return
+	}
 	if !f.Plain {
 		w.linear("feed_forward.gate", Matrix, f.Bias, f.Hidden, hidden)
 	}
@@ -153,6 +179,37 @@ func (w *weightList) feedForward(f *FeedForward) {
 		w.norm("feed_forward.inner_norm", w.spec.Norm, f.Hidden)
 	}
 	w.linear("feed_forward.down", Residual, f.Bias, hidden, f.Hidden)
+}
+
+// experts are the weights of a mixture.
+func (w *weightList) experts(f *FeedForward) {
+	e, hidden := f.Experts, w.spec.Hidden
+	w.linear("feed_forward.router", Matrix, e.RouterBias, e.Count, hidden)
+	if e.Correction {
+		w.add("feed_forward.router_correction", Bias, e.Count)
+	}
+	stack := func(name string, kind Kind, out, in int) {
+		w.add(name, kind, e.Count, out, in)
+		if f.Bias {
+			w.add(name+".bias", Bias, e.Count, out)
+		}
+	}
+	if !f.Plain {
+		stack("feed_forward.experts.gate", Matrix, f.Hidden, hidden)
+	}
+	stack("feed_forward.experts.up", Matrix, f.Hidden, hidden)
+	stack("feed_forward.experts.down", Residual, hidden, f.Hidden)
+	if e.Shared == 0 {
+		return
+	}
+	if !f.Plain {
+		w.add("feed_forward.shared.gate", Matrix, e.Shared, hidden)
+	}
+	w.add("feed_forward.shared.up", Matrix, e.Shared, hidden)
+	w.add("feed_forward.shared.down", Residual, hidden, e.Shared)
+	if e.SharedGate {
+		w.add("feed_forward.shared_gate", Matrix, 1, hidden)
+	}
 }
 
 // Count is the number of weights.

@@ -22,6 +22,8 @@ type View struct {
 	Pairs int
 	// Folded: the parameter's first two axes are one in the tensor: [n, out, in] as [n·out, in], with Turned as [n·in, out].
 	Folded, Turned bool
+	// Leading axes of one element that the tensor has before the parameter's; −1: it lacks the parameter's first, which is one.
+	Leading int
 	// Experts > 0: the parameter's first axis is a stack of so many tensors.
 	Experts int
 }
@@ -40,8 +42,8 @@ type Rows struct {
 // All says whether the parameter has the tensor for itself.
 func (r Rows) All() bool { return r.Total == 0 }
 
-// unturned is a parameter's shape before it was turned.
-func (v View) unturned(shape []int) []int {
+// Unturned is a parameter's shape before it was turned.
+func (v View) Unturned(shape []int) []int {
 	if n := len(shape); v.Turned {
 		shape = append([]int(nil), shape...)
 		shape[n-1], shape[n-2] = shape[n-2], shape[n-1]
@@ -56,7 +58,7 @@ func (v View) FileShape(shape []int) []int {
 		out = out[1:]
 	}
 	if v.Folded {
-		out = v.unturned(out)
+		out = v.Unturned(out)
 		out = append([]int{out[0] * out[1]}, out[2:]...)
 	}
 	if !v.Rows.All() {
@@ -64,6 +66,12 @@ func (v View) FileShape(shape []int) []int {
 	}
 	if n := len(out); v.Transposed && n > 1 {
 		out[n-1], out[n-2] = out[n-2], out[n-1]
+	}
+	for range v.Leading {
+		out = append([]int{1}, out...)
+	}
+	if v.Leading < 0 {
+		out = out[1:]
 	}
 	return out
 }

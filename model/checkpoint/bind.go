@@ -77,16 +77,20 @@ type part struct {
 	data []byte
 }
 
-// find is the stored tensor of a name in the shape that it must have.
-func (l *binder) find(name string, shape []int) (part, error) {
+// find is the stored tensor of a name, in the shape that a view of a parameter must have. Where it is packed and the view turned, the
+// view turns no more: blocks lie along what products sum over, whatever the order of floats is.
+func (l *binder) find(name string, v *model.View, shape []int) (part, error) {
 	name = strings.TrimPrefix(name, l.cut)
 	info, ok := l.source.Info(name)
 	if !ok {
-		return part{}, fmt.Errorf("tensor %s %v is missing", name, shape)
+		return part{}, fmt.Errorf("tensor %s %v is missing", name, v.FileShape(shape))
 	}
 	l.left[name] = false
-	if !slices.Equal(info.Shape, shape) {
-		return part{}, fmt.Errorf("tensor %s is %v, expected %v from the configuration; the file and the configuration are of different models", name, info.Shape, shape)
+	if info.Type.BlockSize() > 1 {
+		v.Transposed = false
+	}
+	if expected := v.FileShape(shape); !slices.Equal(info.Shape, expected) {
+		return part{}, fmt.Errorf("tensor %s is %v, expected %v from the configuration; the file and the configuration are of different models", name, info.Shape, expected)
 	}
 	data, err := l.source.Data(name)
 	return part{info, data}, err
@@ -99,57 +103,71 @@ func (l *binder) load(w nn.Weight, v model.View) (*compute.Tensor, error) {
 			return t, err
 		}
 	}
-	shape := v.FileShape(w.Shape)
-	if v.Experts == 0 {
-		p, err := l.find(v.Name, shape)
-		if err != nil {
-			return nil, err
-		}
-		data, inFile, err := take(p, v, w.Shape)
-		if err != nil {
-			return nil, fmt.Errorf("tensor %s: %w", v.Name, err)
-		}
-		return l.tensor(w, v, p.info.Type, data, inFile)
+	if v.Experts > 0 {
+		return l.stack(w, v)
 	}
-	var all []byte
-	var t dtype.Type
-	for e := range v.Experts {
-		name := strings.ReplaceAll(v.Name, "{expert}", fmt.Sprint(e))
-		p, err := l.find(name, shape)
-		if err != nil {
-			return nil, err
-		}
-		if e > 0 && p.info.Type != t {
-			return nil, fmt.Errorf("tensor %s is %v, the experts before it %v: a stack must be of one type", name, p.info.Type, t)
-		}
-		t = p.info.Type
-		data, _, err := take(p, v, w.Shape[1:])
-		if err != nil {
-			return nil, fmt.Errorf("tensor %s: %w", name, err)
-		}
-		if all == nil {
-			all = make([]byte, 0, v.Experts*len(data))
-		}
-		all = append(all, data...)
+	p, err := l.find(v.Name, &v, w.Shape)
+	if err != nil {
+		return nil, err
 	}
-	return l.tensor(w, v, t, all, false)
+	data, inFile, err := take(p, v, w.Shape)
+	if err != nil {
+		return nil, fmt.Errorf("tensor %s: %w", v.Name, err)
+	}
+	if t := l.typeOf(w, v, p.info.Type); inFile && t == p.info.Type && !l.options.Float32 && v.Offset == 0 {
+		return &compute.Tensor{Type: t, Shape: slices.Clone(w.Shape), Buffer: l.backend.Import(data, l.source)}, nil
+	}
+	t := compute.NewTensor(l.backend, l.typeOf(w, v, p.info.Type), w.Shape...)
+	return t, l.write(t, v, p.info.Type, data)
 }
 
-// tensor brings a parameter's bytes in: vectors and everything under Float32 as float32 of its own, matrices as they are.
-func (l *binder) tensor(w nn.Weight, v model.View, stored dtype.Type, data []byte, inFile bool) (*compute.Tensor, error) {
-	matrix := w.Kind == nn.Matrix || w.Kind == nn.Residual || w.Kind == nn.Embedding
-	if !l.options.Float32 && v.Offset == 0 && (matrix && multiplies(stored) || stored == dtype.F32) {
-		if inFile {
-			return &compute.Tensor{Type: stored, Shape: slices.Clone(w.Shape), Buffer: l.backend.Import(data, l.source)}, nil
+// stack makes a parameter of the tensors of all experts.
+func (l *binder) stack(w nn.Weight, v model.View) (out *compute.Tensor, err error) {
+	var stored dtype.Type
+	each := v
+	each.Experts = 0
+	for e := range v.Experts {
+		each.Name = strings.ReplaceAll(v.Name, "{expert}", fmt.Sprint(e))
+		p, err := l.find(each.Name, &each, w.Shape[1:])
+		if err != nil {
+			return nil, err
 		}
-		t := compute.NewTensor(l.backend, stored, w.Shape...)
-		l.stream.Write(t, data)
-		return t, nil
+		if e == 0 {
+			stored = p.info.Type
+			out = compute.NewTensor(l.backend, l.typeOf(w, v, stored), w.Shape...)
+		}
+		if p.info.Type != stored {
+			return nil, fmt.Errorf("tensor %s is %v, the experts before it %v: a stack must be of one type", each.Name, p.info.Type, stored)
+		}
+		data, _, err := take(p, each, w.Shape[1:])
+		if err != nil {
+			return nil, fmt.Errorf("tensor %s: %w", each.Name, err)
+		}
+		if err := l.write(out.Slice(e, e+1), each, stored, data); err != nil {
+			return nil, err
+		}
 	}
-	t := compute.NewTensor(l.backend, dtype.F32, w.Shape...)
+	return out, nil
+}
+
+// typeOf is what a parameter is kept as: vectors and everything under Float32 as float32, matrices as they are stored.
+func (l *binder) typeOf(w nn.Weight, v model.View, stored dtype.Type) dtype.Type {
+	matrix := w.Kind == nn.Matrix || w.Kind == nn.Residual || w.Kind == nn.Embedding
+	if !l.options.Float32 && v.Offset == 0 && matrix && multiplies(stored) {
+		return stored
+	}
+	return dtype.F32
+}
+
+// write fills a tensor, or some of one, from stored bytes.
+func (l *binder) write(t *compute.Tensor, v model.View, stored dtype.Type, data []byte) error {
+	if t.Type == stored && v.Offset == 0 {
+		l.stream.Write(t, data)
+		return nil
+	}
 	values := make([]float32, t.Elements())
 	if err := dtype.Dequantize(stored, data, values); err != nil {
-		return nil, fmt.Errorf("tensor %s: %w", v.Name, err)
+		return fmt.Errorf("tensor %s: %w", v.Name, err)
 	}
 	if v.Offset != 0 {
 		for i := range values {
@@ -157,7 +175,7 @@ func (l *binder) tensor(w nn.Weight, v model.View, stored dtype.Type, data []byt
 		}
 	}
 	l.stream.Write(t, compute.HostBytes(values))
-	return t, nil
+	return nil
 }
 
 // multiplies says whether products take a weight of this type as it is.

@@ -61,13 +61,13 @@ func (l *binder) unpacked(w nn.Weight, v model.View) (*compute.Tensor, error) {
 	if v.Experts > 0 {
 		shape = shape[1:]
 	}
-	if len(shape) != 2 || !strings.HasSuffix(v.Name, ".weight") {
+	stored := v
+	stored.Experts, stored.Transposed = 0, false // quantised products are [outputs, inputs], however the family stores its plain ones
+	whole := stored.FileShape(shape)
+	if len(whole) != 2 || !strings.HasSuffix(v.Name, ".weight") {
 		return nil, nil
 	}
-	n, k := shape[0], shape[1]
-	if !v.Rows.All() {
-		n = v.Rows.Total
-	}
+	n, k := whole[0], whole[1]
 	var stack []byte
 	for e := range experts {
 		module := strings.TrimSuffix(strings.TrimPrefix(strings.ReplaceAll(v.Name, "{expert}", fmt.Sprint(e)), l.cut), ".weight")
@@ -85,12 +85,12 @@ func (l *binder) unpacked(w nn.Weight, v model.View) (*compute.Tensor, error) {
 			}
 			return nil, nil
 		}
-		if v.Experts == 0 && !l.options.Float32 {
+		if v.Experts == 0 && !v.Folded && !l.options.Float32 {
 			if part := selectOutputs(l, p, v.Rows); part != nil {
 				return &compute.Tensor{Shape: slices.Clone(w.Shape), Packed: part}, nil
 			}
 		}
-		data, err := l.dequantised(p, v, shape)
+		data, err := l.dequantised(p, stored, shape)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", module, err)
 		}
@@ -118,7 +118,6 @@ func (l *binder) dequantised(p *compute.PackedWeight, v model.View, shape []int)
 	}
 	whole := part{data: compute.HostBytes(values)}
 	whole.info.Type, whole.info.Shape = dtype.F32, []int{p.Outputs, p.Inputs}
-	v.Transposed = false // quantised products are [outputs, inputs], however the family stores its plain ones
 	data, _, err := take(whole, v, shape)
 	if err != nil || l.plain() == dtype.F32 {
 		return data, err

@@ -39,11 +39,22 @@ func take(p part, v model.View, shape []int) (data []byte, inFile bool, err erro
 		}
 		inFile = false
 	}
+	if v.Turned {
+		if data, err = transpose(data, p.info.Type, v.Unturned(shape)); err != nil {
+			return nil, false, err
+		}
+		inFile = false
+	}
 	return data, inFile, nil
 }
 
 // put writes a parameter's bytes into the stored tensor that a view sees it in: the inverse of take. stored is the whole tensor.
 func put(stored, data []byte, t dtype.Type, v model.View, shape []int) (err error) {
+	if v.Turned {
+		if data, err = transpose(data, t, shape); err != nil {
+			return err
+		}
+	}
 	if v.Pairs > 0 {
 		if data, err = reorderBytes(data, shape[0], v.Pairs, toInterleaved); err != nil {
 			return err

@@ -18,6 +18,7 @@ type Place struct {
 	full       bool // the name is the whole name, nothing is added
 	transposed bool
 	offset     float32
+	view       func(v *model.View) // what else there is to say of it
 	rows       func(s *nn.Spec, b *nn.Block) model.Rows
 }
 
@@ -39,6 +40,12 @@ func (p Place) turned() Place {
 // above is a place whose stored values are by more than the parameter's.
 func (p Place) above(by float32) Place {
 	p.offset = by
+	return p
+}
+
+// as is a place with something more to say of how the parameter lies there.
+func (p Place) as(view func(v *model.View)) Place {
+	p.view = view
 	return p
 }
 
@@ -133,6 +140,13 @@ var ggufNames = Names{
 	"attention.k_norm":        at("blk.{layer}.attn_k_norm"),
 	"attention.sinks":         at("blk.{layer}.attn_sinks"),
 	"attention.inner_norm":    at("blk.{layer}.attn_sub_norm"),
+	"attention.q_a":           at("blk.{layer}.attn_q_a"),
+	"attention.q_a_norm":      at("blk.{layer}.attn_q_a_norm"),
+	"attention.q_b":           at("blk.{layer}.attn_q_b"),
+	"attention.kv_a":          at("blk.{layer}.attn_kv_a_mqa"),
+	"attention.kv_a_norm":     at("blk.{layer}.attn_kv_a_norm"),
+	"attention.k_b":           at("blk.{layer}.attn_k_b"),
+	"attention.v_b":           at("blk.{layer}.attn_v_b"),
 	"attention.o":             at("blk.{layer}.attn_output"),
 	"attention_post_norm":     at("blk.{layer}.post_attention_norm"),
 	"feed_forward_norm":       at("blk.{layer}.ffn_norm"),
@@ -141,12 +155,23 @@ var ggufNames = Names{
 	"feed_forward.inner_norm": at("blk.{layer}.ffn_sub_norm"),
 	"feed_forward.down":       at("blk.{layer}.ffn_down"),
 	"feed_forward_post_norm":  at("blk.{layer}.post_ffw_norm"),
-	"norm":                    at("output_norm"),
-	"head":                    at("output"),
+
+	"feed_forward.router":            at("blk.{layer}.ffn_gate_inp"),
+	"feed_forward.router_correction": full("blk.{layer}.exp_probs_b.bias"),
+	"feed_forward.experts.gate":      at("blk.{layer}.ffn_gate_exps"),
+	"feed_forward.experts.up":        at("blk.{layer}.ffn_up_exps"),
+	"feed_forward.experts.down":      at("blk.{layer}.ffn_down_exps"),
+	"feed_forward.shared.gate":       at("blk.{layer}.ffn_gate_shexp"),
+	"feed_forward.shared.up":         at("blk.{layer}.ffn_up_shexp"),
+	"feed_forward.shared.down":       at("blk.{layer}.ffn_down_shexp"),
+	"feed_forward.shared_gate":       at("blk.{layer}.ffn_gate_inp_shexp").as(func(v *model.View) { v.Leading = -1 }),
+
+	"norm": at("output_norm"),
+	"head": at("output"),
 }
 
-// view is a place for one parameter: generic is its name without the layer's number.
-func (p Place) view(s *nn.Spec, w nn.Weight, layer int, bias bool) model.View {
+// viewOf is a place for one parameter: generic is its name without the layer's number.
+func (p Place) viewOf(s *nn.Spec, w nn.Weight, layer int, bias bool) model.View {
 	v := model.View{Name: strings.ReplaceAll(p.name, "{layer}", fmt.Sprint(layer)), Offset: p.offset}
 	matrix := w.Kind == nn.Matrix || w.Kind == nn.Residual || w.Kind == nn.Embedding
 	switch {
@@ -169,7 +194,15 @@ func (p Place) view(s *nn.Spec, w nn.Weight, layer int, bias bool) model.View {
 	if strings.Contains(v.Name, "{expert}") {
 		v.Experts = w.Shape[0]
 	}
+	if p.view != nil {
+		p.view(&v)
+	}
 	return v
+}
+
+// adaptable says whether a weight is a product that LoRA and its relatives may change: one for all tokens, and not what chooses experts.
+func adaptable(w nn.Weight) bool {
+	return (w.Kind == nn.Matrix || w.Kind == nn.Residual) && len(w.Shape) == 2 && !strings.HasSuffix(w.Name, "feed_forward.router") && !strings.HasSuffix(w.Name, "feed_forward.shared_gate")
 }
 
 // Bindings say how a model's files hold its parameters, in the order of the parameters.
@@ -202,13 +235,13 @@ func (f *Family) Bindings(s nn.Spec) ([]model.Binding, error) {
 		if !ok {
 			return nil, fmt.Errorf("family %s has no name for %s", f.ModelTypes[0], w.Name)
 		}
-		b := model.Binding{Parameter: w.Name, Shape: w.Shape, Hub: place.view(&s, w, layer, bias), Adaptable: w.Kind == nn.Matrix || w.Kind == nn.Residual}
+		b := model.Binding{Parameter: w.Name, Shape: w.Shape, Hub: place.viewOf(&s, w, layer, bias), Adaptable: adaptable(w)}
 		place, ok = places[generic]
 		if !ok {
 			place, ok = places[base]
 		}
 		if ok {
-			b.GGUF = place.view(&s, w, layer, bias)
+			b.GGUF = place.viewOf(&s, w, layer, bias)
 			if g.Interleaved && layer >= 0 {
 				if a := s.Layer(layer).Attention; !a.RoPE.Interleaved {
 					b.GGUF.Pairs = map[string]int{"attention.q": a.Heads, "attention.k": a.KVHeads}[base]

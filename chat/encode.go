@@ -26,9 +26,10 @@ func Encode(tok *tokenizer.Tokenizer, tpl *Template, messages []Message, o Optio
 
 func newEncoding(rendered Rendered, tokens []tokenizer.Token, labelled []Range) Encoding {
 	e := Encoding{
-		IDs:  make([]int32, len(tokens)),
-		Mask: lossMask(tokens, labelled),
-		Text: rendered.Text,
+		IDs:     make([]int32, len(tokens)),
+		Mask:    lossMask(tokens, labelled),
+		Text:    rendered.Text,
+		Origins: rendered.Origins,
 	}
 	next := 0 // the origin that holds the current token's first byte
 	for i, t := range tokens {

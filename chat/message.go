@@ -36,6 +36,8 @@ type Message struct {
 	Loss *bool
 	// Extra holds members that this type does not know, verbatim.
 	Extra map[string]json.RawMessage
+
+	order []string // members in the order in which they were read
 }
 
 // Part is one piece of a content list: text, or something this package passes
@@ -98,43 +100,93 @@ func (m Message) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads the OpenAI form. A member of the wrong type is an error
 // that names it.
 func (m *Message) UnmarshalJSON(data []byte) error {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(data, &members); err != nil {
-		return fmt.Errorf("message: expected an object: %w", err)
+	members, err := orderedMembers(data)
+	if err != nil {
+		return fmt.Errorf("expected an object with role and content, found %s", abridge(data))
 	}
-	*m = Message{}
-	for key, raw := range members {
-		var err error
-		switch key {
+	*m = Message{NoContent: true}
+	for _, member := range members {
+		raw := member.value
+		switch member.key {
 		case "role":
-			err = json.Unmarshal(raw, &m.Role)
+			m.Role, err = textMember(raw)
 		case "content":
+			m.NoContent = false
 			err = m.setContent(raw)
 		case "reasoning_content":
-			err = json.Unmarshal(raw, &m.Reasoning)
+			m.Reasoning, err = textMember(raw)
 		case "tool_calls":
-			err = json.Unmarshal(raw, &m.ToolCalls)
+			err = m.setCalls(raw)
 		case "tool_call_id":
-			err = json.Unmarshal(raw, &m.ToolCallID)
+			m.ToolCallID, err = textMember(raw)
 		case "name":
-			err = json.Unmarshal(raw, &m.Name)
+			m.Name, err = textMember(raw)
 		case "loss":
-			err = json.Unmarshal(raw, &m.Loss)
+			if json.Unmarshal(raw, &m.Loss) != nil {
+				err = fmt.Errorf("expected true or false, found %s", abridge(raw))
+			}
 		default:
 			if m.Extra == nil {
 				m.Extra = map[string]json.RawMessage{}
 			}
-			m.Extra[key] = bytes.Clone(raw)
+			m.Extra[member.key] = bytes.Clone(raw)
 		}
 		if err != nil {
-			return fmt.Errorf("message: member %q: %w", key, err)
+			return fmt.Errorf("%s: %w", member.key, err)
+		}
+		if !slices.Contains(m.order, member.key) {
+			m.order = append(m.order, member.key)
 		}
 	}
 	if m.Role == "" {
-		return fmt.Errorf(`message: member "role" is missing; expected system, user, assistant or tool`)
+		return fmt.Errorf("role is missing; expected system, user, assistant or tool")
 	}
-	if _, given := members["content"]; !given {
-		m.NoContent = true
+	return nil
+}
+
+// ParseMessages reads a list of messages; errors name the message and the member.
+func ParseMessages(data []byte) ([]Message, error) { return parseList[Message]("messages", data) }
+
+// ParseTools reads a list of tools; errors name the tool and the member.
+func ParseTools(data []byte) ([]Tool, error) { return parseList[Tool]("tools", data) }
+
+func parseList[T any](what string, data []byte) ([]T, error) {
+	var items []json.RawMessage
+	if err := json.Unmarshal(data, &items); err != nil {
+		return nil, fmt.Errorf("%s: expected a list: %w", what, err)
+	}
+	if items == nil {
+		return nil, nil
+	}
+	list := make([]T, len(items))
+	for i, item := range items {
+		if err := json.Unmarshal(item, &list[i]); err != nil {
+			return nil, fmt.Errorf("%s[%d]: %w", what, i, err)
+		}
+	}
+	return list, nil
+}
+
+// textMember reads a text; null is an empty one.
+func textMember(raw json.RawMessage) (text string, err error) {
+	if c := first(raw); c != '"' && c != 'n' || json.Unmarshal(raw, &text) != nil {
+		return "", fmt.Errorf("expected a text, found %s", abridge(raw))
+	}
+	return text, nil
+}
+
+func (m *Message) setCalls(raw json.RawMessage) error {
+	var list []json.RawMessage
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return fmt.Errorf("expected a list of calls, found %s", abridge(raw))
+	}
+	if list != nil {
+		m.ToolCalls = make([]ToolCall, len(list))
+	}
+	for i, item := range list {
+		if err := json.Unmarshal(item, &m.ToolCalls[i]); err != nil {
+			return fmt.Errorf("call %d: %w", i, err)
+		}
 	}
 	return nil
 }
@@ -146,8 +198,16 @@ func (m *Message) setContent(raw json.RawMessage) error {
 		return nil
 	case '[':
 		m.Parts = []Part{}
-		if err := json.Unmarshal(raw, &m.Parts); err != nil {
+		var list []json.RawMessage
+		if err := json.Unmarshal(raw, &list); err != nil {
 			return err
+		}
+		for i, item := range list {
+			var part Part
+			if err := json.Unmarshal(item, &part); err != nil {
+				return fmt.Errorf("part %d: %w", i, err)
+			}
+			m.Parts = append(m.Parts, part)
 		}
 		var texts []string
 		for _, part := range m.Parts {
@@ -158,7 +218,10 @@ func (m *Message) setContent(raw json.RawMessage) error {
 		m.Content = strings.Join(texts, "\n")
 		return nil
 	}
-	return json.Unmarshal(raw, &m.Content)
+	if json.Unmarshal(raw, &m.Content) != nil {
+		return fmt.Errorf("expected a text, null or a list of parts, found %s", abridge(raw))
+	}
+	return nil
 }
 
 // textOnly says whether the content can be given to a template as one string.
@@ -181,7 +244,7 @@ func (p Part) MarshalJSON() ([]byte, error) {
 func (p *Part) UnmarshalJSON(data []byte) error {
 	var known struct{ Type, Text string }
 	if err := json.Unmarshal(data, &known); err != nil {
-		return fmt.Errorf("content part: %w", err)
+		return fmt.Errorf("expected an object with type and text, found %s", abridge(data))
 	}
 	*p = Part{Type: known.Type, Text: known.Text, Raw: bytes.Clone(data)}
 	return nil

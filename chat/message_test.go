@@ -33,11 +33,11 @@ func TestMessagesKeepWhatTheyWereGiven(t *testing.T) {
 
 func TestMessagesThatAreWrongAreRefused(t *testing.T) {
 	for in, want := range map[string]string{
-		`{"content":"x"}`:               `"role" is missing`,
-		`{"role":"user","content":5}`:   `member "content"`,
+		`{"content":"x"}`:               `role is missing`,
+		`{"role":"user","content":5}`:   `content: expected a text`,
 		`[1]`:                           "expected an object",
-		`{"role":"a","tool_calls":[1]}`: "tool call",
-		`{"role":"a","tool_calls":[{"function":{"arguments":{}}}]}`: `no "name"`,
+		`{"role":"a","tool_calls":[1]}`: "tool_calls: call 0",
+		`{"role":"a","tool_calls":[{"function":{"arguments":{}}}]}`: `name is missing`,
 	} {
 		var m Message
 		if err := json.Unmarshal([]byte(in), &m); err == nil || !strings.Contains(err.Error(), want) {

@@ -57,4 +57,6 @@ type Encoding struct {
 	Mask  []bool // len(IDs); true: the token is a label in training
 	Spans []Span // in order, without gaps, over all of IDs
 	Text  string
+	// Origins are those of the text's bytes.
+	Origins []Origin
 }

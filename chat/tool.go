@@ -16,7 +16,8 @@ type ToolCall struct {
 	// wrong.
 	Arguments json.RawMessage
 
-	asText bool // the arguments came as a string; some templates want it back so
+	asText bool            // the arguments came as a string; some templates want it back so
+	raw    json.RawMessage // as it was read
 }
 
 // Object returns the arguments as a JSON object, or an error that a model can
@@ -80,19 +81,19 @@ func (c *ToolCall) UnmarshalJSON(data []byte) error {
 		function
 	}
 	if err := json.Unmarshal(data, &wire); err != nil {
-		return fmt.Errorf("tool call: %w", err)
+		return fmt.Errorf("expected an object with function, or with name and arguments, found %s", abridge(data))
 	}
 	if wire.Function == nil {
 		wire.Function = &wire.function
 	}
 	if wire.Function.Name == "" {
-		return fmt.Errorf(`tool call: no "name" in %s`, abridge(data))
+		return fmt.Errorf("function: name is missing in %s", abridge(data))
 	}
-	*c = ToolCall{ID: wire.ID, Name: wire.Function.Name, Arguments: bytes.Clone(wire.Function.Arguments)}
+	*c = ToolCall{ID: wire.ID, Name: wire.Function.Name, Arguments: bytes.Clone(wire.Function.Arguments), raw: bytes.Clone(data)}
 	if first(c.Arguments) == '"' {
 		var text string
 		if err := json.Unmarshal(c.Arguments, &text); err != nil {
-			return fmt.Errorf("tool call: arguments: %w", err)
+			return fmt.Errorf("arguments: %w", err)
 		}
 		c.asText = true
 		if json.Valid([]byte(text)) && first([]byte(text)) == '{' {
@@ -111,6 +112,8 @@ type Tool struct {
 	Description string
 	Parameters  json.RawMessage // a JSON schema of type object
 	Extra       json.RawMessage // a JSON object of further members, such as "return" and "strict"
+
+	raw json.RawMessage // as it was read
 }
 
 // MarshalJSON writes {"type":"function","function":{"name","description","parameters",…}}.
@@ -144,35 +147,35 @@ func (t Tool) MarshalJSON() ([]byte, error) {
 func (t *Tool) UnmarshalJSON(data []byte) error {
 	members, err := orderedMembers(data)
 	if err != nil {
-		return fmt.Errorf("tool: expected an object: %w", err)
+		return fmt.Errorf("expected an object with function, or with name, description and parameters, found %s", abridge(data))
 	}
 	for _, m := range members {
 		if m.key == "function" {
 			if members, err = orderedMembers(m.value); err != nil {
-				return fmt.Errorf("tool: member \"function\": expected an object: %w", err)
+				return fmt.Errorf("function: expected an object, found %s", abridge(m.value))
 			}
 			break
 		}
 	}
-	*t = Tool{}
+	*t = Tool{raw: bytes.Clone(data)}
 	var extra objectWriter
 	for _, m := range members {
 		switch m.key {
 		case "name":
-			err = json.Unmarshal(m.value, &t.Name)
+			t.Name, err = textMember(m.value)
 		case "description":
-			err = json.Unmarshal(m.value, &t.Description)
+			t.Description, err = textMember(m.value)
 		case "parameters":
 			t.Parameters = bytes.Clone(m.value)
 		default:
 			extra.put(m.key, m.value)
 		}
 		if err != nil {
-			return fmt.Errorf("tool: member %q: %w", m.key, err)
+			return fmt.Errorf("%s: %w", m.key, err)
 		}
 	}
 	if t.Name == "" {
-		return fmt.Errorf(`tool: no "name" in %s`, abridge(data))
+		return fmt.Errorf("name is missing in %s", abridge(data))
 	}
 	if extra.count > 0 {
 		t.Extra, err = extra.bytes()

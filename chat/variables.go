@@ -3,6 +3,7 @@ package chat
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"lian/chat/jinja"
 )
@@ -54,9 +55,12 @@ func (v *variables) names(messages []Message, o Options) (map[string]jinja.Value
 	if o.Tools != nil || v.emptyTools {
 		list := []jinja.Value{}
 		for _, tool := range o.Tools {
-			data, err := tool.MarshalJSON()
-			if err != nil {
-				return nil, err
+			data := tool.raw
+			if data == nil || !v.verbatim {
+				var err error
+				if data, err = tool.MarshalJSON(); err != nil {
+					return nil, err
+				}
 			}
 			value, err := jinja.FromJSON(data, v.from(FromTools, "tools"))
 			if err != nil {
@@ -97,9 +101,11 @@ func (v *variables) any(value any, from jinja.Origin) (jinja.Value, error) {
 
 func (v *variables) message(i int, m Message) (jinja.Value, error) {
 	text := func(s, field string) jinja.Value { return jinja.String(s).From(v.from(i, field)) }
-	pairs := []jinja.Pair{{Key: "role", Value: text(m.Role, "role")}}
+	var pairs []jinja.Pair
 	add := func(name string, value jinja.Value) { pairs = append(pairs, jinja.Pair{Key: name, Value: value}) }
+	add("role", text(m.Role, "role"))
 	switch {
+	case v.verbatim && m.order != nil && !slices.Contains(m.order, "content"):
 	case m.Parts != nil && (v.verbatim || !m.textOnly()):
 		parts, err := v.any(m.Parts, v.from(i, "content"))
 		if err != nil {
@@ -111,8 +117,11 @@ func (v *variables) message(i int, m Message) (jinja.Value, error) {
 	default:
 		add("content", text(m.Content, "content"))
 	}
-	if m.Reasoning != "" {
-		add("reasoning_content", text(m.Reasoning, "reasoning_content"))
+	if thought := m.thought(); thought != "" { // templates know it by several names, and transformers gives it under these
+		add("reasoning_content", text(thought, "reasoning_content"))
+		if m.Extra["thinking"] == nil {
+			add("thinking", text(thought, "reasoning_content"))
+		}
 	}
 	if len(m.ToolCalls) > 0 {
 		from := v.from(i, "tool_calls")
@@ -139,10 +148,37 @@ func (v *variables) message(i int, m Message) (jinja.Value, error) {
 		}
 		add(name, value)
 	}
+	if v.verbatim && m.order != nil {
+		place := func(p jinja.Pair) int {
+			switch at := slices.Index(m.order, p.Key); {
+			case at >= 0:
+				return at
+			case p.Key == "thinking":
+				return -1
+			}
+			return len(m.order)
+		}
+		slices.SortStableFunc(pairs, func(a, b jinja.Pair) int { return place(a) - place(b) })
+	}
 	return jinja.Dict(pairs...).From(v.from(i, "message")), nil
 }
 
+// thought is what was thought before the answer, by any of the names that it is
+// passed under.
+func (m Message) thought() string {
+	for _, name := range []string{"thinking", "reasoning"} {
+		var text string
+		if m.Reasoning == "" && json.Unmarshal(m.Extra[name], &text) == nil && text != "" {
+			return text
+		}
+	}
+	return m.Reasoning
+}
+
 func (v *variables) call(call ToolCall, from jinja.Origin) (jinja.Value, error) {
+	if v.verbatim && call.raw != nil {
+		return jinja.FromJSON(call.raw, from)
+	}
 	var arguments jinja.Value
 	if v.textArguments || v.verbatim && call.asText {
 		text, err := call.argumentText()

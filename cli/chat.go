@@ -36,6 +36,9 @@ func chatCommand() *cobra.Command {
 			return err
 		}
 		defer c.Close()
+		if c.StandIn() != "" {
+			out.Note("template.stand_in", c.Name(), c.StandIn())
+		}
 		t := talk{Chat: c, out: out, figures: len(turns) > 0}
 		if len(turns) == 0 {
 			return t.loop(ctx)

@@ -20,6 +20,7 @@ func init() { register(serveCommand) }
 // serveOptions are the settings of lian serve.
 type serveOptions struct {
 	serve.Options `yaml:",inline"`
+	Template      string         `yaml:"template" help:"chat template instead of the model's own: the name of one that comes with Lian, or a file"`
 	Engine        engine.Options `yaml:"engine"`
 }
 
@@ -27,7 +28,7 @@ type serveOptions struct {
 func serveCommand() *cobra.Command {
 	var o serveOptions
 	return verb("serve MODEL...", "verb.serve", &o, func(ctx context.Context, args []string, out *ui.Out) (err error) {
-		served, err := step.OpenServer(args, o.Options, o.Engine, slog.Default())
+		served, err := step.OpenServer(args, o.Template, o.Options, o.Engine, slog.Default())
 		if err != nil {
 			return err
 		}
@@ -42,6 +43,9 @@ func serveCommand() *cobra.Command {
 		}
 		out.Say("serve.ready", strings.Join(served.IDs, ", "), url+"/v1")
 		out.Say("serve.page", url)
+		for _, model := range served.StandIns {
+			out.Note("template.stand_in", model[0], model[1])
+		}
 		if ip := net.ParseIP(o.Host); o.APIKey == "" && o.Host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 			out.Note("serve.open")
 		}

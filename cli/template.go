@@ -21,10 +21,12 @@ func templateCommand() *cobra.Command {
 
 func templateRenderCommand() *cobra.Command {
 	var o step.TemplateOptions
-	return verb("render MODEL|FILE", "verb.template.render", &o, func(ctx context.Context, args []string, out *ui.Out) error {
+	former := false // the flag's former name, without "add-"
+	command := verb("render MODEL|FILE", "verb.template.render", &o, func(ctx context.Context, args []string, out *ui.Out) error {
 		if o.Messages == "" {
 			return usage("--messages: needs a JSON file with the messages, or - for standard input")
 		}
+		o.GenerationPrompt = o.GenerationPrompt || former
 		messages, err := readFileOrInput(o.Messages, out)
 		if err != nil {
 			return err
@@ -38,6 +40,12 @@ func templateRenderCommand() *cobra.Command {
 		r, err := step.RenderTemplate(args[0], messages, tools, o)
 		if err != nil || out.JSON {
 			return out.Result(r, err)
+		}
+		if r.StandIn != "" {
+			out.Note("template.stand_in", args[0], r.StandIn)
+		}
+		if len(r.Unshown) > 0 {
+			out.Note("template.no_tools")
 		}
 		io.WriteString(out.Stdout(), r.Text+"\n") // a result, which --quiet does not hide
 		if len(r.Tokens) == 0 {
@@ -55,4 +63,9 @@ func templateRenderCommand() *cobra.Command {
 		}
 		return out.Result(t)
 	})
+	command.Flags().BoolVar(&former, "generation-prompt", false, "end with the opening of an assistant's turn")
+	if err := command.Flags().MarkHidden("generation-prompt"); err != nil {
+		panic(err) // it was defined in the line before
+	}
+	return command
 }

@@ -75,7 +75,7 @@ func TestRefusalsNameWhatIsWrong(t *testing.T) {
 		{"a list", "chat/completions", `[]`, 400, "expected"},
 		{"wrong type", "chat/completions", `{` + user + `,"temperature":"hot"}`, 400, "temperature is a string, expected float32"},
 		{"no messages", "chat/completions", `{"model":"fake"}`, 400, "messages is missing"},
-		{"no role", "chat/completions", `{"messages":[{"content":"x"}]}`, 400, `\"role\" is missing`},
+		{"no role", "chat/completions", `{"messages":[{"content":"x"}]}`, 400, "messages[0]: role is missing"},
 		{"unknown role", "chat/completions", `{"messages":[{"role":"robot","content":"x"}]}`, 400, `messages[0].role is \"robot\"`},
 		{"a picture", "chat/completions", `{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}]}`, 400, "reads text only"},
 		{"unknown model", "chat/completions", `{"model":"other",` + user + `}`, 404, "model_not_found"},

@@ -49,14 +49,32 @@ func (s *stopTexts) UnmarshalJSON(data []byte) error {
 
 type chatRequest struct {
 	sampling
-	Messages            []chat.Message  `json:"messages"`
+	Messages            messageList     `json:"messages"`
 	MaxCompletionTokens *int            `json:"max_completion_tokens"`
 	LogProbs            bool            `json:"logprobs"`
 	TopLogProbs         int             `json:"top_logprobs"`
-	Tools               []chat.Tool     `json:"tools"`
+	Tools               toolList        `json:"tools"`
 	ToolChoice          json.RawMessage `json:"tool_choice"`
 	ParallelToolCalls   *bool           `json:"parallel_tool_calls"`
 	ResponseFormat      *responseFormat `json:"response_format"`
+}
+
+// messageList and toolList name the item that is wrong.
+type (
+	messageList []chat.Message
+	toolList    []chat.Tool
+)
+
+func (l *messageList) UnmarshalJSON(data []byte) error {
+	list, err := chat.ParseMessages(data)
+	*l = list
+	return err
+}
+
+func (l *toolList) UnmarshalJSON(data []byte) error {
+	list, err := chat.ParseTools(data)
+	*l = list
+	return err
 }
 
 type responseFormat struct {

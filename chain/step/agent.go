@@ -31,8 +31,8 @@ type Solver struct {
 	maxTokens int
 }
 
-// OpenSolver opens a model that has a chat template.
-func OpenSolver(path string, maxTokens int) (*Solver, error) {
+// OpenSolver opens a model that has a chat template, or is given one.
+func OpenSolver(path, template string, maxTokens int) (*Solver, error) {
 	b, err := Backend()
 	if err != nil {
 		return nil, err
@@ -42,7 +42,10 @@ func OpenSolver(path string, maxTokens int) (*Solver, error) {
 		return nil, err
 	}
 	s := &Solver{model: m, maxTokens: maxTokens}
-	if s.template, err = m.NeedTemplate(); err == nil {
+	if err = m.UseTemplate(template); err == nil {
+		s.template, err = m.NeedTemplate()
+	}
+	if err == nil {
 		s.stop, err = m.ChatStopIDs()
 	}
 	if err == nil {
@@ -100,6 +103,7 @@ func (s *Solver) Reply(ctx context.Context, messages []chat.Message, offered []c
 // AgentOptions are what measuring an agent takes.
 type AgentOptions struct {
 	Model     string        `yaml:"model" help:"model that works with the tools"`
+	Template  string        `yaml:"template" help:"chat template instead of the model's own: the name of one that comes with Lian, or a file"`
 	Data      string        `yaml:"data" help:"folder of cleaned documents to search"`
 	Questions string        `yaml:"questions" help:"folder with agent.jsonl: questions with known answers"`
 	Limit     int           `yaml:"limit" help:"most questions to ask; 0 asks all" default:"0" range:"0..1000000"`
@@ -145,7 +149,7 @@ func MeasureAgent(ctx context.Context, o AgentOptions, events event.Sink) (*Agen
 	if err != nil {
 		return nil, err
 	}
-	solver, err := OpenSolver(o.Model, o.MaxTokens)
+	solver, err := OpenSolver(o.Model, o.Template, o.MaxTokens)
 	if err != nil {
 		return nil, err
 	}

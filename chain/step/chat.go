@@ -17,6 +17,7 @@ import (
 type ChatOptions struct {
 	Sample    sample.Params   `yaml:",inline"`
 	System    string          `yaml:"system" help:"what the model is told before the conversation; empty leaves it to the template"`
+	Template  string          `yaml:"template" help:"chat template instead of the model's own: the name of one that comes with Lian, or a file"`
 	Context   int             `yaml:"context" help:"tokens that a conversation may take, at most the model's own context" default:"4096" range:"16..10000000"`
 	Precision model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised; exact never does" default:"fast" range:"exact|fast"`
 }
@@ -65,6 +66,9 @@ func OpenChat(path string, o ChatOptions) (*Chat, error) {
 
 func (c *Chat) open() (err error) {
 	m := c.model
+	if err := m.UseTemplate(c.options.Template); err != nil {
+		return err
+	}
 	if c.tpl, err = m.NeedTemplate(); err != nil {
 		return err
 	}
@@ -89,6 +93,9 @@ func (m *Opened) ChatStopIDs() ([]int32, error) {
 	}
 	return end, nil
 }
+
+// StandIn names the template that is used instead of the model's own; empty: it is the model's.
+func (c *Chat) StandIn() string { return c.model.StandIn }
 
 // Name is the model's.
 func (c *Chat) Name() string { return c.model.Name }

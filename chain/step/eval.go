@@ -22,6 +22,7 @@ type EvalOptions struct {
 	Shards    string       `yaml:"shards" help:"folder with heldout.shard for bits per byte; empty leaves them out"`
 	Tokens    int          `yaml:"held_out_tokens" help:"held-out tokens for bits per byte" default:"50000" range:"1..1000000000"`
 	Seed      uint64       `yaml:"seed" help:"seed of the bootstrap" default:"1"`
+	Template  string       `yaml:"template" help:"chat template instead of the model's own: the name of one that comes with Lian, or a file"`
 	Answers   eval.Options `yaml:"answers"`
 }
 
@@ -132,6 +133,9 @@ func evalOne(ctx context.Context, named NamedModel, questions []instruct.Questio
 		return nil, p, err
 	}
 	defer m.Close()
+	if err := m.UseTemplate(o.Template); err != nil {
+		return nil, p, err
+	}
 	tpl, err := m.NeedTemplate()
 	if err != nil {
 		return nil, p, err

@@ -26,6 +26,7 @@ import (
 type FinetuneOptions struct {
 	Model    string         `yaml:"model" help:"model to start from"`
 	Data     string         `yaml:"data" help:"folder with train.jsonl and heldout.jsonl, or one file: a conversation a line"`
+	Template string         `yaml:"template" help:"chat template instead of the model's own: the name of one that comes with Lian, or a file"`
 	Method   string         `yaml:"method" help:"what moves: all weights, or an adapter" default:"full" range:"|full|lora"`
 	LR       float64        `yaml:"lr" help:"peak learning rate; 0 takes 0.001 for full and 0.005 for lora" default:"0" range:"0..1"`
 	LoRA     adapter.Config `yaml:"lora"`
@@ -39,7 +40,8 @@ type FinetuneOptions struct {
 // FinetuneReport is what came of it.
 type FinetuneReport struct {
 	Method       string  `json:"method"`
-	Output       string  `json:"output"` // folder of the model or of the adapter
+	Template     string  `json:"template,omitempty"` // that stands in for the model's own
+	Output       string  `json:"output"`             // folder of the model or of the adapter
 	Trainable    int     `json:"trainable"`
 	Examples     int     `json:"examples"`
 	TooLong      int     `json:"too_long"` // examples left out because they exceed the context
@@ -64,10 +66,14 @@ func Finetune(ctx context.Context, dir string, o FinetuneOptions, events event.S
 		return r, err
 	}
 	defer m.Close()
+	if err := m.UseTemplate(o.Template); err != nil {
+		return r, err
+	}
 	tpl, err := m.NeedTemplate()
 	if err != nil {
 		return r, err
 	}
+	r.Template = m.StandIn
 	examples, tooLong, err := encodeExamples(trainFile(o.Data), m.Tokenizer, tpl, m.Model.Spec.Context)
 	if err != nil {
 		return r, err

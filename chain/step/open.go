@@ -25,10 +25,14 @@ type Opened struct {
 	Name      string // for tables: the last part of the path
 	Tokenizer *tokenizer.Tokenizer
 	Template  *chat.Template // nil if the model has none
+	// StandIn is the name of the template that is used instead of the model's own: because it has none, or is not to use it.
+	StandIn string
 	// Separator stands between documents in pretraining: the model's own start token, or its end token.
 	Separator int32
 	// Adapter is the adapter that was merged in, nil if none.
 	Adapter *adapter.LoRA
+
+	templated templated
 }
 
 // Backend is the backend of this process.
@@ -157,10 +161,10 @@ func (m *Opened) words(path string) error {
 	if m.Tokenizer, err = tokenizer.Load(path); err != nil {
 		return err
 	}
-	if m.Template, err = chat.LoadTemplate(path); errors.Is(err, fs.ErrNotExist) {
-		m.Template, err = nil, nil
+	if m.templated, err = templatedFolder(path, m.Tokenizer); err != nil {
+		return err
 	}
-	if err != nil {
+	if m.Template, m.StandIn, err = m.templated.choose(""); err != nil {
 		return err
 	}
 	var ids struct {
@@ -201,34 +205,9 @@ func (m *Opened) wordsOfGGUF(path string) error {
 			break
 		}
 	}
-	m.Template, err = ggufTemplate(f, path, m.Tokenizer)
+	if m.templated, err = templatedGGUF(f, path, m.Tokenizer); err != nil {
+		return err
+	}
+	m.Template, m.StandIn, err = m.templated.choose("")
 	return err
-}
-
-// ggufTemplate is the chat template of a GGUF file, nil if it has none.
-func ggufTemplate(f *gguf.File, path string, tok *tokenizer.Tokenizer) (*chat.Template, error) {
-	source, ok := f.String("tokenizer.chat_template")
-	if !ok {
-		return nil, nil
-	}
-	tpl, err := chat.ParseTemplate(path+": tokenizer.chat_template", source)
-	if err != nil {
-		return nil, err
-	}
-	variables := map[string]string{}
-	vocabulary := tok.Vocabulary()
-	for name, key := range map[string]string{"bos_token": "tokenizer.ggml.bos_token_id", "eos_token": "tokenizer.ggml.eos_token_id"} {
-		if id, ok := f.Uint(key); ok && id < uint64(len(vocabulary)) {
-			variables[name] = vocabulary[id].Text
-		}
-	}
-	return tpl.WithVariables(variables), nil
-}
-
-// NeedTemplate is the model's chat template, or why there is none.
-func (m *Opened) NeedTemplate() (*chat.Template, error) {
-	if m.Template == nil {
-		return nil, fmt.Errorf("model %s has no chat template; use lian generate, or fine-tune it on conversations first", m.Path)
-	}
-	return m.Template, nil
 }

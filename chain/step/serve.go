@@ -25,7 +25,9 @@ import (
 type Served struct {
 	Server *serve.Server
 	IDs    []string // of the models, as clients name them
-	close  []func() error
+	// StandIns are models that do not use a chat template of their own, with the template that they use.
+	StandIns [][2]string
+	close    []func() error
 }
 
 // Close ends the engines and closes the models.
@@ -37,12 +39,12 @@ func (s *Served) Close() error {
 	return errors.Join(errs...)
 }
 
-// OpenServer opens models and makes a server for them. log may be nil.
-func OpenServer(models []string, o serve.Options, e engine.Options, log *slog.Logger) (*Served, error) {
+// OpenServer opens models and makes a server for them. template is used instead of their own if it is not empty. log may be nil.
+func OpenServer(models []string, template string, o serve.Options, e engine.Options, log *slog.Logger) (*Served, error) {
 	s := &Served{}
 	var generators []serve.Generator
 	for _, path := range models {
-		g, err := s.generator(path, e)
+		g, err := s.generator(path, template, e)
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
@@ -56,7 +58,7 @@ func OpenServer(models []string, o serve.Options, e engine.Options, log *slog.Lo
 	return s, nil
 }
 
-func (s *Served) generator(path string, o engine.Options) (serve.Generator, error) {
+func (s *Served) generator(path, template string, o engine.Options) (serve.Generator, error) {
 	b, err := Backend()
 	if err != nil {
 		return nil, err
@@ -66,6 +68,12 @@ func (s *Served) generator(path string, o engine.Options) (serve.Generator, erro
 		return nil, err
 	}
 	s.close = append(s.close, m.Close)
+	if err := m.UseTemplate(template); err != nil {
+		return nil, err
+	}
+	if m.StandIn != "" {
+		s.StandIns = append(s.StandIns, [2]string{m.Name, m.StandIn})
+	}
 	stop, err := m.ChatStopIDs()
 	if err != nil {
 		return nil, err
@@ -104,7 +112,7 @@ func Load(ctx context.Context, o LoadOptions, events event.Sink) (reports []serv
 	if err != nil {
 		return nil, err
 	}
-	served, err := OpenServer([]string{o.Model}, serve.Options{Host: "127.0.0.1", MaxBody: 8 << 20, MaxRequests: 256, MaxChoices: 1}, engine.Options{}, nil)
+	served, err := OpenServer([]string{o.Model}, "", serve.Options{Host: "127.0.0.1", MaxBody: 8 << 20, MaxRequests: 256, MaxChoices: 1}, engine.Options{}, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 type TaskOptions struct {
 	Docs      string        `yaml:"docs" help:"folder of cleaned documents, or a recipe's run, to search in; empty offers no search"`
 	Language  string        `yaml:"language" help:"language in which tools are described to the model, en or zh; empty is that of the texts you read" range:"|en|zh"`
+	Template  string        `yaml:"template" help:"chat template instead of the model's own: the name of one that comes with Lian, or a file"`
 	MaxTokens int           `yaml:"max_tokens" help:"longest reply in tokens" default:"128" range:"1..100000"`
 	Run       agent.Options `yaml:",inline"`
 }
@@ -47,7 +48,7 @@ func WorkOn(ctx context.Context, model, task string, o TaskOptions, language str
 	if err != nil {
 		return t, err
 	}
-	solver, err := OpenSolver(model, o.MaxTokens)
+	solver, err := OpenSolver(model, o.Template, o.MaxTokens)
 	if err != nil {
 		return t, err
 	}

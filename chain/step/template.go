@@ -3,6 +3,7 @@ package step
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"lian/chat"
@@ -13,14 +14,19 @@ type TemplateOptions struct {
 	Messages         string `yaml:"messages" help:"JSON file with the messages: a list, or an object with messages and tools; - for standard input"`
 	Tools            string `yaml:"tools" help:"JSON file with a list of tools"`
 	Variables        string `yaml:"variables" help:"further variables of the template, as a JSON object"`
-	GenerationPrompt bool   `yaml:"generation_prompt" help:"end with the opening of an assistant's turn"`
+	GenerationPrompt bool   `yaml:"add_generation_prompt" help:"end with the opening of an assistant's turn"`
 	ContinueFinal    bool   `yaml:"continue_final" help:"end within the last message, so that a model goes on with it"`
 	Tokenizer        string `yaml:"tokenizer" help:"model or tokenizer.json for the ids, where the template comes alone"`
+	Template         string `yaml:"template" help:"chat template instead of the model's own: the name of one that comes with Lian, or a file"`
+	Verbatim         bool   `yaml:"verbatim" help:"hand messages to the template as they are written, as transformers does; off: in the forms that serving and fine-tuning use" default:"true"`
 }
 
 // RenderedTemplate is a conversation as a model reads it.
 type RenderedTemplate struct {
 	Text    string         `json:"text"`
+	StandIn string         `json:"template,omitempty"` // the template that stands in for the model's own
+	Dialect string         `json:"dialect"`            // how a model with this template writes its calls
+	Unshown []string       `json:"unshown,omitempty"`  // what of the input the template shows nothing of: "tools"
 	IDs     []int32        `json:"ids,omitempty"`
 	Mask    []bool         `json:"mask,omitempty"`     // true: a label in training
 	Spans   []TokenSpan    `json:"spans,omitempty"`    // of tokens, without gaps
@@ -47,18 +53,16 @@ type RenderedPart struct {
 
 // conversation is what --messages may hold.
 type conversation struct {
-	Messages []chat.Message `json:"messages"`
-	Tools    []chat.Tool    `json:"tools"`
+	Messages  []chat.Message
+	Tools     []chat.Tool
+	Variables map[string]any
 }
 
-// parseConversation reads a list of messages, or an object with messages and tools; file names it in errors.
+// parseConversation reads a list of messages, or an object with messages, tools and further variables of the template; file names
+// it in errors.
 func parseConversation(file string, raw []byte) (c conversation, err error) {
-	if strings.HasPrefix(strings.TrimSpace(string(raw)), "[") {
-		err = json.Unmarshal(raw, &c.Messages)
-	} else {
-		err = json.Unmarshal(raw, &c)
-	}
-	if err != nil {
+	c.Variables = map[string]any{}
+	if err := c.parse(raw); err != nil {
 		return c, fmt.Errorf("%s: %w", file, err)
 	}
 	if len(c.Messages) == 0 {
@@ -73,6 +77,11 @@ func RenderTemplate(path string, messages, tools []byte, o TemplateOptions) (*Re
 	w, err := OpenWords(path)
 	if err != nil {
 		return nil, err
+	}
+	if o.Template != "" {
+		if w.Template, w.StandIn, err = w.templated.choose(o.Template); err != nil {
+			return nil, err
+		}
 	}
 	if w.Template == nil {
 		return nil, fmt.Errorf("%s has no chat template; pass a .jinja file or a built-in one (%s) instead, with --tokenizer %s for the ids", path, strings.Join(chat.BuiltInNames(), ", "), path)
@@ -91,11 +100,11 @@ func RenderTemplate(path string, messages, tools []byte, o TemplateOptions) (*Re
 		return nil, err
 	}
 	if tools != nil {
-		if err := json.Unmarshal(tools, &c.Tools); err != nil {
-			return nil, fmt.Errorf("%s: expected a list of tools: %w", o.Tools, err)
+		if c.Tools, err = chat.ParseTools(tools); err != nil {
+			return nil, fmt.Errorf("%s: %w", o.Tools, err)
 		}
 	}
-	options := chat.Options{Tools: c.Tools, AddGenerationPrompt: o.GenerationPrompt, ContinueFinal: o.ContinueFinal}
+	options := chat.Options{Tools: c.Tools, AddGenerationPrompt: o.GenerationPrompt, ContinueFinal: o.ContinueFinal, Extra: c.Variables, Verbatim: o.Verbatim}
 	if o.Variables != "" {
 		if err := json.Unmarshal([]byte(o.Variables), &options.Extra); err != nil {
 			return nil, fmt.Errorf("--variables: expected a JSON object: %w", err)
@@ -106,9 +115,51 @@ func RenderTemplate(path string, messages, tools []byte, o TemplateOptions) (*Re
 		if err != nil {
 			return nil, err
 		}
-		return &RenderedTemplate{Text: rendered.Text, Origins: rendered.Origins}, nil
+		return w.said(&RenderedTemplate{Text: rendered.Text, Origins: rendered.Origins}, rendered.Origins, options), nil
 	}
 	return w.encode(c.Messages, options)
+}
+
+// said adds what is to be said of the template.
+func (w *Words) said(r *RenderedTemplate, origins []chat.Origin, o chat.Options) *RenderedTemplate {
+	r.StandIn, r.Dialect = w.StandIn, w.Template.Dialect().Name
+	if len(o.Tools) > 0 && !slices.ContainsFunc(origins, func(from chat.Origin) bool { return from.Message == chat.FromTools }) {
+		r.Unshown = append(r.Unshown, "tools")
+	}
+	return r
+}
+
+// parse reads what stands in the file.
+func (c *conversation) parse(raw []byte) (err error) {
+	if strings.HasPrefix(strings.TrimSpace(string(raw)), "[") {
+		c.Messages, err = chat.ParseMessages(raw)
+		return err
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &members); err != nil {
+		return fmt.Errorf("expected a list of messages, or an object with messages and tools: %w", err)
+	}
+	for key, value := range members {
+		switch key {
+		case "id":
+		case "messages":
+			c.Messages, err = chat.ParseMessages(value)
+		case "tools":
+			c.Tools, err = chat.ParseTools(value)
+		case "documents":
+			c.Variables[key] = value
+		case "variables", "kwargs", "chat_template_kwargs":
+			if err = json.Unmarshal(value, &c.Variables); err != nil {
+				err = fmt.Errorf("%s: expected an object: %w", key, err)
+			}
+		default:
+			err = fmt.Errorf("%s: no such member; there are messages, tools, documents and variables", key)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *Words) encode(messages []chat.Message, o chat.Options) (*RenderedTemplate, error) {
@@ -116,7 +167,7 @@ func (w *Words) encode(messages []chat.Message, o chat.Options) (*RenderedTempla
 	if err != nil {
 		return nil, err
 	}
-	r := &RenderedTemplate{Text: e.Text, IDs: e.IDs, Mask: e.Mask, StopIDs: chat.StopIDs(w.Tokenizer, w.Template)}
+	r := w.said(&RenderedTemplate{Text: e.Text, IDs: e.IDs, Mask: e.Mask, StopIDs: chat.StopIDs(w.Tokenizer, w.Template)}, e.Origins, o)
 	for _, s := range e.Spans {
 		r.Spans = append(r.Spans, TokenSpan{s.Start, s.End, s.Message, s.Field})
 		for i := s.Start; i < s.End; i++ {

@@ -19,6 +19,9 @@ type Words struct {
 	Path      string
 	Tokenizer *tokenizer.Tokenizer // nil for a template alone
 	Template  *chat.Template       // nil if there is none
+	StandIn   string               // as in Opened
+
+	templated templated
 }
 
 // OpenWords opens the tokenizer and the chat template of a model (folder, GGUF file, MODEL+ADAPTER, run), of a folder that has
@@ -36,19 +39,30 @@ func OpenWords(path string) (*Words, error) {
 	switch {
 	case strings.HasSuffix(base, ".jinja"):
 		w.Template, err = chat.LoadTemplate(base)
+	case slices.Contains([]string{"tokenizer_config.json", "chat_template.json"}, filepath.Base(base)):
+		if w.Template, err = chat.LoadTemplate(base); err == nil {
+			if w.Tokenizer, err = tokenizer.Load(filepath.Dir(base)); errors.Is(err, fs.ErrNotExist) {
+				err = nil
+			}
+		}
 	case strings.HasSuffix(base, ".gguf"):
 		err = w.gguf()
 	default:
-		if w.Tokenizer, err = tokenizer.Load(base); err != nil {
+		if w.Tokenizer, err = tokenizer.Load(base); errors.Is(err, fs.ErrNotExist) {
+			if _, templateErr := chat.LoadTemplate(base); templateErr != nil {
+				return nil, err
+			}
+		} else if err != nil {
 			return nil, err
 		}
 		dir := base
-		if info, err := os.Stat(base); err == nil && !info.IsDir() {
+		if info, statErr := os.Stat(base); statErr == nil && !info.IsDir() {
 			dir = filepath.Dir(base)
 		}
-		if w.Template, err = chat.LoadTemplate(dir); errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
+		w.templated, err = templatedFolder(dir, w.Tokenizer)
+	}
+	if err == nil && w.Template == nil {
+		w.Template, w.StandIn, err = w.templated.choose("")
 	}
 	return w, err
 }
@@ -72,6 +86,11 @@ func wordsPath(path string) (string, error) {
 	if tokenizer.InFolder(base) {
 		return base, nil
 	}
+	for _, name := range []string{"tokenizer_config.json", "chat_template.jinja", "chat_template.json"} {
+		if exists(filepath.Join(base, name)) {
+			return base, nil
+		}
+	}
 	dir, err := modelPath(base)
 	if err != nil {
 		return "", fmt.Errorf("%s: there is no tokenizer in it, and it is no model: %w", base, err)
@@ -88,6 +107,6 @@ func (w *Words) gguf() error {
 	if w.Tokenizer, err = tokenizer.FromGGUF(f); err != nil {
 		return fmt.Errorf("%s: %w", w.Path, err)
 	}
-	w.Template, err = ggufTemplate(f, w.Path, w.Tokenizer)
+	w.templated, err = templatedGGUF(f, w.Path, w.Tokenizer)
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"sync"
 )
 
@@ -164,11 +165,16 @@ func (t *Tokenizer) sum() string {
 	if len(d.Normalize) > 0 && !nfc {
 		fmt.Fprintf(h, "%+v\n", d.Normalize)
 	}
+	var line []byte // a hundred thousand of them: Fprintf("%d %q\n") without its cost
 	for id := range t.kind {
-		fmt.Fprintf(h, "%d %q\n", t.kind[id], t.vocab.token(int32(id)))
+		line = strconv.AppendInt(line[:0], int64(t.kind[id]), 10)
+		line = strconv.AppendQuote(append(line, ' '), string(t.vocab.token(int32(id))))
+		h.Write(append(line, '\n'))
 	}
 	for _, m := range d.Merges {
-		fmt.Fprintf(h, "%q %q\n", m[0], m[1])
+		line = strconv.AppendQuote(line[:0], m[0])
+		line = strconv.AppendQuote(append(line, ' '), m[1])
+		h.Write(append(line, '\n'))
 	}
 	for _, a := range d.Added {
 		fmt.Fprintf(h, "%d %t %t %t %t\n", a.ID, a.StripLeft, a.StripRight, a.Normalized, a.SingleWord)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"lian/config"
 	"lian/dtype"
 	"lian/event"
 	"lian/format/gguf"
@@ -22,12 +23,15 @@ import (
 type ConvertOptions struct {
 	Type        string `yaml:"type" help:"type of the weights in OUT; same keeps that of each matrix" default:"same" range:"same|f32|f16|bf16"`
 	WeightsOnly bool   `yaml:"weights_only" help:"leave out tokenizer and chat template"`
+	// Bytes of weights in one file: what is more goes into shards, or into further GGUF files.
+	MaxShardSize config.Bytes `yaml:"max_shard_size" help:"largest file of weights, such as 2GB; 0 is 5GB in a folder and one file in GGUF" default:"0"`
 }
 
 // Converted says what lian convert wrote and how it compares with its input.
 type Converted struct {
 	Path       string   `json:"path"`
-	Format     string   `json:"format"` // gguf, folder
+	Files      []string `json:"files,omitempty"` // where OUT is several
+	Format     string   `json:"format"`          // gguf, folder
 	Type       string   `json:"type"`
 	Bytes      int64    `json:"bytes"`
 	Tensors    int      `json:"tensors"` // read back and compared
@@ -69,25 +73,54 @@ func Convert(ctx context.Context, in, out string, o ConvertOptions, sink event.S
 	}
 	defer os.RemoveAll(work)
 	c, made := &converter{Opened: m, o: o, ctx: ctx, sink: sink}, filepath.Join(work, filepath.Base(out))
-	r := &Converted{Path: out, Format: "folder", Type: o.Type}
+	r, written := &Converted{Path: out, Format: "folder", Type: o.Type}, []string{made}
 	if strings.HasSuffix(out, ".gguf") {
-		r.Format, err = "gguf", c.toGGUF(made)
+		r.Format = "gguf"
+		written, err = c.toGGUF(made)
 	} else {
 		r.Type, err = c.toFolder(made)
 	}
 	if err != nil {
 		return nil, err
 	}
+	if len(written) > 1 {
+		r.Path = filepath.Join(parent, filepath.Base(written[0]))
+	}
 	if r.LeftOut, err = leftOut(m.Path, made); err != nil {
 		return nil, err
 	}
-	if err := c.verify(made, r); err != nil {
+	if err := c.verify(written[0], r); err != nil {
 		return nil, fmt.Errorf("what was written does not agree with %s, so it was not kept: %w", in, err)
 	}
-	if r.Bytes, err = folderBytes(made); err != nil {
-		return nil, err
+	for _, path := range written {
+		size, err := folderBytes(path)
+		if err != nil {
+			return nil, err
+		}
+		r.Bytes += size
+		r.Files = append(r.Files, filepath.Join(parent, filepath.Base(path)))
 	}
-	return r, os.Rename(made, out)
+	names := r.Files
+	if len(names) == 1 {
+		r.Files = nil
+	}
+	return r, place(written, names)
+}
+
+// place gives what was written its names, none of which may be taken. Of several files the first comes last: without it no one
+// takes the others for a model.
+func place(written, names []string) error {
+	for _, name := range names {
+		if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s exists already; remove it first, or name another file or folder", name)
+		}
+	}
+	for i := len(written) - 1; i >= 0; i-- {
+		if err := os.Rename(written[i], names[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 type converter struct {
@@ -119,18 +152,19 @@ func (c *converter) main() dtype.Type {
 	return most
 }
 
-func (c *converter) toGGUF(path string) error {
+// toGGUF writes one GGUF file or several.
+func (c *converter) toGGUF(path string) (paths []string, err error) {
 	var words []gguf.KeyValue
 	if c.Tokenizer != nil {
 		end, err := c.ChatStopIDs()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if len(end) == 0 {
 			end = []int32{c.Separator}
 		}
 		if words, err = ggufWords(c.Opened, end[0]); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	tensors := 0
@@ -139,8 +173,8 @@ func (c *converter) toGGUF(path string) error {
 		c.sink.Emit(event.KindProgress, event.Progress{Stage: "convert", Done: int64(tensors), Unit: "tensors"})
 		return c.typeOf(c.Model.Parameters().Get(b.Parameter).Type)
 	}
-	_, err := checkpoint.SaveGGUF(path, c.Backend.NewStream(), c.Family, c.Model, checkpoint.GGUFOptions{Name: c.Name, Main: c.main(), TypeOf: typeOf, More: words})
-	return err
+	return checkpoint.SaveGGUF(path, c.Backend.NewStream(), c.Family, c.Model,
+		checkpoint.GGUFOptions{Name: c.Name, Main: c.main(), TypeOf: typeOf, More: words, File: gguf.Options{MaxBytes: int64(c.o.MaxShardSize)}})
 }
 
 // toFolder writes a folder. Quantised weights become float32, which holds them exactly.
@@ -166,7 +200,7 @@ func (c *converter) toFolder(path string) (string, error) {
 	default:
 		extra["eos_token_id"] = end
 	}
-	if err := checkpoint.SaveFolder(path, c.Backend.NewStream(), c.Family, c.Model, checkpoint.FolderOptions{Type: t, Config: c.Config, Extra: extra}); err != nil || c.Tokenizer == nil {
+	if err := checkpoint.SaveFolder(path, c.Backend.NewStream(), c.Family, c.Model, checkpoint.FolderOptions{Type: t, Config: c.Config, Extra: extra, ShardBytes: int64(c.o.MaxShardSize)}); err != nil || c.Tokenizer == nil {
 		return t.String(), err
 	}
 	return t.String(), c.saveWords(path, end, extra)

@@ -113,3 +113,24 @@ func TestConvertLeavesNothingHalfWritten(t *testing.T) {
 		t.Errorf("an existing folder: %v", err)
 	}
 }
+
+// TestConvertedWeightsAreCutWhereAsked: a bound on files makes several of either format, and they are the same model.
+func TestConvertedWeightsAreCutWhereAsked(t *testing.T) {
+	dir := t.TempDir()
+	from := shared.Path(t, "testdata", "golden", "infer", "hf", "llama")
+	o := ConvertOptions{Type: "same", WeightsOnly: true, MaxShardSize: 100_000}
+	r, err := Convert(context.Background(), from, filepath.Join(dir, "m.gguf"), o, event.Discard)
+	if err != nil || len(r.Files) != 4 || filepath.Base(r.Path) != "m-00001-of-00004.gguf" || r.Exact != r.Tensors {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if _, err := Convert(context.Background(), from, filepath.Join(dir, "m.gguf"), o, event.Discard); err == nil {
+		t.Error("files were overwritten")
+	}
+	back, err := Convert(context.Background(), r.Path, filepath.Join(dir, "back"), o, event.Discard)
+	if err != nil || back.Exact != r.Tensors {
+		t.Fatalf("%+v, %v", back, err)
+	}
+	if shards, _ := filepath.Glob(filepath.Join(dir, "back", "model-*-of-00004.safetensors")); len(shards) != 4 {
+		t.Errorf("shards are %v", shards)
+	}
+}

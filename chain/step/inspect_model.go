@@ -62,7 +62,7 @@ type QuantFacts struct {
 	Method string `json:"method"`
 	Bits   int    `json:"bits,omitempty"`
 	Group  int    `json:"group_size,omitempty"` // weights that share a scale; −1 is a row
-	Format string `json:"format,omitempty"`     // of compressed-tensors and AWQ: how values are packed
+	Format string `json:"format,omitempty"`     // units of scales where those are no groups
 }
 
 // gguf is a GGUF file.
@@ -165,49 +165,27 @@ func (i *inspector) config(dir string) (*family.Family, nn.Spec, error) {
 	var said struct {
 		Type          string `json:"model_type"`
 		Architectures []string
-		Licence       string `json:"license"`
-		Quantised     *struct {
-			Method  string         `json:"quant_method"`
-			Bits    int            `json:"bits"`
-			WBits   int            `json:"w_bit"`
-			Group   int            `json:"group_size"`
-			Format  string         `json:"format"`
-			Version string         `json:"version"`
-			In4     bool           `json:"load_in_4bit"`
-			In8     bool           `json:"load_in_8bit"`
-			Kind    string         `json:"bnb_4bit_quant_type"`
-			Groups  map[string]any `json:"config_groups"`
-			Block   []int          `json:"weight_block_size"`
-		} `json:"quantization_config"`
+		Licence       string         `json:"license"`
+		Quantised     map[string]any `json:"quantization_config"`
 	}
 	if readErr := store.ReadJSON(filepath.Join(dir, "config.json"), &said); readErr != nil {
 		return fam, spec, errors.Join(err, readErr)
 	}
 	i.Model.Family = first(said.Type, strings.Join(said.Architectures, " "))
-	if config != nil {
-		i.Unread = config.Unread()
-	}
 	i.Licence = first(i.Licence, said.Licence)
-	if q := said.Quantised; q != nil {
-		i.Quantised = &QuantFacts{Method: q.Method, Bits: max(q.Bits, q.WBits), Group: q.Group, Format: first(q.Format, q.Version, q.Kind)}
-		switch {
-		case q.In4:
-			i.Quantised.Bits = 4
-		case q.In8, q.Method == "fp8":
-			i.Quantised.Bits = 8
-		}
-		for _, g := range q.Groups { // compressed-tensors
-			if group, ok := g.(map[string]any); ok {
-				if w, ok := group["weights"].(map[string]any); ok {
-					bits, _ := w["num_bits"].(float64)
-					size, _ := w["group_size"].(float64)
-					i.Quantised.Bits, i.Quantised.Group = max(i.Quantised.Bits, int(bits)), max(i.Quantised.Group, int(size))
-				}
+	if said.Quantised != nil {
+		method, _ := said.Quantised["quant_method"].(string)
+		i.Quantised = &QuantFacts{Method: method}
+	}
+	if config != nil && err == nil {
+		var q *checkpoint.Quantisation
+		if q, err = checkpoint.ReadQuantisation(config); q != nil {
+			i.Quantised = &QuantFacts{Method: q.Method, Bits: q.Bits, Group: q.Group}
+			if q.Block != [2]int{} {
+				i.Quantised.Format = fmt.Sprintf("blocks of %d × %d", q.Block[0], q.Block[1])
 			}
 		}
-		if len(q.Block) > 0 {
-			i.Quantised.Format = strings.TrimSpace(fmt.Sprintf("%s blocks of %v", i.Quantised.Format, q.Block))
-		}
+		i.Unread = config.Unread()
 	}
 	return fam, spec, err
 }
@@ -257,7 +235,7 @@ func (i *inspector) fileMetadata(m map[string]string) {
 // model fills in what the tensors and the specification of a model say, and whether they belong together.
 func (i *inspector) model(src format.Reader, fam *family.Family, spec nn.Spec, specErr error, viewOf func(model.Binding) model.View) error {
 	if specErr == nil {
-		specErr = fits(src, fam, spec, viewOf)
+		specErr = fits(src, fam, spec, i.Quantised != nil, viewOf)
 	}
 	if specErr != nil {
 		i.problem("Lian does not run this model: %v", specErr)
@@ -300,14 +278,23 @@ func (i *inspector) memory(spec nn.Spec) {
 }
 
 // fits says which tensor a model lacks, or has in another shape.
-func fits(src format.Reader, fam *family.Family, spec nn.Spec, viewOf func(model.Binding) model.View) error {
+func fits(src format.Reader, fam *family.Family, spec nn.Spec, packed bool, viewOf func(model.Binding) model.View) error {
 	bindings, err := fam.Bindings(spec)
 	if err != nil {
 		return err
 	}
+	modules := map[string]bool{} // of packed products, whose parts have names of their own
+	for _, name := range src.Names() {
+		if at := strings.LastIndexByte(name, '.'); packed && at >= 0 {
+			modules[strings.TrimPrefix(name[:at], fam.Prefix)] = true
+		}
+	}
 	for n, w := range spec.Weights() {
 		v := viewOf(bindings[n])
 		want, name := v.FileShape(w.Shape), strings.ReplaceAll(v.Name, "{expert}", "0")
+		if module, product := strings.CutSuffix(strings.TrimPrefix(name, fam.Prefix), ".weight"); product && len(want) == 2 && modules[module] {
+			continue
+		}
 		info, ok := src.Info(name)
 		if !ok {
 			if info, ok = src.Info(strings.TrimPrefix(name, fam.Prefix)); !ok {

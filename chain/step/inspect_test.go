@@ -2,9 +2,12 @@ package step
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,6 +17,7 @@ import (
 	"lian/event"
 	"lian/format/safetensors"
 	"lian/format/shard"
+	"lian/model/checkpoint"
 	"lian/verify/shared"
 )
 
@@ -33,6 +37,9 @@ func TestInspectKnowsWhatTheEcosystemMakes(t *testing.T) {
 		{"golden/infer/hf/llama-yarn", WhatModel, `"runs":true`},
 		{"golden/infer/float/float.safetensors", WhatSafetensors, `"type":"f32"`},
 		{"tokenizers/ggml-vocab/ggml-vocab-gpt-2.gguf", WhatGGUF, `vocabulary only`},
+		{"models/stories260k/stories260K.bin", WhatModel, `"format":"llama2.c"`},
+		{"models/stories260k/stories260K.pt", WhatModel, `"format":"PyTorch"`},
+		{"models/stories260k/tok512.model", WhatTokenizer, `"tokens":512`},
 		{"tokenizers/smollm2", WhatTokenizer, `"tokens":49152`},
 	} {
 		path := shared.Path(t, "testdata", filepath.FromSlash(c.path))
@@ -48,6 +55,65 @@ func TestInspectKnowsWhatTheEcosystemMakes(t *testing.T) {
 		if i.What != c.what || !strings.Contains(string(text), c.holds) {
 			t.Errorf("%s is %s, expected %s with %s:\n%s", c.path, i.What, c.what, c.holds, text)
 		}
+	}
+}
+
+// TestInspectSaysWhatOpeningSays: whether Lian runs a model is said without reading weights, and is true.
+func TestInspectSaysWhatOpeningSays(t *testing.T) {
+	folders, err := filepath.Glob(filepath.Join(shared.Path(t, "testdata", "golden", "infer", "hf"), "*"))
+	if err != nil || len(folders) == 0 {
+		t.Fatalf("no models (%v)", err)
+	}
+	b := backend(t)
+	for _, dir := range folders {
+		i, err := Inspect(t.Context(), dir, InspectOptions{Context: 4096}, event.Discard)
+		if err != nil {
+			t.Errorf("%s: %v", dir, err)
+			continue
+		}
+		c, err := checkpoint.Open(dir, b, checkpoint.Options{})
+		if runs := err == nil; i.Model == nil || runs != i.Model.Runs {
+			t.Errorf("%s: inspection says runs %v (%v), opening says %v", dir, i.Model.Runs, i.Problems, err)
+		}
+		if err == nil {
+			c.Close()
+		}
+	}
+}
+
+func TestInspectTellsWhereAModelComesFrom(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("LIAN_HOME", home)
+	dir := filepath.Join(home, "models", "o", "m")
+	if err := os.CopyFS(dir, os.DirFS(shared.Path(t, "testdata", "golden", "infer", "hf", "llama"))); err != nil {
+		t.Fatal(err)
+	}
+	config, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	right := sha256.Sum256(config)
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("README.md", "---\nlicense: other\nlicense_name: 书生-licence\n---\n# a model\n")
+	write("pulled.json", `{"hub": "huggingface", "repo": "o/m", "commit": "abc", "files": [{"path": "config.json", "size": 1, "sha256": "`+hex.EncodeToString(right[:])+`", "checked": "sha256"}]}`)
+	i, err := Inspect(t.Context(), "o/m", InspectOptions{Context: 4096, Verify: true}, event.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i.Source != "huggingface:o/m@abc" || i.Licence != "书生-licence" || len(i.Files) < 3 {
+		t.Errorf("%+v", i)
+	}
+	write("config.json", string(config)+" ")
+	if _, err := Inspect(t.Context(), "o/m", InspectOptions{Context: 4096, Verify: true}, event.Discard); !errors.Is(err, ErrUnsound) {
+		t.Errorf("a changed file: %v", err)
+	}
+	write("model.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n")
+	if _, err := Inspect(t.Context(), filepath.Join(dir, "model.safetensors"), InspectOptions{Context: 1}, event.Discard); err == nil || !strings.Contains(err.Error(), "git-lfs") {
+		t.Errorf("a pointer: %v", err)
 	}
 }
 

@@ -50,6 +50,24 @@ func readPacking(c *family.Config) (*packing, error) {
 	return p, c.Err()
 }
 
+// Quantisation is how a folder's weights were quantised.
+type Quantisation struct {
+	Method string
+	Bits   int
+	Group  int    // weights that share a scale; 0 where the method has other units
+	Block  [2]int // rows and columns that do
+}
+
+// ReadQuantisation says how the configuration tells that weights were quantised; nil if it does not. Methods that Lian does not read are
+// errors.
+func ReadQuantisation(c *family.Config) (*Quantisation, error) {
+	p, err := readPacking(c)
+	if p == nil || err != nil {
+		return nil, err
+	}
+	return &Quantisation{p.method, p.bits, p.group, p.block}, nil
+}
+
 // ignores says whether a tensor of this name belongs to the quantisation of activations, which Lian does not round.
 func (p *packing) ignores(name string) bool {
 	return p != nil && slices.ContainsFunc(p.ignoredEndings, func(end string) bool { return strings.HasSuffix(name, end) })

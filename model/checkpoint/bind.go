@@ -110,7 +110,7 @@ func (l *binder) load(w nn.Weight, v model.View) (*compute.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, inFile, err := take(p, v, w.Shape)
+	data, inFile, err := v.Take(p.data, p.info.Type, w.Shape)
 	if err != nil {
 		return nil, fmt.Errorf("tensor %s: %w", v.Name, err)
 	}
@@ -139,7 +139,7 @@ func (l *binder) stack(w nn.Weight, v model.View) (out *compute.Tensor, err erro
 		if p.info.Type != stored {
 			return nil, fmt.Errorf("tensor %s is %v, the experts before it %v: a stack must be of one type", each.Name, p.info.Type, stored)
 		}
-		data, _, err := take(p, each, w.Shape[1:])
+		data, _, err := each.Take(p.data, p.info.Type, w.Shape[1:])
 		if err != nil {
 			return nil, fmt.Errorf("tensor %s: %w", each.Name, err)
 		}

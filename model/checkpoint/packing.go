@@ -134,9 +134,7 @@ func (l *binder) dequantised(p *compute.PackedWeight, v model.View, shape []int)
 	if err != nil {
 		return nil, err
 	}
-	whole := part{data: compute.HostBytes(values)}
-	whole.info.Type, whole.info.Shape = dtype.F32, []int{p.Outputs, p.Inputs}
-	data, _, err := take(whole, v, shape)
+	data, _, err := v.Take(compute.HostBytes(values), dtype.F32, shape)
 	if err != nil || l.plain() == dtype.F32 {
 		return data, err
 	}

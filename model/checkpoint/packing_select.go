@@ -14,7 +14,7 @@ func selectOutputs(l *binder, w *compute.PackedWeight, r model.Rows) *compute.Pa
 		return w
 	}
 	var runs [][2]int
-	each(r, 1, func(at int) { runs = append(runs, [2]int{at, at + r.Count}) })
+	r.Each(1, func(at int) { runs = append(runs, [2]int{at, at + r.Count}) })
 	out := *w
 	out.Outputs = r.Count * r.Times
 	ok := true

@@ -69,7 +69,7 @@ func join(s compute.Stream, parts []member, t dtype.Type, shape []int) ([]byte, 
 		if err != nil {
 			return nil, err
 		}
-		if err := put(out, data, t, x.view, x.shape); err != nil {
+		if err := x.view.Put(out, data, t, x.shape); err != nil {
 			return nil, err
 		}
 	}

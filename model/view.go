@@ -1,27 +1,26 @@
-package checkpoint
+package model
 
 import (
 	"fmt"
 
 	"lian/dtype"
-	"lian/model"
 )
 
-// take is what a view sees of a stored tensor, as the bytes of a parameter of a shape. inFile says that they are the tensor's own
-// bytes, not a copy.
-func take(p part, v model.View, shape []int) (data []byte, inFile bool, err error) {
-	data, inFile = p.data, true
-	stored := p.info.Shape
+// Take is what a view sees of a stored tensor of shape FileShape(shape), as the bytes of a parameter of that shape; Offset and
+// Experts are the caller's. inFile says that they are the tensor's own bytes, not a copy.
+func (v View) Take(stored []byte, t dtype.Type, shape []int) (data []byte, inFile bool, err error) {
+	data, inFile = stored, true
+	whole := v.FileShape(shape)
 	if v.Transposed {
-		if data, err = transpose(data, p.info.Type, stored); err != nil {
+		if data, err = transpose(data, t, whole); err != nil {
 			return nil, false, err
 		}
-		inFile, stored = false, append([]int(nil), stored...)
-		n := len(stored)
-		stored[n-1], stored[n-2] = stored[n-2], stored[n-1]
+		inFile = false
+		n := len(whole)
+		whole[n-1], whole[n-2] = whole[n-2], whole[n-1]
 	}
 	if r := v.Rows; !r.All() {
-		outer, row, err := span(r, p.info.Type, stored)
+		outer, row, err := r.span(t, whole)
 		if err != nil {
 			return nil, false, err
 		}
@@ -29,7 +28,7 @@ func take(p part, v model.View, shape []int) (data []byte, inFile bool, err erro
 			data = data[r.From*row : (r.From+r.Count)*row]
 		} else {
 			out := make([]byte, 0, len(data)/r.Total*r.Count*r.Times)
-			each(r, outer, func(at int) { out = append(out, data[at*row:(at+r.Count)*row]...) })
+			r.Each(outer, func(at int) { out = append(out, data[at*row:(at+r.Count)*row]...) })
 			data, inFile = out, false
 		}
 	}
@@ -40,7 +39,7 @@ func take(p part, v model.View, shape []int) (data []byte, inFile bool, err erro
 		inFile = false
 	}
 	if v.Turned {
-		if data, err = transpose(data, p.info.Type, v.Unturned(shape)); err != nil {
+		if data, err = transpose(data, t, v.Unturned(shape)); err != nil {
 			return nil, false, err
 		}
 		inFile = false
@@ -48,8 +47,8 @@ func take(p part, v model.View, shape []int) (data []byte, inFile bool, err erro
 	return data, inFile, nil
 }
 
-// put writes a parameter's bytes into the stored tensor that a view sees it in: the inverse of take. stored is the whole tensor.
-func put(stored, data []byte, t dtype.Type, v model.View, shape []int) (err error) {
+// Put writes a parameter's bytes into the stored tensor that a view sees it in: the inverse of Take. stored is the whole tensor.
+func (v View) Put(stored, data []byte, t dtype.Type, shape []int) (err error) {
 	if v.Turned {
 		if data, err = transpose(data, t, shape); err != nil {
 			return err
@@ -73,11 +72,11 @@ func put(stored, data []byte, t dtype.Type, v model.View, shape []int) (err erro
 	if r := v.Rows; r.All() {
 		copy(target, data)
 	} else {
-		outer, row, err := span(r, t, whole)
+		outer, row, err := r.span(t, whole)
 		if err != nil {
 			return err
 		}
-		each(r, outer, func(at int) {
+		r.Each(outer, func(at int) {
 			copy(target[at*row:], data[:r.Count*row])
 			data = data[r.Count*row:]
 		})
@@ -93,7 +92,7 @@ func put(stored, data []byte, t dtype.Type, v model.View, shape []int) (err erro
 }
 
 // span is how often the axis of rows is repeated by the axes before it, and the bytes of one row.
-func span(r model.Rows, t dtype.Type, stored []int) (outer, row int, err error) {
+func (r Rows) span(t dtype.Type, stored []int) (outer, row int, err error) {
 	outer, inner := 1, 1
 	axis := len(stored) - 1 - r.Axis
 	for i, n := range stored {
@@ -110,8 +109,8 @@ func span(r model.Rows, t dtype.Type, stored []int) (outer, row int, err error) 
 	return outer, t.Bytes(inner), nil
 }
 
-// each calls do with the first row of each run, counted over all repetitions.
-func each(r model.Rows, outer int, do func(at int)) {
+// Each calls do with the first row of each run, counted over all repetitions.
+func (r Rows) Each(outer int, do func(at int)) {
 	for o := range outer {
 		for i := range r.Times {
 			do(o*r.Total + r.From + i*r.Every)

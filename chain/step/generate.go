@@ -2,11 +2,9 @@ package step
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +15,7 @@ import (
 	"lian/format/gguf"
 	"lian/model"
 	"lian/model/checkpoint"
+	"lian/store"
 )
 
 // GenerateOptions are the settings of lian generate.
@@ -162,24 +161,16 @@ func (m *Opened) EndIDs() (ids []int32, err error) {
 		}
 		return ids, nil
 	}
-	for _, name := range []string{"config.json", "generation_config.json"} {
-		file := filepath.Join(m.Path, name)
-		raw, err := os.ReadFile(file)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		var fields struct {
-			EOS any `json:"eos_token_id"`
-		}
-		if err == nil {
-			err = json.Unmarshal(raw, &fields)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		list, ok := fields.EOS.([]any)
+	generation := map[string]any{}
+	err = store.ReadJSON(filepath.Join(m.Dir(), "generation_config.json"), &generation)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, fields := range []map[string]any{m.Config, generation} {
+		eos := fields["eos_token_id"]
+		list, ok := eos.([]any)
 		if !ok {
-			list = []any{fields.EOS}
+			list = []any{eos}
 		}
 		for _, v := range list {
 			if id, ok := v.(float64); ok {

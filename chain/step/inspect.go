@@ -29,7 +29,8 @@ type InspectOptions struct {
 const (
 	WhatGGUF        = "gguf"        // a GGUF file with a model, or with a vocabulary only
 	WhatSafetensors = "safetensors" // tensors without a configuration
-	WhatModel       = "model"       // a folder in the hub's layout
+	WhatModel       = "model"       // a folder of weights and their configuration: the hub's, InternEvo's, Meta's
+	WhatModelFile   = "model_file"  // one file of weights whose configuration is in it or beside it
 	WhatAdapter     = "adapter"     // a folder in PEFT's layout
 	WhatTokenizer   = "tokenizer"   // a tokenizer's file, or a folder that has only that
 	WhatWeights     = "weights"     // tensors without a configuration, of another format than safetensors

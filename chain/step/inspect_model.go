@@ -15,6 +15,9 @@ import (
 	"lian/format"
 	"lian/format/container"
 	"lian/format/gguf"
+	"lian/format/internevo"
+	"lian/format/safetensors"
+	"lian/format/torch"
 	"lian/model"
 	"lian/model/checkpoint"
 	"lian/model/family"
@@ -121,7 +124,11 @@ func (i *inspector) weights(path string, kind container.Kind) error {
 	}
 	if foreignModel != nil {
 		defer foreignModel.Close()
-		i.What, i.Format, i.Model = WhatModel, formatName(kind), &ModelFacts{Name: filepath.Base(path)}
+		i.What, i.Format, i.Model = WhatModelFile, formatName(kind), &ModelFacts{Name: filepath.Base(path)}
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			i.What = WhatModel
+		}
+		i.containerMetadata(foreignModel.Source)
 		i.beside(path)
 		config := family.NewConfig(path, foreignModel.Config)
 		fam, spec, err := checkpoint.ReadSpec(path, config)
@@ -137,9 +144,7 @@ func (i *inspector) weights(path string, kind container.Kind) error {
 	if many, ok := src.(interface{ Paths() []string }); ok {
 		i.parts(len(many.Paths()))
 	}
-	if some, ok := src.(interface{ Metadata() map[string]string }); ok {
-		i.fileMetadata(some.Metadata())
-	}
+	i.containerMetadata(src)
 	dir := path
 	if info, err := os.Stat(path); err == nil && !info.IsDir() {
 		dir = filepath.Dir(path)
@@ -224,10 +229,25 @@ func formatName(kind container.Kind) string {
 	return string(kind)
 }
 
-func (i *inspector) fileMetadata(m map[string]string) {
-	if i.o.Metadata {
+// containerMetadata lists what a container says beside its tensors.
+func (i *inspector) containerMetadata(r format.Reader) {
+	if !i.o.Metadata {
+		return
+	}
+	add := func(key string, value any) { i.Metadata = append(i.Metadata, MetadataFact{key, shortValue(value)}) }
+	switch f := r.(type) {
+	case *safetensors.File:
+		m := f.Metadata()
 		for _, k := range slices.Sorted(maps.Keys(m)) {
-			i.Metadata = append(i.Metadata, MetadataFact{k, shortValue(m[k])})
+			add(k, m[k])
+		}
+	case *torch.State:
+		for _, kv := range f.File().Metadata() {
+			add(kv.Key, kv.Value)
+		}
+	case *internevo.Folder:
+		for _, k := range slices.Sorted(maps.Keys(f.Config)) {
+			add(k, f.Config[k])
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package step
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +11,7 @@ import (
 	"lian/chat"
 	"lian/compute"
 	"lian/compute/cpu"
+	"lian/format/container"
 	"lian/format/gguf"
 	"lian/model/adapter"
 	"lian/model/checkpoint"
@@ -149,15 +149,31 @@ func modelPath(path string) (string, error) {
 			return dir, nil
 		}
 	}
+	if kind, err := container.Look(path); err == nil && (kind == container.InternEvoFolder || kind == container.MetaFolder) {
+		return path, nil // which say in their own ways what a config.json says
+	}
 	return "", fmt.Errorf("model %s: there is no config.json in it, nor in a folder model below it", path)
 }
 
-// words opens the tokenizer, the template and the separator.
+// Dir is the folder that is the model, or in which its one file lies.
+func (m *Opened) Dir() string {
+	if info, err := os.Stat(m.Path); err == nil && !info.IsDir() {
+		return filepath.Dir(m.Path)
+	}
+	return m.Path
+}
+
+// words opens the tokenizer, the template and the separator: those in a GGUF file, or
+// in the folder that is the model or holds its one file.
 func (m *Opened) words(path string) error {
-	if strings.HasSuffix(path, ".gguf") {
+	kind, err := container.Look(path)
+	if err != nil {
+		return err
+	}
+	if kind == container.GGUF {
 		return m.wordsOfGGUF(path)
 	}
-	var err error
+	path = m.Dir()
 	if m.Tokenizer, err = tokenizer.Load(path); err != nil {
 		return err
 	}
@@ -167,18 +183,8 @@ func (m *Opened) words(path string) error {
 	if m.Template, m.StandIn, err = m.templated.choose(""); err != nil {
 		return err
 	}
-	var ids struct {
-		BOS any `json:"bos_token_id"`
-		EOS any `json:"eos_token_id"`
-	}
-	raw, err := os.ReadFile(filepath.Join(path, "config.json"))
-	if err == nil {
-		err = json.Unmarshal(raw, &ids)
-	}
-	if err != nil {
-		return err
-	}
-	for _, v := range []any{ids.BOS, ids.EOS} {
+	for _, key := range []string{"bos_token_id", "eos_token_id"} {
+		v := m.Config[key]
 		if list, ok := v.([]any); ok && len(list) > 0 {
 			v = list[0]
 		}

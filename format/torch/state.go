@@ -85,5 +85,8 @@ func (s *State) Data(name string) ([]byte, error) { return s.file.Data(s.Prefix 
 // Close closes the file.
 func (s *State) Close() error { return s.file.Close() }
 
+// File is the checkpoint that the model lies in.
+func (s *State) File() *File { return s.file }
+
 // Value returns one piece of the whole file's metadata.
 func (s *State) Value(key string) (any, bool) { return s.file.Value(key) }

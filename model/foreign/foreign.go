@@ -26,6 +26,9 @@ type Model struct {
 	format.Reader
 	// Config is what config.json would say.
 	Config map[string]any
+	// Source is the checkpoint itself: *torch.State, *llama2c.File, *internevo.Folder or
+	// *parallel.Reader.
+	Source format.Reader
 }
 
 // Open opens a file or folder that container.Look calls kind, if it is a foreign one.
@@ -48,6 +51,7 @@ func Open(path string, kind container.Kind) (*Model, error) {
 	if m == nil {
 		return nil, r.Close()
 	}
+	m.Source = r
 	return m, nil
 }
 

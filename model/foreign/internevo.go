@@ -142,7 +142,7 @@ func (e *evo) convert() (*Model, error) {
 		"vocab_size": float64(embedding.Shape[0]), "hidden_size": float64(embedding.Shape[1]), "intermediate_size": float64(inner), "num_hidden_layers": float64(layers),
 		"num_attention_heads": float64(e.heads), "num_key_value_heads": float64(e.kvHeads),
 		"max_position_embeddings": e.s.number("max_position_embeddings", 2048), "rms_norm_eps": e.s.number("layer_norm_epsilon", 1e-5), "rope_theta": e.s.number("rope_base", 10000),
-		"bias": e.bias, "rope_scaling": nil,
+		"bias": e.bias, "rope_scaling": nil, "bos_token_id": 1.0, "eos_token_id": 2.0,
 	}
 	if version == 3 {
 		config["qkv_bias"], config["head_dim"] = e.bias, float64(e.headSize)

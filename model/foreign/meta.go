@@ -76,8 +76,12 @@ func (l llama) toHub(source format.Reader) (*Model, error) {
 			return nil, err
 		}
 	}
+	bos, eos := 1.0, 2.0
+	if embedding.Shape[0] >= 128000 { // Llama 3's tokenizer
+		bos, eos = 128000, 128001
+	}
 	return &Model{Reader: r, Config: map[string]any{
-		"architectures": []any{"LlamaForCausalLM"}, "model_type": "llama", "hidden_act": "silu",
+		"architectures": []any{"LlamaForCausalLM"}, "model_type": "llama", "hidden_act": "silu", "bos_token_id": bos, "eos_token_id": eos,
 		"vocab_size": float64(embedding.Shape[0]), "hidden_size": float64(hidden), "intermediate_size": float64(inner), "num_hidden_layers": float64(layers),
 		"num_attention_heads": float64(l.heads), "num_key_value_heads": float64(l.kvHeads), "max_position_embeddings": float64(l.context),
 		"rms_norm_eps": l.epsilon, "rope_theta": l.theta, "rope_scaling": mapOrNil(l.scaling), "tie_word_embeddings": tied,

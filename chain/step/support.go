@@ -1,0 +1,3 @@
+package step
+
+//go:generate go test . -run ^TestSupportPage$ -update

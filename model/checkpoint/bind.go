@@ -34,7 +34,10 @@ func (c *Checkpoint) bind(b compute.Backend, spec nn.Spec, src format.Reader, o 
 	}
 	l := binder{backend: b, stream: b.NewStream(), source: src, options: o, packing: p, left: map[string]bool{}}
 	for _, n := range src.Names() {
-		l.left[n] = !c.Family.Ignores(n) && !p.ignores(n)
+		l.left[n] = !c.Family.Ignores(&spec, n) && !p.ignores(n)
+		if !l.left[n] {
+			c.Unused = append(c.Unused, n)
+		}
 	}
 	if first := viewOf(bindings[0]).Name; c.Family.Prefix != "" && strings.HasPrefix(first, c.Family.Prefix) {
 		if _, ok := src.Info(first); !ok {

@@ -29,6 +29,8 @@ type Checkpoint struct {
 	Bindings []model.Binding
 	// Unread are config.json fields that Lian did not need.
 	Unread []string
+	// Unused are tensors that the model does not need: computed ones, and those of layers that predict further tokens.
+	Unused []string
 	// Config are config.json's fields as they stand in the file; nil for formats without one.
 	Config map[string]any
 	close  func() error

@@ -10,6 +10,7 @@ package family
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"lian/model/nn"
@@ -29,6 +30,9 @@ type Family struct {
 	NamesOf func(s *nn.Spec) Names
 	// Prefix of names that some of the authors' files leave out.
 	Prefix string
+	// MoreLayers is how names of tensors of a layer begin, of a family whose files may hold layers past the last: those predict further
+	// tokens, which Lian does not do.
+	MoreLayers string
 	// Ignored are endings of tensors that files carry though they are computed, not learnt.
 	Ignored []string
 }
@@ -70,8 +74,17 @@ func (f *Family) Read(c *Config) (nn.Spec, error) {
 	return s, nil
 }
 
-// Ignores says whether a tensor of this name is computed, not learnt.
-func (f *Family) Ignores(name string) bool {
+// Ignores says whether a model of this Spec does not need a tensor of this name: it is computed, not learnt, or of a layer past the
+// last.
+func (f *Family) Ignores(s *nn.Spec, name string) bool {
+	if before, _, ok := strings.Cut(f.MoreLayers, "{layer}"); ok {
+		if rest, ok := strings.CutPrefix(name, before); ok {
+			number, _, _ := strings.Cut(rest, ".")
+			if l, err := strconv.Atoi(number); err == nil && l >= s.Layers {
+				return true
+			}
+		}
+	}
 	return slices.ContainsFunc(append(f.Ignored, "rotary_emb.inv_freq", "rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"), func(end string) bool { return strings.HasSuffix(name, end) })
 }
 

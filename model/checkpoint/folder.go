@@ -33,8 +33,10 @@ func SaveFolder(dir string, s compute.Stream, f *family.Family, m *nn.Decoder, o
 	if torchNames[o.Type] == "" {
 		return fmt.Errorf("%s: a model folder holds f32, f16 or bf16 weights, not %v", dir, o.Type)
 	}
-	fields := maps.Clone(o.Config)
-	if fields == nil {
+	var fields map[string]any
+	if o.Config != nil {
+		fields = f.Typed(&m.Spec, o.Config)
+	} else {
 		if f.Config == nil {
 			return fmt.Errorf("%s: a config.json of a %s model is not made from nothing", dir, f.Name())
 		}

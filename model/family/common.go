@@ -17,7 +17,7 @@ func decoder(c *Config) nn.Spec {
 		Context:       c.Int("max_position_embeddings|n_positions|max_seq_len|seq_length", 2048),
 		TiedEmbedding: c.Bool("tie_word_embeddings", false),
 	}
-	heads := c.Need("num_attention_heads|n_head|n_heads")
+	heads := c.Need("num_attention_heads|n_head|n_heads|attention_heads|num_heads")
 	a := nn.Attention{Heads: heads, KVHeads: c.Int("num_key_value_heads", heads)}
 	if heads > 0 {
 		a.HeadSize = c.Int("head_dim", s.Hidden/heads)
@@ -31,7 +31,26 @@ func decoder(c *Config) nn.Spec {
 
 // rope reads the rotary embedding of heads of a size: rope_parameters as transformers 5 writes it, or rope_theta and rope_scaling
 // as everybody before. Sources: transformers, modeling_rope_utils.py, and the models' own code.
-func rope(c *Config, head, context int) nn.RoPE { return ropeOf(c, "", head, context) }
+func rope(c *Config, head, context int) nn.RoPE {
+	if p := c.Object("rope_parameters"); p != nil && p.Has("full_attention") {
+		c.layered = true // the family reads it by type
+		return nn.RoPE{Theta: 10000, Rotary: head}
+	}
+	return ropeOf(c, "", head, context)
+}
+
+// ropes are the rotary embeddings of layers that see all keys and of those with a window: of each type in rope_parameters, or that of
+// rope for the first and a plain one with another base for the others.
+func ropes(c *Config, s *nn.Spec, base float64) (full, sliding nn.RoPE) {
+	head := s.Attention.HeadSize
+	full = ropeOf(c, "full_attention", head, s.Context)
+	sliding = nn.RoPE{Theta: base, Rotary: full.Rotary}
+	if p := c.Object("rope_parameters"); p != nil && p.Has("sliding_attention") {
+		sliding = ropeOf(c, "sliding_attention", head, s.Context)
+	}
+	c.layered = false
+	return full, sliding
+}
 
 // ropeOf is rope where rope_parameters may hold one for each type of layer (full_attention, sliding_attention).
 func ropeOf(c *Config, layerType string, head, context int) nn.RoPE {

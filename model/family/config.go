@@ -1,6 +1,7 @@
 package family
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -15,10 +16,13 @@ import (
 type Config struct {
 	file     string
 	fields   map[string]any
+	stored   map[string]any // fields with numbers as they are written, json.Number
 	defaults Fields
 	read     map[string]bool
-	err      *error   // shared with nested objects
-	unknown  []string // keys of a GGUF file's metadata that no field was made of
+	err      *error             // shared with nested objects
+	inner    map[string]*Config // nested objects, by name
+	layered  bool               // rope_parameters by type of layer have not been read yet
+	unknown  []string           // keys of a GGUF file's metadata that no field was made of
 }
 
 // Default says what a field means where the file has none of that name (null is a value: nothing).
@@ -38,13 +42,18 @@ func ParseConfig(file string, data []byte) (*Config, error) {
 	if err := json.Unmarshal(data, &c.fields); err != nil {
 		return nil, fmt.Errorf("%s: not a JSON object: %w", file, err)
 	}
+	again := json.NewDecoder(bytes.NewReader(data))
+	again.UseNumber()
+	if err := again.Decode(&c.stored); err != nil {
+		return nil, fmt.Errorf("%s: not a JSON object: %w", file, err)
+	}
 	return c, nil
 }
 
 // NewConfig is a configuration of fields that were not read from a file; file names
 // where they come from. Numbers are float64.
 func NewConfig(file string, fields map[string]any) *Config {
-	return &Config{file: file, fields: fields, read: map[string]bool{}, err: new(error)}
+	return &Config{file: file, fields: fields, stored: fields, read: map[string]bool{}, err: new(error)}
 }
 
 // FieldNames are the names of all fields, sorted; of a nil Config none.
@@ -55,8 +64,8 @@ func (c *Config) FieldNames() []string {
 	return slices.Sorted(maps.Keys(c.fields))
 }
 
-// Fields are all fields as they stand in the file.
-func (c *Config) Fields() map[string]any { return c.fields }
+// Fields are all fields as they stand in the file, numbers as json.Number: 30.0 is a fraction to those who read it, 30 is not.
+func (c *Config) Fields() map[string]any { return c.stored }
 
 // find is the first alternative that is there and not null, and its value.
 func (c *Config) find(names string) (name string, value any) {
@@ -161,7 +170,13 @@ func (c *Config) Object(names string) *Config {
 		}
 		return nil
 	}
-	return &Config{file: c.file + ": " + name, fields: inner, read: map[string]bool{}, err: c.err}
+	if c.inner[name] == nil {
+		if c.inner == nil {
+			c.inner = map[string]*Config{}
+		}
+		c.inner[name] = &Config{file: c.file + ": " + name, fields: inner, read: map[string]bool{}, err: c.err}
+	}
+	return c.inner[name]
 }
 
 // Refuse fails if a field has a value that would change the result.

@@ -44,7 +44,8 @@ var families []*Family
 func register(f Family) *Family {
 	if config := f.Config; config != nil {
 		f.Config = func(s *nn.Spec) Fields {
-			return Fields{"model_type": f.ModelTypes[0], "architectures": f.Architectures[:1]}.with(config(s))
+			base := Fields{"model_type": f.ModelTypes[0], "architectures": f.Architectures[:1], "pad_token_id": nil}
+			return fractions(base.with(config(s))).(Fields)
 		}
 	}
 	families = append(families, &f)
@@ -64,6 +65,9 @@ func (f *Family) Read(c *Config) (nn.Spec, error) {
 	s := f.Spec(c)
 	if s.Family == "" {
 		s.Family = f.Name()
+	}
+	if c.layered {
+		c.Fail("rope_parameters are by type of layer, which a %s model does not have", f.Name())
 	}
 	if c.Err() != nil {
 		return s, c.Err()

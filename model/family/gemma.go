@@ -115,12 +115,7 @@ func gemma3Spec(c *Config) nn.Spec {
 	c.Default("max_position_embeddings", 131072)
 	s := gemma2Spec(c)
 	s.Attention.HeadNorm = nn.EachHead
-	a := s.Attention
-	full := ropeOf(c, "full_attention", a.HeadSize, s.Context)
-	near := nn.RoPE{Theta: c.Float("rope_local_base_freq", 10000), Rotary: full.Rotary}
-	if p := c.Object("rope_parameters"); p != nil && p.Has("sliding_attention") {
-		near = ropeOf(c, "sliding_attention", a.HeadSize, s.Context)
-	}
+	full, near := ropes(c, &s, c.Float("rope_local_base_freq", 10000))
 	windowedLayers(c, &s, every(c.Int("sliding_window_pattern|_sliding_window_pattern", 6)), func(_ int, sliding bool, b *nn.Block) {
 		if b.Attention.RoPE = full; sliding {
 			b.Attention.RoPE = near
@@ -128,3 +123,19 @@ func gemma3Spec(c *Config) nn.Spec {
 	})
 	return s
 }
+
+// vaultgemma: gemma2 without the norms after the branches. Source: arXiv 2510.15001 and transformers, modeling_vaultgemma.py.
+var _ = register(Family{
+	ModelTypes:    []string{"vaultgemma"},
+	Architectures: []string{"VaultGemmaForCausalLM"},
+	Names:         llamaNames.with(Names{"feed_forward_norm": gemmaNorms["feed_forward_norm"]}),
+	Spec: func(c *Config) nn.Spec {
+		c.Default("final_logit_softcapping", 30)
+		c.Default("attn_logit_softcapping", 50)
+		s := gemma2Spec(c)
+		s.PostNorm = false
+		windowedLayers(c, &s, every(2), nil)
+		return s
+	},
+	Config: gemma2Config,
+})

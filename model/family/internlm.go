@@ -15,17 +15,15 @@ var _ = register(Family{
 		internlmScaling(c, &s)
 		return s
 	},
-	Config: func(s *nn.Spec) Fields { return internlmConfig(s, "internlm", "InternLMForCausalLM") },
+	Config: func(s *nn.Spec) Fields {
+		r := s.Attention.RoPE
+		rotary := Fields{"base": r.Theta, "type": "origin"}
+		if r.Scaling.Rule == "dynamic" {
+			rotary["type"], rotary["scaling_factor"] = "dynamic", r.Scaling.Factor
+		}
+		return written(s).without("rope_theta", "rope_scaling", "head_dim", "num_key_value_heads").with(Fields{"rotary": rotary, "bias": s.Attention.Bias})
+	},
 })
-
-// internlmConfig is Llama's config.json with one switch for the biases.
-func internlmConfig(s *nn.Spec, modelType, architecture string) Fields {
-	f := llamaConfig(s).without("attention_bias", "mlp_bias").with(Fields{"model_type": modelType, "architectures": []string{architecture}, "bias": s.Attention.Bias})
-	if scaling, ok := f["rope_scaling"].(Fields); ok && scaling != nil {
-		f["rope_scaling"] = scaling.named("rope_type", "type")
-	}
-	return f
-}
 
 // internlmScaling reads the older form of dynamic NTK: rotary: {base, type: dynamic}.
 func internlmScaling(c *Config, s *nn.Spec) {
@@ -67,7 +65,13 @@ var _ = register(Family{
 		s.Attention.OutputBias = s.Attention.Bias
 		return s
 	},
-	Config: func(s *nn.Spec) Fields { return internlmConfig(s, "internlm2", "InternLM2ForCausalLM") },
+	Config: func(s *nn.Spec) Fields {
+		f := written(s).without("head_dim").with(Fields{"bias": s.Attention.Bias})
+		if scaling, ok := f["rope_scaling"].(Fields); ok && scaling != nil {
+			f["rope_scaling"] = scaling.named("rope_type", "type")
+		}
+		return f
+	},
 })
 
 // internlm3: Llama with switches of their own for the biases. Source: the published modeling_internlm3.py.
@@ -76,13 +80,15 @@ var _ = register(Family{
 	Architectures: []string{"InternLM3ForCausalLM"},
 	Names:         llamaNames,
 	Spec: func(c *Config) nn.Spec {
+		c.Default("head_dim", 128)
+		c.Default("max_position_embeddings", 32768)
 		s := llamaSpec(c)
-		s.Attention.Bias = c.Bool("qkv_bias", false)
-		s.Attention.OutputBias = c.Bool("bias", false)
+		s.Attention.Bias = c.Bool("qkv_bias|attention_bias", false)
+		s.Attention.OutputBias = c.Bool("bias|mlp_bias", false)
 		s.FeedForward.Bias = s.Attention.OutputBias
 		return s
 	},
 	Config: func(s *nn.Spec) Fields {
-		return internlmConfig(s, "internlm3", "InternLM3ForCausalLM").with(Fields{"qkv_bias": s.Attention.Bias, "bias": s.Attention.OutputBias})
+		return written(s).with(Fields{"qkv_bias": s.Attention.Bias, "bias": s.FeedForward.Bias})
 	},
 })

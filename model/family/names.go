@@ -62,6 +62,18 @@ func (n Names) with(others ...Names) Names {
 	return out
 }
 
+// renamed is a copy of names in which another beginning takes the place of one.
+func (n Names) renamed(from, to string) Names {
+	out := Names{}
+	for key, place := range n {
+		if rest, ok := strings.CutPrefix(place.name, from); ok {
+			place.name = to + rest
+		}
+		out[key] = place
+	}
+	return out
+}
+
 // stackedQKV are queries, keys and values one after the other in one tensor.
 func stackedQKV(p Place) Names {
 	part := func(which int) Place {

@@ -55,12 +55,7 @@ var _ = register(Family{
 		c.Default("sliding_window", 4096)
 		c.Default("rope_theta", 500000.0)
 		s := olmo2Spec(c)
-		a := s.Attention
-		full := ropeOf(c, "full_attention", a.HeadSize, s.Context)
-		near := nn.RoPE{Theta: c.Float("rope_theta", 0), Rotary: full.Rotary}
-		if p := c.Object("rope_parameters"); p != nil && p.Has("sliding_attention") {
-			near = ropeOf(c, "sliding_attention", a.HeadSize, s.Context)
-		}
+		full, near := ropes(c, &s, c.Float("rope_theta", 0))
 		windowedLayers(c, &s, every(4), func(_ int, sliding bool, b *nn.Block) {
 			if b.Attention.RoPE = full; sliding {
 				b.Attention.RoPE = near

@@ -1,8 +1,11 @@
 package family
 
 import (
+	"encoding/json"
 	"maps"
 	"math"
+	"strconv"
+	"strings"
 
 	"lian/compute"
 	"lian/model/nn"
@@ -35,6 +38,64 @@ func (f Fields) without(names ...string) Fields {
 		delete(out, n)
 	}
 	return out
+}
+
+// fractions are values in which floats are written as fractions even where they are whole, which transformers insists on.
+func fractions(v any) any {
+	switch v := v.(type) {
+	case float32:
+		return asFraction(strconv.FormatFloat(float64(v), 'g', -1, 32))
+	case float64:
+		return asFraction(strconv.FormatFloat(v, 'g', -1, 64))
+	case []float64:
+		list := make([]any, len(v))
+		for i, x := range v {
+			list[i] = fractions(x)
+		}
+		return list
+	case Fields:
+		if v == nil {
+			return nil
+		}
+		out := Fields{}
+		for name, x := range v {
+			out[name] = fractions(x)
+		}
+		return out
+	}
+	return v
+}
+
+func asFraction(digits string) json.Number {
+	if !strings.ContainsAny(digits, ".e") {
+		digits += ".0"
+	}
+	return json.Number(digits)
+}
+
+// Typed are the fields of a configuration in which whole numbers are fractions where the family's own Config has fractions. They may
+// come from metadata, where every number is a float.
+func (f *Family) Typed(s *nn.Spec, fields map[string]any) Fields {
+	out := maps.Clone(fields)
+	if f.Config == nil {
+		return out
+	}
+	return typed(out, f.Config(s))
+}
+
+func typed(fields, like Fields) Fields {
+	for name, v := range fields {
+		switch v := v.(type) {
+		case float64:
+			if n, ok := like[name].(json.Number); ok && strings.ContainsAny(n.String(), ".e") {
+				fields[name] = fractions(v)
+			}
+		case map[string]any:
+			inner, _ := like[name].(Fields)
+			fields[name] = typed(maps.Clone(v), inner)
+		}
+	}
+	return fields
 }
 
 // written is what decoder and rms or layerNorm read.

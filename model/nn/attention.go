@@ -14,13 +14,10 @@ func (d *Decoder) attention(f *forward, number int, h *compute.Tensor) *compute.
 	if w.latent != nil {
 		return f.latentAttention(w, number, h)
 	}
-	q := f.heads(w.qNorm, a, f.linear(&w.q, h, nil, 1), a.Heads, a.HeadSize)
-	k := f.heads(w.kNorm, a, f.linear(&w.k, h, nil, 1), a.KVHeads, a.HeadSize)
-	v := f.heads(nil, a, f.linear(&w.v, h, nil, 1), a.KVHeads, a.Values())
-	if w.rotation >= 0 {
-		f.turn(w.rotation, q)
-		f.turn(w.rotation, k)
-	}
+	q := f.turned(w, w.qNorm, f.linear(&w.q, h, nil, 1), a.Heads)
+	k := f.turned(w, w.kNorm, f.linear(&w.k, h, nil, 1), a.KVHeads)
+	q = f.longScaled(a, q)
+	v := f.clipped(a, f.linear(&w.v, h, nil, 1)).View(f.rows, a.KVHeads, a.Values())
 	inner := f.attend(w, number, q, k, v)
 	if w.attentionInner != nil {
 		inner = f.norm(w.attentionInner, inner)
@@ -28,30 +25,49 @@ func (d *Decoder) attention(f *forward, number int, h *compute.Tensor) *compute.
 	return inner
 }
 
-// heads is a product's rows [rows, heads, size], clamped and normed as the switches say.
-func (f *forward) heads(n *norm, a *Attention, x *compute.Tensor, heads, size int) *compute.Tensor {
-	if a.Clip > 0 {
-		out := f.Tensor(x.Shape...)
-		model.Launch(f.Pass, compute.Clip{X: x, Out: out, Low: -a.Clip, High: a.Clip})
-		x = out
+// turned is a product's rows [rows, heads, size] as queries or keys: clamped, normed and turned as the switches say.
+func (f *forward) turned(w *layer, n *norm, x *compute.Tensor, heads int) *compute.Tensor {
+	a := &w.Attention
+	x = f.clipped(a, x)
+	if !a.NormAfterRoPE {
+		x = f.headNorm(n, a, x, heads)
 	}
-	if n != nil {
-		switch a.HeadNorm {
-		case AllHeads:
-			x = f.norm(n, x)
-		case EachHead:
-			x = f.norm(n, x.View(f.rows*heads, size))
-		case EachOwnHead:
-			bare := norm{Norm: n.Norm}
-			x = f.norm(&bare, x.View(f.rows*heads, size)).View(f.rows, heads*size)
-			if n.gain != nil {
-				out := f.Tensor(x.Shape...)
-				model.Launch(f.Pass, compute.Mul{A: x, B: n.gain.View(heads * size), Out: out})
-				x = out
-			}
+	x = x.View(f.rows, heads, a.HeadSize)
+	if w.rotation >= 0 {
+		f.turn(w.rotation, x)
+	}
+	if a.NormAfterRoPE {
+		x = f.headNorm(n, a, x.View(f.rows, heads*a.HeadSize), heads).View(f.rows, heads, a.HeadSize)
+	}
+	return x
+}
+
+func (f *forward) clipped(a *Attention, x *compute.Tensor) *compute.Tensor {
+	if a.Clip == 0 {
+		return x
+	}
+	out := f.Tensor(x.Shape...)
+	model.Launch(f.Pass, compute.Clip{X: x, Out: out, Low: -a.Clip, High: a.Clip})
+	return out
+}
+
+// headNorm is rows [rows, heads · size] normed as HeadNorm says.
+func (f *forward) headNorm(n *norm, a *Attention, x *compute.Tensor, heads int) *compute.Tensor {
+	switch a.HeadNorm {
+	case AllHeads:
+		x = f.norm(n, x)
+	case EachHead:
+		x = f.norm(n, x.View(f.rows*heads, a.HeadSize))
+	case EachOwnHead:
+		bare := norm{Norm: n.Norm}
+		x = f.norm(&bare, x.View(f.rows*heads, a.HeadSize)).View(f.rows, heads*a.HeadSize)
+		if n.gain != nil {
+			out := f.Tensor(x.Shape...)
+			model.Launch(f.Pass, compute.Mul{A: x, B: n.gain.View(heads * a.HeadSize), Out: out})
+			x = out
 		}
 	}
-	return x.View(f.rows, heads, size)
+	return x
 }
 
 // attend is softmax(q·k)·v over the cache, or over the batch's own keys.

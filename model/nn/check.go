@@ -41,6 +41,8 @@ func (b Block) check() error {
 		return fmt.Errorf("rotary size %d must be even and at most the head size %d", a.RoPE.Rotary, a.HeadSize)
 	case a.RoPE.Rotary > 0 && a.RoPE.Theta <= 0:
 		return fmt.Errorf("rotary theta is %v, expected > 0", a.RoPE.Theta)
+	case a.LongScale.Beta != 0 && a.LongScale.Every <= 0:
+		return fmt.Errorf("queries are to grow every %d positions, expected > 0", a.LongScale.Every)
 	case a.Window < 0 || a.Clip < 0 || a.Softcap < 0:
 		return fmt.Errorf("window %d, clip %v and softcap %v must not be negative", a.Window, a.Clip, a.Softcap)
 	case (f.Limit != 0 || f.Offset != 0) && (f.Plain || f.Function() != compute.SiLU && f.Function() != compute.QuickGELU):

@@ -17,7 +17,9 @@ type Decoder struct {
 	rotations  []*rotation // the different ones of all layers
 
 	embeddingNorm, finalNorm  *norm
-	embeddingIn, embeddingOut weight // with an EmbeddingWidth
+	ones                      *compute.Tensor // the gain of a norm without one
+	positions                 *compute.Tensor // nil: none
+	embeddingIn, embeddingOut weight          // with an EmbeddingWidth
 }
 
 // layer is a layer's switches and its weights, looked up once.
@@ -85,6 +87,12 @@ func New(b compute.Backend, s Spec, weights map[string]*compute.Tensor) (*Decode
 		}
 	}
 	stream := b.NewStream()
+	d.ones = constant(b, stream, slices.Repeat([]float32{1}, s.widest()))
+	if s.FixedPositions {
+		d.positions = constant(b, stream, s.sines()).View(s.Positions, s.Hidden)
+	} else {
+		d.positions = d.parameters.Get("positions")
+	}
 	for l := range s.Layers {
 		if err := d.addLayer(b, stream, l); err != nil {
 			return nil, fmt.Errorf("layer %d: %w", l, err)
@@ -122,11 +130,17 @@ func (d *Decoder) addLayer(b compute.Backend, stream compute.Stream, l int) erro
 		return err
 	}
 	if slopes := a.slopes(); slopes != nil {
-		w.slopes = compute.NewTensor(b, dtype.F32, len(slopes))
-		stream.Write(w.slopes, compute.HostBytes(slopes))
+		w.slopes = constant(b, stream, slopes)
 	}
 	d.layers = append(d.layers, w)
 	return nil
+}
+
+// constant is a vector that is no parameter.
+func constant(b compute.Backend, s compute.Stream, values []float32) *compute.Tensor {
+	t := compute.NewTensor(b, dtype.F32, len(values))
+	s.Write(t, compute.HostBytes(values))
+	return t
 }
 
 // Info implements model.Model.
@@ -197,7 +211,7 @@ func (d *Decoder) embed(f *forward, b *model.Batch) (*compute.Tensor, error) {
 			}
 		}
 		at := f.Tensor(f.rows, s.Hidden)
-		model.Launch(f.Pass, compute.Gather{Table: d.parameters.Get("positions"), Index: f.Ints(rows), Out: at})
+		model.Launch(f.Pass, compute.Gather{Table: d.positions, Index: f.Ints(rows), Out: at})
 		x = f.sum(x, at)
 	}
 	if d.embeddingNorm != nil {

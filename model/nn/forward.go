@@ -9,8 +9,9 @@ import (
 // forward is one run of Forward: the pass, and the batch as the backend sees it.
 type forward struct {
 	*model.Pass
-	d    *Decoder
-	rows int
+	d     *Decoder
+	batch *model.Batch
+	rows  int
 
 	positions, queryStart, keyLength *compute.Tensor
 	slots, blocks                    *compute.Tensor        // with a cache
@@ -20,7 +21,7 @@ type forward struct {
 
 func (d *Decoder) prepare(p *model.Pass, b *model.Batch) (*forward, error) {
 	f := compute.New[forward](p.Arena)
-	*f = forward{Pass: p, d: d, rows: b.Rows(), positions: p.Ints(b.Positions), queryStart: p.Ints(b.QueryStart), keyLength: p.Ints(b.KeyLength)}
+	*f = forward{Pass: p, d: d, batch: b, rows: b.Rows(), positions: p.Ints(b.Positions), queryStart: p.Ints(b.QueryStart), keyLength: p.Ints(b.KeyLength)}
 	for i, r := range d.rotations {
 		var err error
 		if f.turnings[i], err = r.turning(p, b); err != nil {
@@ -57,11 +58,14 @@ func (f *forward) rounded(x *compute.Tensor) *compute.Tensor {
 
 // norm is x through a norm.
 func (f *forward) norm(n *norm, x *compute.Tensor) *compute.Tensor {
-	out := f.Tensor(x.Shape...)
+	out, gain := f.Tensor(x.Shape...), n.gain
 	if n.Kind == LayerNorm {
 		model.Launch(f.Pass, compute.LayerNorm{X: x, Weight: n.gain, Bias: n.bias, Out: out, Epsilon: n.Epsilon})
 	} else {
-		model.Launch(f.Pass, compute.RMSNorm{X: x, Weight: n.gain, Out: out, Epsilon: n.Epsilon, Offset: n.Offset})
+		if gain == nil {
+			gain = f.d.ones.Slice(0, x.Columns())
+		}
+		model.Launch(f.Pass, compute.RMSNorm{X: x, Weight: gain, Out: out, Epsilon: n.Epsilon, Offset: n.Offset})
 	}
 	return out
 }

@@ -5,7 +5,6 @@ import (
 	"reflect"
 
 	"lian/compute"
-	"lian/dtype"
 	"lian/model"
 )
 
@@ -33,14 +32,23 @@ func (d *Decoder) rotationOf(b compute.Backend, s compute.Stream, r RoPE) (int, 
 	if len(d.rotations) == mostRotations {
 		return 0, fmt.Errorf("more than %d different rotary embeddings", mostRotations)
 	}
-	frequencies, scale, err := r.rule().Frequencies(0)
+	frequencies, scale, err := r.frequencies(0)
 	if err != nil {
 		return 0, err
 	}
-	made := &rotation{r, compute.NewTensor(b, dtype.F32, len(frequencies)), frequencies, scale}
-	s.Write(made.frequencies, compute.HostBytes(frequencies))
-	d.rotations = append(d.rotations, made)
+	d.rotations = append(d.rotations, &rotation{r, constant(b, s, frequencies), frequencies, scale})
 	return len(d.rotations) - 1, nil
+}
+
+// frequencies are the radians per position of each pair in a sequence of so many positions, and what sines are multiplied with.
+func (r RoPE) frequencies(length int) ([]float32, float32, error) {
+	list, scale, err := r.rule().Frequencies(length)
+	for i := range list {
+		if r.Backwards {
+			list[i] = -list[i]
+		}
+	}
+	return list, scale, err
 }
 
 // threshold is the longest sequence that turns with the short frequencies; 0: length does not matter.
@@ -91,7 +99,7 @@ func (r *rotation) turning(p *model.Pass, b *model.Batch) (turning, error) {
 			}
 			set, ok := known[length]
 			if !ok {
-				frequencies, _, err := r.rule().Frequencies(length)
+				frequencies, _, err := r.RoPE.frequencies(length)
 				if err != nil {
 					return t, fmt.Errorf("sequence %d: %w", s, err)
 				}

@@ -34,6 +34,7 @@ type Spec struct {
 	EmbeddingWidth int     // of embeddings where it is another than Hidden: matrices lead in and, before the head, out; 0: Hidden (OPT-350M)
 	Positions      int     // learned positions that are added to the embedding; 0: none (GPT-2)
 	PositionOffset int     // row of position 0 (OPT: 2)
+	FixedPositions bool    // positions are sines and cosines instead of learned (XGLM)
 	NoFinalNorm    bool
 	LogitScale     float32 // what logits are multiplied by; 0 is 1 (Cohere, Granite, MiniCPM)
 	LogitSoftcap   float32 // logits become c·tanh(logits/c); 0: none (Gemma 2)
@@ -100,11 +101,13 @@ type Attention struct {
 	RoPE                     RoPE
 	Scale                    float32 // of scores; 0 is 1/√HeadSize
 	Softcap                  float32 // scores become c·tanh(scores/c); 0: none (Gemma 2)
+	LongScale                LongScale
 	Clip                     float32 // q, k and v are clamped to ±Clip; 0: none (OLMo, MPT)
 	ALiBi                    ALiBi
 	Sinks                    bool // a learned logit for each head that has no value (gpt-oss)
 	HeadNorm                 HeadNorm
 	HeadNormKind             Norm // where it is another than the Spec's: Epsilon > 0
+	NormAfterRoPE            bool // queries and keys are normed after they turned, not before (Hunyuan, nanochat)
 	InnerNorm                bool // a norm on what heads bring, before the output product (BitNet)
 	Latent                   Latent
 }
@@ -116,6 +119,13 @@ type Latent struct {
 	Rank      int  // size of what keys and values are made of; 0: no latent attention
 	QueryRank int  // size of what queries are made of; 0: they are made of the stream
 	Norm      Norm // of both
+}
+
+// LongScale makes scores steeper far into a text: queries at position p are multiplied by 1 + Beta·ln(1 + ⌊p/Every⌋), 1 within the first
+// Every positions. Beta 0: not at all. Source: Llama 4, and Ministral 3 in transformers, modeling_ministral3.py.
+type LongScale struct {
+	Beta  float64
+	Every int
 }
 
 // ALiBi are the switches of linear biases by distance.
@@ -150,6 +160,7 @@ type RoPE struct {
 	Theta       float64
 	Rotary      int                 // leading elements of a head that turn; 0: none
 	Interleaved bool                // pairs (2p, 2p+1) instead of (p, p+Rotary/2)
+	Backwards   bool                // turns the other way (nanochat)
 	Scaling     compute.RoPEScaling // Theta and Rotary in it are ignored: those above count
 }
 

@@ -28,7 +28,7 @@ func (s Spec) Weights() []Weight {
 	if s.EmbeddingWidth > 0 {
 		w.add("embedding_in", Matrix, s.Hidden, s.EmbeddingWidth)
 	}
-	if s.Positions > 0 {
+	if s.Positions > 0 && !s.FixedPositions {
 		w.add("positions", Embedding, s.Positions, s.Hidden)
 	}
 	if s.EmbeddingNorm {

@@ -52,10 +52,12 @@ func ropes(c *Config, s *nn.Spec, base float64) (full, sliding nn.RoPE) {
 	return full, sliding
 }
 
-// ropeOf is rope where rope_parameters may hold one for each type of layer (full_attention, sliding_attention).
+// ropeOf is rope where rope_parameters may hold one for each type of layer (full_attention, sliding_attention). Heads turn in part
+// only in families that have a Default for the part, and where metadata say so.
 func ropeOf(c *Config, layerType string, head, context int) nn.RoPE {
 	r := nn.RoPE{Theta: c.Float("rope_theta|rotary_emb_base", 10000)}
 	fraction := c.Float("partial_rotary_factor|rotary_pct", 1)
+	partial := c.defaults["partial_rotary_factor"] != nil || c.defaults["rotary_pct"] != nil || c.metadata
 	s := c.Object("rope_scaling")
 	if parameters := c.Object("rope_parameters"); s == nil && parameters != nil {
 		if s = parameters; parameters.Has("full_attention|sliding_attention") {
@@ -66,6 +68,9 @@ func ropeOf(c *Config, layerType string, head, context int) nn.RoPE {
 		r.Theta = s.Float("rope_theta", r.Theta)
 		fraction = s.Float("partial_rotary_factor", fraction)
 		r.Scaling = scaling(s, c, context)
+	}
+	if !partial {
+		fraction = 1 // the authors' code does not ask
 	}
 	if r.Rotary = int(float64(head) * fraction); r.Rotary%2 != 0 {
 		c.Fail("a rotary embedding of %d elements (%v of a head of %d) must be even", r.Rotary, fraction, head)
@@ -98,7 +103,7 @@ func scaling(s, outer *Config, context int) compute.RoPEScaling {
 	default:
 		s.Fail("rope_type is %q, expected default, linear, dynamic, yarn, llama3 or longrope", r.Rule)
 	}
-	s.Ignore("finetuned")
+	s.Ignore("finetuned", "max_position_embeddings")
 	for _, name := range s.Unread() {
 		s.Fail("%s is not known in a rotary embedding", name)
 	}

@@ -21,6 +21,7 @@ type Config struct {
 	read     map[string]bool
 	err      *error             // shared with nested objects
 	inner    map[string]*Config // nested objects, by name
+	metadata bool               // made of a GGUF file's metadata
 	layered  bool               // rope_parameters by type of layer have not been read yet
 	unknown  []string           // keys of a GGUF file's metadata that no field was made of
 }
@@ -53,7 +54,7 @@ func ParseConfig(file string, data []byte) (*Config, error) {
 // NewConfig is a configuration of fields that were not read from a file; file names
 // where they come from. Numbers are float64.
 func NewConfig(file string, fields map[string]any) *Config {
-	return &Config{file: file, fields: fields, stored: fields, read: map[string]bool{}, err: new(error)}
+	return &Config{file: file, fields: fields, stored: fields, metadata: true, read: map[string]bool{}, err: new(error)}
 }
 
 // FieldNames are the names of all fields, sorted; of a nil Config none.

@@ -114,7 +114,7 @@ func gemma3Spec(c *Config) nn.Spec {
 	c.Default("vocab_size", 262208)
 	c.Default("max_position_embeddings", 131072)
 	s := gemma2Spec(c)
-	s.Attention.HeadNorm = nn.EachHead
+	s.Attention.HeadNorm, s.Attention.Softcap = nn.EachHead, 0 // whatever attn_logit_softcapping says
 	full, near := ropes(c, &s, c.Float("rope_local_base_freq", 10000))
 	windowedLayers(c, &s, every(c.Int("sliding_window_pattern|_sliding_window_pattern", 6)), func(_ int, sliding bool, b *nn.Block) {
 		if b.Attention.RoPE = full; sliding {

@@ -25,7 +25,7 @@ var _ = register(Family{
 		s.Attention.Bias, s.Attention.OutputBias, s.FeedForward.Bias = bias, bias, bias
 		s.Attention.RoPE, s.FeedForward.Plain = nn.RoPE{}, true
 		s.NormAfter = !c.Bool("do_layer_norm_before", true)
-		s.NoFinalNorm = s.NormAfter || c.Bool("_remove_final_layer_norm", false)
+		s.NoFinalNorm = c.Bool("_remove_final_layer_norm", false) || s.NormAfter
 		if width := c.Int("word_embed_proj_dim", s.Hidden); width != s.Hidden {
 			s.EmbeddingWidth = width
 		}

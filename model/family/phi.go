@@ -46,6 +46,7 @@ var _ = register(Family{
 		stackedGateUp(at("model.layers.{layer}.mlp.gate_up_proj"))),
 	Spec: func(c *Config) nn.Spec {
 		c.Default("max_position_embeddings", 4096)
+		c.Default("partial_rotary_factor", 1)
 		s := decoder(c)
 		s.Norm = rms(c, 1e-5)
 		s.Attention.Window = c.Int("sliding_window", 0)

@@ -14,7 +14,7 @@ var _ = register(Family{
 		qwenWindows(c, &s)
 		return s
 	},
-	Config: func(s *nn.Spec) Fields { return qwenConfig(s).without("attention_bias", "head_dim") },
+	Config: func(s *nn.Spec) Fields { return qwenConfig(s).without("attention_bias") },
 })
 
 // qwen3: queries and keys are normed by head instead. Source: arXiv 2505.09388 and transformers, modeling_qwen3.py.

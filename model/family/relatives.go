@@ -88,10 +88,13 @@ var _ = register(Family{
 	Spec: func(c *Config) nn.Spec {
 		s := graniteSpec(c)
 		s.Attention.Scale = c.Float32("attention_multiplier", 1/math.Sqrt(float64(s.Attention.HeadSize)))
+		s.LogitScale = c.Float32("logits_scaling", 1) // multiplies, where Granite divides
 		s.PostNorm = c.Bool("use_post_norm", true)
 		return s
 	},
-	Config: func(s *nn.Spec) Fields { return graniteConfig(s).with(Fields{"use_post_norm": s.PostNorm}) },
+	Config: func(s *nn.Spec) Fields {
+		return graniteConfig(s).with(Fields{"use_post_norm": s.PostNorm, "logits_scaling": s.LogitScale})
+	},
 })
 
 // cwm: a window in three of four layers. Source: also the card of the Code World Model.

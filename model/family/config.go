@@ -54,7 +54,7 @@ func ParseConfig(file string, data []byte) (*Config, error) {
 // NewConfig is a configuration of fields that were not read from a file; file names
 // where they come from. Numbers are float64.
 func NewConfig(file string, fields map[string]any) *Config {
-	return &Config{file: file, fields: fields, stored: fields, metadata: true, read: map[string]bool{}, err: new(error)}
+	return &Config{file: file, fields: fields, stored: fields, read: map[string]bool{}, err: new(error)}
 }
 
 // FieldNames are the names of all fields, sorted; of a nil Config none.

@@ -108,6 +108,7 @@ func (f *Family) fromGGUF(path string, g *GGUF, file GGUFFile) (*Config, error) 
 	if err != nil {
 		return nil, err
 	}
+	c.metadata = true
 	for _, key := range file.Keys() {
 		if rest, ok := strings.CutPrefix(key, r.prefix); ok && !r.known[rest] && !slices.Contains(strings.Fields(harmlessFields), rest) {
 			c.unknown = append(c.unknown, key)

@@ -90,6 +90,10 @@ func typed(fields, like Fields) Fields {
 			if n, ok := like[name].(json.Number); ok && strings.ContainsAny(n.String(), ".e") {
 				fields[name] = fractions(v)
 			}
+		case json.Number:
+			if n, ok := like[name].(json.Number); ok && strings.ContainsAny(n.String(), ".e") {
+				fields[name] = asFraction(v.String())
+			}
 		case map[string]any:
 			inner, _ := like[name].(Fields)
 			fields[name] = typed(maps.Clone(v), inner)

@@ -59,11 +59,12 @@ type allow = func(start, end int) bool
 
 // find gives the leftmost token in text[from:], the longest of those that begin
 // there. A control token that is not allowed is passed over as a whole, unless one
-// that is allowed begins within it. limit is where the token before ended, up to
-// which StripLeft may reach.
-func (t *trie) find(text string, from, limit int, allowed allow) (a *Added, start, end int) {
+// that is allowed begins within it. limit is where the token before ended with the
+// white space it swallowed, up to which StripLeft may reach; next is where to look for
+// the token after.
+func (t *trie) find(text string, from, limit int, allowed allow) (a *Added, start, end, next int) {
 	if len(t.added) == 0 {
-		return nil, len(text), len(text)
+		return nil, len(text), len(text), len(text)
 	}
 	pass := from // up to here only allowed control tokens count
 	for i := from; i < len(text); i++ {
@@ -92,14 +93,14 @@ func (t *trie) find(text string, from, limit int, allowed allow) (a *Added, star
 		}
 		if found >= 0 {
 			start, end := t.added[found].strip(text, limit, i, stop)
-			return &t.added[found], start, end
+			return &t.added[found], start, end, stop
 		}
 		pass = max(pass, past)
 		if allowed == nil && past > i {
 			i = past - 1
 		}
 	}
-	return nil, len(text), len(text)
+	return nil, len(text), len(text), len(text)
 }
 
 // alone tells whether no word character stands beside text[start:end].

@@ -4,7 +4,8 @@ import "unicode/utf8"
 
 // Decode gives the bytes of ids as they are, control tokens included, so that
 // Decode(Encode(text)) == text even for text that is not UTF-8, where the tokenizer
-// loses nothing. An id outside the vocabulary gives U+FFFD. For text to show use
+// loses nothing. An id outside the vocabulary gives U+FFFD, one that it leaves unused
+// nothing. For text to show use
 // DecodeText or a Stream.
 func (t *Tokenizer) Decode(ids []int32) string { return string(t.decode(ids, true, false)) }
 
@@ -67,7 +68,7 @@ func (t *Tokenizer) decode(ids []int32, raw, skipSpecial bool) []byte {
 
 // appendBytes appends what id stands for.
 func (t *Tokenizer) appendBytes(dst []byte, id int32) []byte {
-	if id < 0 || int(id) >= len(t.kind) || t.kind[id] == unused {
+	if id < 0 || int(id) >= len(t.kind) {
 		return utf8.AppendRune(dst, utf8.RuneError)
 	}
 	return append(dst, t.vocab.token(id)...)

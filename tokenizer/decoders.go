@@ -21,8 +21,11 @@ type decoder interface {
 
 func (c *decoderChain) push(id int32) {
 	t := c.t
-	if id < 0 || int(id) >= len(t.kind) || t.kind[id] == unused {
+	if id < 0 || int(id) >= len(t.kind) {
 		c.first.token("\ufffd")
+		return
+	}
+	if t.kind[id] == unused {
 		return
 	}
 	if s, ok := c.first.(*sentenceDecoder); ok {

@@ -31,6 +31,14 @@ func (t *Tokenizer) EncodeWith(text string, special func(start, end int) bool) [
 	return e.tokens
 }
 
+// EncodeReference is EncodeWith with the places that the project of the file's kind
+// tells: what was composed of several characters comes from the first of them.
+func (t *Tokenizer) EncodeReference(text string, special func(start, end int) bool) []Token {
+	e := encoder{t: t, places: true, exact: true}
+	e.text(text, special)
+	return e.tokens
+}
+
 // EncodeAll gives the ids of text with every control token recognised: for text
 // that comes from a trusted template, and for comparing with other tokenizers.
 func (t *Tokenizer) EncodeAll(text string) []int32 {
@@ -44,6 +52,7 @@ type encoder struct {
 	t      *Tokenizer
 	w      *work
 	places bool
+	exact  bool
 	ids    []int32
 	tokens []Token
 }
@@ -64,8 +73,10 @@ func (e *encoder) text(text string, allowed allow) {
 		}
 		return
 	}
-	for i := 0; i <= len(text); {
-		a, start, end := t.raw.find(text, i, i, allowed)
+	for i, next := 0, 0; i <= len(text); {
+		var a *Added
+		var start, end int
+		a, start, end, next = t.raw.find(text, next, i, allowed)
 		if start > i {
 			e.segment(text[i:start], i, allowed)
 		}
@@ -89,7 +100,7 @@ func (e *encoder) add(id int32, start, end int) {
 // those of the second kind, split.
 func (e *encoder) segment(text string, base int, allowed allow) {
 	t := e.t
-	p := passage{s: text, base: base, track: e.places || t.first && base == 0}
+	p := passage{s: text, base: base, track: e.places || t.first && base == 0, exact: e.exact}
 	if len(t.normal) > 0 && !(t.onlyNFC && norm.NFC.IsNormalString(text)) {
 		if t.def.Model != ByteBPE {
 			p.valid()
@@ -106,8 +117,10 @@ func (e *encoder) segment(text string, base int, allowed allow) {
 	if inner != nil {
 		allowed = func(start, end int) bool { return inner(p.place(start, end)) }
 	}
-	for i := 0; i <= len(p.s); {
-		a, start, end := t.late.find(p.s, i, i, allowed)
+	for i, next := 0, 0; i <= len(p.s); {
+		var a *Added
+		var start, end int
+		a, start, end, next = t.late.find(p.s, next, i, allowed)
 		if start > i {
 			e.split(p.slice(i, start))
 		}

@@ -38,7 +38,7 @@ func (s *Normalization) compile(d *Definition) (normalizer, error) {
 	case Lowercase:
 		return lowercase, nil
 	case StripAccents:
-		return func(p *passage) { p.filter(func(r rune) bool { return !unicode.Is(unicode.M, r) }) }, nil
+		return func(p *passage) { p.filter(func(r rune) bool { return !isMark(r) }) }, nil
 	case StripSpaces:
 		return func(p *passage) { p.strip(s.Left, s.Right) }, nil
 	case Prepend:
@@ -101,28 +101,68 @@ func (p *passage) normalForm(form norm.Form) {
 		p.s = form.String(p.s)
 		return
 	}
-	var it norm.Iter
-	it.InitString(form, p.s)
+	compose := form == norm.NFC || form == norm.NFKC
+	apart := norm.NFD
+	if form == norm.NFKC || form == norm.NFKD {
+		apart = norm.NFKD
+	}
 	changes := make([]change, 0, len(p.s))
-	for at := 0; !it.Done(); {
-		part := it.Next()
-		next := it.Pos()
-		was, is := utf8.RuneCountInString(p.s[at:next]), utf8.RuneCount(part)
-		i := 0
-		for _, r := range string(part) {
-			by := 0
-			switch {
-			case i == 0 && is < was:
-				by = is - was // the first stands for those that went into it
-			case i >= was:
-				by = 1
+	for at := 0; at < len(p.s); {
+		next := at + max(1, form.NextBoundaryInString(p.s[at:], true))
+		if part := p.s[at:next]; form.IsNormalString(part) {
+			for _, r := range part {
+				changes = append(changes, change{r: r})
 			}
-			changes = append(changes, change{r: r, by: by, wide: by < 0})
-			i++
+		} else {
+			changes = append(changes, normalPart(part, apart, compose)...)
 		}
 		at = next
 	}
 	p.transform(changes, 0)
+}
+
+// normalPart takes characters apart, puts their marks in order and composes what
+// composes, keeping which old characters each stands for.
+func normalPart(part string, apart norm.Form, compose bool) []change {
+	var out []change
+	class := func(c change) uint8 { return apart.PropertiesString(string(c.r)).CCC() }
+	for _, r := range part {
+		for i, q := range apart.String(string(r)) {
+			out = append(out, change{r: q, by: min(i, 1)})
+			for k := len(out) - 1; k > 0 && class(out[k]) > 0 && class(out[k-1]) > class(out[k]); k-- {
+				out[k-1], out[k] = out[k], out[k-1]
+			}
+		}
+	}
+	if !compose {
+		return out
+	}
+	kept := out[:0]
+	starter, last := -1, uint8(0)
+	for _, c := range out {
+		k := class(c)
+		if starter >= 0 && (k > last || len(kept)-1 == starter) {
+			both := norm.NFC.String(string(kept[starter].r) + string(c.r))
+			if r, n := utf8.DecodeRuneInString(both); n == len(both) {
+				kept[starter].r, kept[starter].wide = r, true
+				if c.by <= 0 { // an old character less
+					kept[starter].by += c.by - 1
+				}
+				continue
+			}
+		}
+		if k == 0 {
+			starter = len(kept)
+		}
+		last = k
+		kept = append(kept, c)
+	}
+	for i := range kept {
+		if kept[i].by == 0 {
+			kept[i].wide = false
+		}
+	}
+	return kept
 }
 
 // filter keeps the characters that keep tells.
@@ -245,7 +285,7 @@ func (s *Normalization) bert(p *passage) {
 	}
 	if s.StripAccents {
 		p.normalForm(norm.NFD)
-		p.filter(func(r rune) bool { return !unicode.Is(unicode.Mn, r) })
+		p.filter(func(r rune) bool { return !isNonspacing(r) })
 	}
 	if s.Lowercase {
 		lowercase(p)
@@ -257,7 +297,7 @@ func isControl(r rune) bool {
 	if r < utf8.RuneSelf {
 		return (r < ' ' || r == 0x7f) && r != '\t' && r != '\n' && r != '\r'
 	}
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co)
+	return older("control", r, unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co))
 }
 
 func isChinese(r rune) bool {

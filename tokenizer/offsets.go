@@ -1,6 +1,10 @@
 package tokenizer
 
-import "unicode/utf8"
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // Edges are the ids of the tokens that begin and end a text for the model, as far as
 // the file names them: those of Around, or else BOS and EOS, which are not put around
@@ -53,9 +57,6 @@ func (t *Tokenizer) Offsets(text string, tokens []Token, chars bool) [][2]int {
 	}
 	for i, x := range tokens {
 		start, end := x.Start, x.End
-		if t.def.TrimOffsets {
-			start, end = t.trim(text, i, start, end)
-		}
 		if chars {
 			first := count[start]
 			for end < len(text) && !utf8.RuneStart(text[end]) {
@@ -63,25 +64,32 @@ func (t *Tokenizer) Offsets(text string, tokens []Token, chars bool) [][2]int {
 			}
 			start, end = first, count[end]
 		}
+		if t.def.TrimOffsets {
+			surface := t.def.Tokens[x.ID]
+			if t.kind[x.ID] > ordinary { // an added token is what it matched
+				surface = text[x.Start:x.End]
+			}
+			start, end = t.trim(surface, i, start, end)
+		}
 		out[i] = [2]int{start, end}
 	}
 	return out
 }
 
-// trim leaves out the blanks at the ends of a token.
-func (t *Tokenizer) trim(text string, i, start, end int) (int, int) {
-	s := text[start:end]
-	leading, trailing := 0, 0
-	for leading < len(s) && s[leading] == ' ' {
-		leading++
+// trim leaves out the blanks at the ends of a token, as many as its surface form has.
+func (t *Tokenizer) trim(s string, i, start, end int) (int, int) {
+	blank := func(r rune) bool { return r == byteRune[' '] || unicode.IsSpace(r) }
+	leading := utf8.RuneCountInString(s) - utf8.RuneCountInString(strings.TrimLeftFunc(s, blank))
+	trailing := utf8.RuneCountInString(s) - utf8.RuneCountInString(strings.TrimRightFunc(s, blank))
+	if leading == 0 && trailing == 0 {
+		return start, end
 	}
-	for trailing < len(s) && s[len(s)-1-trailing] == ' ' {
-		trailing++
+	if leading > 0 {
+		if (i == 0 || start == 0) && t.def.KeepFirstSpace && leading == 1 {
+			leading = 0
+		}
+		start = min(start+leading, end)
 	}
-	if leading > 0 && (i == 0 || start == 0) && t.def.KeepFirstSpace && leading == 1 {
-		leading = 0
-	}
-	start = min(start+leading, end)
 	if trailing > 0 && end >= trailing {
 		end = max(end-trailing, start)
 	}

@@ -8,6 +8,7 @@ type passage struct {
 	base  int    // where the passage begins in the text
 	from  []span // by byte of s, the bytes of the text it comes from; nil: s is text[base:]
 	track bool   // keep from when s changes
+	exact bool   // tell places as the reference does, even where they leave characters out
 }
 
 // span is text[start:end].
@@ -29,7 +30,7 @@ func (p *passage) place(i, j int) (start, end int) {
 
 // slice is bytes i to j of the passage.
 func (p *passage) slice(i, j int) passage {
-	q := passage{s: p.s[i:j], base: p.base + i, track: p.track}
+	q := passage{s: p.s[i:j], base: p.base + i, track: p.track, exact: p.exact}
 	if p.from != nil {
 		q.from = p.from[i:j]
 		q.base, _ = p.place(i, j)
@@ -102,7 +103,7 @@ func (p *passage) transform(changes []change, removed int) {
 			for range 1 - c.by {
 				skip()
 			}
-			if c.wide && at > 0 && at <= len(old) {
+			if c.wide && !p.exact && at > 0 && at <= len(old) {
 				where.end = old[at-1].end
 			}
 		}

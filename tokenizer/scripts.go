@@ -62,17 +62,22 @@ var scriptList = sync.OnceValue(func() []scriptTable {
 	return list
 })
 
-// scriptEnds splits where the script changes.
-func scriptEnds(dst []int, s string) []int {
-	last := -1
+// scriptMatches splits where the script changes. What stands before the first character
+// of some script is dropped, as in the reference.
+func scriptMatches(dst []match, s string) []match {
+	last, start := 0, -1
 	for i, r := range s {
 		k := scriptOf(r)
-		if k != 0 && last > 0 && last != k && i > 0 {
-			dst = append(dst, i)
+		if k == 0 || last == k {
+			continue
 		}
-		if k != 0 {
-			last = k
+		if start >= 0 {
+			dst = append(dst, match{start: start, end: i})
 		}
+		last, start = k, i
 	}
-	return append(dst, len(s))
+	if start < 0 {
+		return dst
+	}
+	return append(dst, match{start: start, end: len(s)})
 }

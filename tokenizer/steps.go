@@ -31,7 +31,6 @@ func (s *Step) compile(bytes bool) (stage, error) {
 			g.find, g.behavior = byText(s.Literal), MergedWithNext
 		}
 	case Whitespace:
-		g.ends = nil
 		g.find, g.behavior = inverted(byWords), Removed
 	case WhitespaceSplit:
 		g.find, g.behavior = byRune(unicode.IsSpace), Removed
@@ -42,7 +41,7 @@ func (s *Step) compile(bytes bool) (stage, error) {
 	case Delimiter:
 		g.find, g.behavior = byText(s.Literal), Removed
 	case UnicodeScripts:
-		g.ends = scriptEnds
+		g.find = scriptMatches
 	case FixedLength:
 		if s.Length <= 0 {
 			return g, fmt.Errorf("FixedLength of %d characters; expected at least 1", s.Length)
@@ -86,9 +85,10 @@ func compilePattern(pattern string) (*regexp2.Regexp, error) {
 	return re, nil
 }
 
-// atomic writes X++, X*+ and X?+ as (?>X+), (?>X*) and (?>X?).
+// atomic writes X++, X*+ and X?+ as (?>X+), (?>X*) and (?>X?), and X{n}+, which for
+// Oniguruma is not possessive, as (?:X{n})+.
 func atomic(pattern string) string {
-	if !strings.Contains(pattern, "++") && !strings.Contains(pattern, "*+") && !strings.Contains(pattern, "?+") && !strings.Contains(pattern, `\h`) {
+	if !strings.Contains(pattern, "++") && !strings.Contains(pattern, "*+") && !strings.Contains(pattern, "?+") && !strings.Contains(pattern, "}+") && !strings.Contains(pattern, `\h`) {
 		return pattern
 	}
 	var out strings.Builder
@@ -136,6 +136,19 @@ func atomic(pattern string) string {
 			}
 			out.WriteByte(c)
 			i++
+		case '{':
+			end := strings.IndexByte(pattern[i:], '}')
+			if end < 0 {
+				end = 0
+			}
+			out.WriteString(pattern[i : i+end+1])
+			i += end + 1
+			if end > 1 && i < len(pattern) && pattern[i] == '+' && pattern[i-end] >= '0' && pattern[i-end] <= '9' {
+				text := out.String()
+				out.Reset()
+				out.WriteString(text[:atom] + "(?:" + text[atom:] + ")+")
+				i++
+			}
 		default:
 			atom = out.Len()
 			_, n := utf8.DecodeRuneInString(pattern[i:])
@@ -232,7 +245,7 @@ func isPunctuation(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r > ' ' && r < 0x7f && !(r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z')
 	}
-	return unicode.IsPunct(r)
+	return older("punctuation", r, unicode.IsPunct(r))
 }
 
 func everyN(dst []int, s string, n int) []int {

@@ -84,7 +84,7 @@ func (o *EncodeOptions) tokens(tok *tokenizer.Tokenizer, text string) []tokenize
 	if o.Special {
 		special = func(int, int) bool { return true }
 	}
-	tokens := tok.EncodeWith(text, special)
+	tokens := tok.EncodeReference(text, special)
 	var before, after []int32
 	if o.AddSpecial {
 		before, after = tok.Around()

@@ -15,6 +15,7 @@ func ParseLlama2C(data []byte) (*Tokenizer, error) {
 	}
 	longest := binary.LittleEndian.Uint32(data)
 	d := Definition{Model: ScoreBPE, LongestFirst: true, ByteFallback: true}
+	found := uint32(0) // the longest there is
 	for at := 4; at < len(data); {
 		id := len(d.Tokens)
 		if len(data)-at < 8 {
@@ -26,6 +27,7 @@ func ParseLlama2C(data []byte) (*Tokenizer, error) {
 		if size > longest || uint64(size) > uint64(len(data)-at) {
 			return nil, fmt.Errorf("byte %d: token %d: a text of %d bytes; expected at most %d, and %d are left", at, id, size, longest, len(data)-at)
 		}
+		found = max(found, size)
 		text := string(data[at : at+int(size)])
 		at += int(size)
 		role := Ordinary
@@ -47,6 +49,9 @@ func ParseLlama2C(data []byte) (*Tokenizer, error) {
 	}
 	if len(d.Tokens) < 259 {
 		return nil, fmt.Errorf("%d tokens; expected at least 259: the unknown token, BOS, EOS and 256 bytes", len(d.Tokens))
+	}
+	if found != longest { // the file tells no number of tokens; this notices most of what is cut off
+		return nil, fmt.Errorf("the longest of %d tokens has %d bytes, the file says %d: cut off, or not sound", len(d.Tokens), found, longest)
 	}
 	d.Normalize = []Normalization{{Kind: LlamaSpaces, DummyPrefix: true}}
 	d.Decode = []Decoding{{Kind: LlamaDecoding, Prepended: true}}

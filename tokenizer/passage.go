@@ -28,6 +28,20 @@ func (p *passage) place(i, j int) (start, end int) {
 	return p.from[i].start, p.from[j-1].end
 }
 
+// origin is the byte of the text where byte i of the passage comes from; i may be
+// the passage's end.
+func (p *passage) origin(i int) int {
+	switch {
+	case p.from == nil:
+		return p.base + i
+	case i < len(p.from):
+		return p.from[i].start
+	case len(p.from) > 0:
+		return p.from[len(p.from)-1].end
+	}
+	return p.base
+}
+
 // slice is bytes i to j of the passage.
 func (p *passage) slice(i, j int) passage {
 	q := passage{s: p.s[i:j], base: p.base + i, track: p.track, exact: p.exact}

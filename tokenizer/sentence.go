@@ -163,10 +163,11 @@ func (w *spanWriter) finish(p *passage, end int) {
 		return
 	}
 	from := make([]span, len(w.at))
-	next := p.base + end
+	next := p.origin(end)
 	for i := len(w.at) - 1; i >= 0; i-- {
-		from[i] = span{p.base + w.at[i], next}
-		next = p.base + w.at[i]
+		at := p.origin(w.at[i])
+		from[i] = span{at, next}
+		next = at
 	}
 	p.from = from
 }

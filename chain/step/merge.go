@@ -41,6 +41,9 @@ func Merge(ctx context.Context, base, adapterDir, dir string, ids [][]int32) (Me
 	if err != nil {
 		return r, err
 	}
+	if err := l.Prepare(b.NewStream(), m.Model); err != nil {
+		return r, err
+	}
 	adapted, err := allLogits(ctx, b, m.Model, l, ids)
 	if err != nil {
 		return r, err

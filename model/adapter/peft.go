@@ -3,52 +3,58 @@ package adapter
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
 	"lian/compute"
 	"lian/dtype"
 	"lian/format/safetensors"
-	"lian/model"
 	"lian/store/atomicfile"
 )
 
-// The layout of PEFT: adapter_config.json and adapter_model.safetensors with base_model.model.MODULE.lora_A.weight [rank, in]
-// and lora_B.weight [out, rank]. Source: PEFT, src/peft/utils/save_and_load.py and tuners/lora/config.py.
+// The layout of PEFT: adapter_config.json and adapter_model.safetensors (or .bin) with base_model.model.MODULE.lora_A.weight
+// [rank, in] and lora_B.weight [out, rank]. Source: PEFT, src/peft/utils/save_and_load.py and tuners/lora.
 
 const (
 	configFile  = "adapter_config.json"
 	weightsFile = "adapter_model.safetensors"
+	torchFile   = "adapter_model.bin"
 	prefix      = "base_model.model."
 )
 
-func module(b model.Binding) string { return strings.TrimSuffix(b.Hub.Name, ".weight") }
-
 // Save writes the adapter; base names the model it belongs to.
-func (l *LoRA) Save(dir string, s compute.Stream, bindings []model.Binding, base string) error {
+func (l *LoRA) Save(dir string, s compute.Stream, base string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	var tensors []safetensors.Tensor
 	var targets []string
-	for _, b := range bindings {
-		t, ok := l.targets[b.Parameter]
-		if !ok {
-			continue
-		}
-		last := module(b)[strings.LastIndexByte(module(b), '.')+1:]
-		if !slices.Contains(targets, last) {
+	for _, x := range l.modules {
+		if last := x.name[strings.LastIndexByte(x.name, '.')+1:]; !slices.Contains(targets, last) {
 			targets = append(targets, last)
 		}
-		for name, x := range map[string]*compute.Tensor{"lora_A": t.a, "lora_B": t.b} {
-			data := make([]byte, x.Bytes())
-			if err := s.Read(x, data); err != nil {
+		a, err := floats(s, x.a)
+		if err != nil {
+			return err
+		}
+		rank := x.a.Shape[0]
+		shape := x.members[0].view.FileShape(x.members[0].b.Shape)
+		whole := make([]byte, 4*shape[0]*rank)
+		for _, y := range x.members {
+			b, err := floats(s, y.b)
+			if err != nil {
 				return err
 			}
-			tensors = append(tensors, safetensors.Tensor{Name: prefix + module(b) + "." + name + ".weight", Type: dtype.F32, Shape: x.Shape, Data: data})
+			if err := y.view.Put(whole, compute.HostBytes(b), dtype.F32, y.b.Shape); err != nil {
+				return fmt.Errorf("%s: %w", y.parameter, err)
+			}
 		}
+		tensors = append(tensors, safetensors.Tensor{Name: prefix + x.name + ".lora_A.weight", Type: dtype.F32, Shape: x.a.Shape, Data: compute.HostBytes(a)},
+			safetensors.Tensor{Name: prefix + x.name + ".lora_B.weight", Type: dtype.F32, Shape: shape, Data: whole})
 	}
 	if err := safetensors.Write(filepath.Join(dir, weightsFile), tensors, map[string]string{"format": "pt"}); err != nil {
 		return err
@@ -67,81 +73,83 @@ func (l *LoRA) Save(dir string, s compute.Stream, bindings []model.Binding, base
 // peftConfig are the fields of adapter_config.json that Lian reads.
 type peftConfig struct {
 	Type         string             `json:"peft_type"`
+	Base         string             `json:"base_model_name_or_path"`
 	Rank         int                `json:"r"`
 	Alpha        float64            `json:"lora_alpha"`
-	Bias         string             `json:"bias"`
-	FanInFanOut  bool               `json:"fan_in_fan_out"`
 	RSLoRA       bool               `json:"use_rslora"`
 	DoRA         bool               `json:"use_dora"`
 	RankPattern  map[string]int     `json:"rank_pattern"`
 	AlphaPattern map[string]float64 `json:"alpha_pattern"`
-	Save         []string           `json:"modules_to_save"`
+	Initial      any                `json:"init_lora_weights"`
+	Tokens       any                `json:"trainable_token_indices"`
 }
 
-func (c peftConfig) check() error {
-	switch {
-	case c.Type != "LORA":
-		return fmt.Errorf("peft_type is %q, expected LORA", c.Type)
-	case c.Rank < 1:
-		return fmt.Errorf("r is %d, expected ≥ 1", c.Rank)
-	case c.Bias != "" && c.Bias != "none", c.FanInFanOut, c.RSLoRA, c.DoRA, len(c.RankPattern) > 0, len(c.AlphaPattern) > 0, len(c.Save) > 0:
-		return fmt.Errorf("bias, fan_in_fan_out, use_rslora, use_dora, rank_pattern, alpha_pattern and modules_to_save are not computed yet; one of them is set")
-	}
-	return nil
+// changing are settings of adapter_config.json that would change the result and are not computed, with the values that do not.
+var changing = map[string][]any{
+	"use_qalora": {nil, false}, "use_bdlora": {nil, false}, "arrow_config": {nil}, "alora_invocation_tokens": {nil}, "kasa_config": {nil}, "lora_ga_config": {nil},
+	"layer_replication": {nil}, "monteclora_config": {nil}, "velora_config": {nil}, "target_parameters": {nil},
 }
 
-// Load reads an adapter for a model.
-func Load(dir string, b compute.Backend, m model.Model, bindings []model.Binding) (*LoRA, error) {
+// readConfig reads and checks an adapter_config.json.
+func readConfig(dir string) (c peftConfig, err error) {
 	file := filepath.Join(dir, configFile)
 	raw, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("adapter %s: %w", dir, err)
+		return c, fmt.Errorf("adapter %s: %w", dir, err)
 	}
-	var c peftConfig
 	if err := json.Unmarshal(raw, &c); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return c, fmt.Errorf("%s: %w", file, err)
 	}
-	if err := c.check(); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+	var all map[string]any
+	if err := json.Unmarshal(raw, &all); err != nil {
+		return c, fmt.Errorf("%s: %w", file, err)
 	}
-	f, err := safetensors.Open(filepath.Join(dir, weightsFile))
+	for name, harmless := range changing {
+		if v := all[name]; v != nil && v != false && !(slices.Contains([]string{"target_parameters", "layer_replication"}, name) && fmt.Sprint(v) == "[]") {
+			return c, fmt.Errorf("%s: %s is %v, which Lian does not compute (it understands %v)", file, name, v, harmless)
+		}
+	}
+	switch {
+	case c.Type != "LORA":
+		return c, fmt.Errorf("%s: peft_type is %q, expected LORA", file, c.Type)
+	case c.Rank < 1:
+		return c, fmt.Errorf("%s: r is %d, expected ≥ 1", file, c.Rank)
+	}
+	if start, ok := c.Initial.(string); ok {
+		switch start, _, _ = strings.Cut(start, "_niter"); start {
+		case "gaussian", "eva", "orthogonal", "lora_ga":
+		default: // pissa, olora, corda, loftq: the base was changed too
+			return c, fmt.Errorf("%s: init_lora_weights is %q: such an adapter belongs to a base that was changed when training began; save it with path_initial_model_for_weight_conversion, which makes it a plain LoRA", file, start)
+		}
+	}
+	return c, nil
+}
+
+// scale is what the update of a module is multiplied with.
+func (c peftConfig) scale(module string, rank int) (float32, error) {
+	alpha, divisor := c.Alpha, float64(rank)
+	for pattern, v := range c.AlphaPattern {
+		hit, err := matches(pattern, module)
+		if err != nil {
+			return 0, fmt.Errorf("alpha_pattern: %w", err)
+		}
+		if hit {
+			alpha = v
+		}
+	}
+	if c.RSLoRA {
+		divisor = math.Sqrt(divisor)
+	}
+	return float32(alpha / divisor), nil
+}
+
+// matches says whether a pattern is a module's name or the end of it from a dot on.
+func matches(pattern, module string) (bool, error) {
+	re, err := regexp.Compile(`^(.*\.)?(` + pattern + `)$`)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	defer f.Close()
-	l, s, read := &LoRA{Config: Config{Rank: c.Rank, Alpha: c.Alpha}, targets: map[string]pair{}}, b.NewStream(), 0
-	for _, binding := range bindings {
-		name := prefix + module(binding)
-		if _, ok := f.Info(name + ".lora_A.weight"); !ok {
-			continue
-		}
-		w := m.Parameters().Get(binding.Parameter)
-		var p pair
-		for part, want := range map[string][]int{"lora_A": {c.Rank, w.Shape[1]}, "lora_B": {w.Shape[0], c.Rank}} {
-			tensor := name + "." + part + ".weight"
-			info, ok := f.Info(tensor)
-			if !ok || !slices.Equal(info.Shape, want) {
-				return nil, fmt.Errorf("%s: tensor %s is %v, expected %v; the adapter is of another base", dir, tensor, info.Shape, want)
-			}
-			values, err := f.Floats(tensor)
-			if err != nil {
-				return nil, err
-			}
-			t := compute.NewTensor(b, dtype.F32, want...)
-			s.Write(t, compute.HostBytes(values))
-			if part == "lora_A" {
-				p.a = t
-			} else {
-				p.b = t
-			}
-			read++
-		}
-		l.add(binding.Parameter, p)
-	}
-	if read == 0 || read != len(f.Names()) {
-		return nil, fmt.Errorf("%s: %d of %d tensors belong to products of this model; the adapter is of another base", dir, read, len(f.Names()))
-	}
-	return l, s.Err()
+	return re.MatchString(module), nil
 }
 
 // Base is the base model that an adapter's folder names.
@@ -151,9 +159,7 @@ func Base(dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("adapter %s: %w", dir, err)
 	}
-	var c struct {
-		Base string `json:"base_model_name_or_path"`
-	}
+	var c peftConfig
 	if err := json.Unmarshal(raw, &c); err != nil {
 		return "", fmt.Errorf("%s: %w", file, err)
 	}

@@ -30,6 +30,9 @@ func openGGUF(path string, b compute.Backend, o Options) (*Checkpoint, error) {
 }
 
 func (c *Checkpoint) fromGGUF(path string, file *gguf.File, b compute.Backend, o Options) error {
+	if kind, _ := file.String("general.type"); kind == "adapter" {
+		return fmt.Errorf("an adapter, not a model; name its base too: BASE+%s", path)
+	}
 	f, spec, config, err := ReadGGUF(path, file)
 	if err != nil {
 		return err

@@ -1,7 +1,9 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"unicode/utf8"
@@ -107,18 +109,42 @@ func (r *ranked) alphabet(words *bag, o Options) [256]int32 {
 			seen[b] += x.times
 		}
 	}
-	keep := [256]bool{}
-	for b := range keep {
-		keep[b] = seen[b] > 0 || !o.SeenBytesOnly
-	}
+	counts := map[rune]int64{}
 	byID := [256]int32{}
-	for i := range byID {
-		byID[i] = -1
-	}
-	for _, symbol := range tokenizer.Alphabet() {
-		if b, _ := tokenizer.FromByteLevel(symbol); keep[b[0]] {
-			byID[b[0]] = r.id(symbol)
+	for b, n := range seen {
+		byID[b] = -1
+		if !o.SeenBytesOnly {
+			n = math.MaxInt64
+		}
+		if n > 0 {
+			c, _ := utf8.DecodeRuneInString(tokenizer.ByteLevel(string([]byte{byte(b)})))
+			counts[c] = n
 		}
 	}
+	for _, c := range mostFrequent(counts, o.LimitAlphabet) {
+		b, _ := tokenizer.FromByteLevel(string(c))
+		byID[b[0]] = r.id(string(c))
+	}
 	return byID
+}
+
+// mostFrequent are the characters of an alphabet in the order of their code points;
+// of more than limit the most frequent, of equals the first. 0 is no limit.
+func mostFrequent(counts map[rune]int64, limit int) []rune {
+	all := slices.Sorted(maps.Keys(counts))
+	if limit == 0 || len(all) <= limit {
+		return all
+	}
+	slices.SortStableFunc(all, func(a, b rune) int { return cmp.Compare(counts[b], counts[a]) })
+	all = all[:limit]
+	slices.Sort(all)
+	return all
+}
+
+// special are the special tokens as tokenizers keep them.
+func special(texts []string) (out []tokenizer.Added) {
+	for i, text := range texts {
+		out = append(out, tokenizer.Added{ID: int32(i), Text: text, Special: true})
+	}
+	return out
 }

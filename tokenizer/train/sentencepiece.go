@@ -8,64 +8,62 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"lian/config"
 	"lian/tokenizer"
 	"lian/tokenizer/charmap"
 )
 
-// SentencePieceOptions of TrainSentencePiece, named as sentencepiece names them where
-// it has a name; DefaultSentencePiece gives sentencepiece's defaults.
+// SentencePieceOptions of TrainSentencePiece, with the names and defaults that they
+// have in sentencepiece 0.2; DefaultSentencePiece gives the defaults.
 type SentencePieceOptions struct {
 	// Model is tokenizer.ScoreBPE or tokenizer.Unigram.
-	Model tokenizer.Model
+	Model tokenizer.Model `yaml:"-"`
 	// VocabSize is the number of pieces wanted, all kinds included.
-	VocabSize int
-	// CharacterCoverage is the share of the text's characters that the vocabulary must
-	// hold, most frequent first; the others are unknown or bytes.
-	CharacterCoverage float64
-	// RequiredChars are held however rare.
-	RequiredChars string
-	// ByteFallback adds 256 pieces for the bytes of characters that are not held.
-	ByteFallback bool
-	// Normalizer is nmt_nfkc, nfkc, nmt_nfkc_cf, nfkc_cf or identity.
-	Normalizer string
-	// AddDummyPrefix puts a blank before each sentence; RemoveExtraWhitespaces removes
-	// blanks at its ends and all but one of several.
-	AddDummyPrefix, RemoveExtraWhitespaces bool
-	// What a piece may not hold: two scripts, digits and other characters, a blank within,
-	// more than one character when there is a digit among them.
-	SplitByScript, SplitByNumber, SplitByWhitespace, SplitDigits bool
-	// WhitespaceAsSuffix writes the blank behind words. WhitespaceOnlyPieces allows pieces
-	// of several blanks.
-	WhitespaceAsSuffix, WhitespaceOnlyPieces bool
-	// MaxPieceLength is in characters.
-	MaxPieceLength int
-	// MaxSentenceLength is in bytes; longer sentences are left out and counted. 0 is no limit.
-	MaxSentenceLength int
-	// Control pieces are never found in text, UserDefined ones always and whole.
-	Control, UserDefined []string
-	// Ids and texts of the usual special pieces; an id of −1 leaves one out. Unknown may
-	// be left out only with ByteFallback.
-	UnkID, BosID, EosID, PadID             int
-	UnkPiece, BosPiece, EosPiece, PadPiece string
-	// SeedSize, ShrinkingFactor and SubIterations are of unigram: how many pieces it
-	// begins with, the share that each pruning keeps, the passes between prunings.
-	SeedSize        int
-	ShrinkingFactor float64
-	SubIterations   int
+	VocabSize int `yaml:"-"`
+	// Control pieces are never found in text.
+	Control []string `yaml:"-"`
+
+	CharacterCoverage      float64  `yaml:"character_coverage" help:"share of the text's characters that the vocabulary holds, most frequent first" default:"0.9995" range:"0.98..1"`
+	RequiredChars          string   `yaml:"required_chars" help:"characters that it holds however rare"`
+	ByteFallback           bool     `yaml:"byte_fallback" help:"256 pieces for the bytes of characters that it does not hold" default:"false"`
+	UserDefined            []string `yaml:"user_defined_symbols" help:"pieces that are always found in text, and whole"`
+	Normalizer             string   `yaml:"normalizer" help:"how characters are made alike: Unicode's NFKC, with other spaces and controls (nmt), without case (cf), or as they are" default:"nmt_nfkc" range:"nmt_nfkc|nfkc|nmt_nfkc_cf|nfkc_cf|identity"`
+	AddDummyPrefix         bool     `yaml:"add_dummy_prefix" help:"a blank before each sentence" default:"true"`
+	RemoveExtraWhitespaces bool     `yaml:"remove_extra_whitespaces" help:"no blanks at the ends of a sentence, one instead of several" default:"true"`
+	SplitByScript          bool     `yaml:"split_by_unicode_script" help:"no piece of two scripts" default:"true"`
+	SplitByNumber          bool     `yaml:"split_by_number" help:"no piece of digits and other characters" default:"true"`
+	SplitByWhitespace      bool     `yaml:"split_by_whitespace" help:"no piece with a blank within" default:"true"`
+	SplitDigits            bool     `yaml:"split_digits" help:"every digit is a piece" default:"false"`
+	WhitespaceAsSuffix     bool     `yaml:"treat_whitespace_as_suffix" help:"the blank belongs to the word before it" default:"false"`
+	WhitespaceOnlyPieces   bool     `yaml:"allow_whitespace_only_pieces" help:"pieces of several blanks" default:"false"`
+	MaxPieceLength         int      `yaml:"max_sentencepiece_length" help:"most characters of a piece" default:"16" range:"1..512"`
+	MaxSentenceLength      int      `yaml:"max_sentence_length" help:"lines of more bytes are left out, and counted; 0 leaves none out" default:"4192" range:"0.."`
+	UnkID                  int      `yaml:"unk_id" help:"id of the unknown piece; -1 for none, which needs byte_fallback" default:"0" range:"-1.."`
+	BosID                  int      `yaml:"bos_id" help:"id of the piece that begins a text; -1 for none" default:"1" range:"-1.."`
+	EosID                  int      `yaml:"eos_id" help:"id of the piece that ends a text; -1 for none" default:"2" range:"-1.."`
+	PadID                  int      `yaml:"pad_id" help:"id of the padding piece; -1 for none" default:"-1" range:"-1.."`
+	UnkPiece               string   `yaml:"unk_piece" help:"the unknown piece" default:"<unk>"`
+	BosPiece               string   `yaml:"bos_piece" help:"the piece that begins a text" default:"<s>"`
+	EosPiece               string   `yaml:"eos_piece" help:"the piece that ends a text" default:"</s>"`
+	PadPiece               string   `yaml:"pad_piece" help:"the padding piece" default:"<pad>"`
+	SeedSize               int      `yaml:"seed_sentencepiece_size" help:"unigram: most pieces to begin with" default:"1000000" range:"1.."`
+	ShrinkingFactor        float64  `yaml:"shrinking_factor" help:"unigram: share of the pieces that each pruning keeps" default:"0.75" range:"0.5..0.95"`
+	SubIterations          int      `yaml:"num_sub_iterations" help:"unigram: passes over the text between prunings" default:"2" range:"1..10"`
+
 	// Workers is the number of goroutines, 0 for one per CPU.
-	Workers int
+	Workers int `yaml:"-"`
 	// Progress is called now and then: BPE counts merges, unigram the pieces that
 	// pruning has removed.
-	Progress func(stage string, done, total int)
+	Progress func(done, total int) `yaml:"-"`
 }
 
-// DefaultSentencePiece are the defaults of sentencepiece 0.2.
+// DefaultSentencePiece are the defaults.
 func DefaultSentencePiece(model tokenizer.Model, vocabSize int) SentencePieceOptions {
-	return SentencePieceOptions{Model: model, VocabSize: vocabSize, CharacterCoverage: 0.9995, Normalizer: "nmt_nfkc",
-		AddDummyPrefix: true, RemoveExtraWhitespaces: true, SplitByScript: true, SplitByNumber: true, SplitByWhitespace: true,
-		MaxPieceLength: 16, MaxSentenceLength: 4192, UnkID: 0, BosID: 1, EosID: 2, PadID: -1,
-		UnkPiece: "<unk>", BosPiece: "<s>", EosPiece: "</s>", PadPiece: "<pad>",
-		SeedSize: 1000000, ShrinkingFactor: 0.75, SubIterations: 2}
+	o := SentencePieceOptions{Model: model, VocabSize: vocabSize}
+	if err := config.Defaults(&o); err != nil {
+		panic(err) // a wrong tag; every test finds it
+	}
+	return o
 }
 
 // SentencePiece is a vocabulary that TrainSentencePiece learnt.
@@ -99,7 +97,7 @@ func TrainSentencePiece(ctx context.Context, texts iter.Seq[string], o SentenceP
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	if o.Progress == nil {
-		o.Progress = func(string, int, int) {}
+		o.Progress = func(int, int) {}
 	}
 	r := &SentencePiece{options: o}
 	var err error
@@ -294,7 +292,7 @@ func learnBPE(ctx context.Context, c *corpus, o *SentencePieceOptions, size int)
 	}
 	c.words = nil
 	err = newMerger(cells, len(rule.surface), rule, o.Workers).run(ctx, func() {
-		o.Progress("vocabulary", len(rule.merged), rule.room)
+		o.Progress(len(rule.merged), rule.room)
 	})
 	if err != nil {
 		return nil, err

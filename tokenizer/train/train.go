@@ -28,6 +28,12 @@ type Options struct {
 	// SeenBytesOnly gives ids only to bytes that the texts hold. Such a vocabulary
 	// loses other bytes; it is there to compare with the reference.
 	SeenBytesOnly bool
+	// LimitAlphabet keeps the most frequent bytes only; 0 keeps all. The others are lost
+	// from text, as with the reference.
+	LimitAlphabet int
+	// PrefixSpace puts a space before texts that do not begin with one, and keeps it for
+	// encoding. With the pattern gpt-2 only.
+	PrefixSpace bool
 	// Workers is the number of goroutines, 0 for one per CPU.
 	Workers int
 	// Progress is called now and then with the number of tokens found so far.
@@ -38,32 +44,28 @@ type Options struct {
 // hold too few different pairs the vocabulary stays smaller than asked: look at
 // VocabSize of the result. It stops with ctx's error when ctx ends.
 func Train(ctx context.Context, texts iter.Seq[string], o Options) (*tokenizer.Tokenizer, error) {
-	steps := o.Steps
-	if steps == nil {
-		name := o.Pattern
-		if name == "" {
-			name = tokenizer.DefaultPattern
-		}
-		var ok bool
-		if steps, ok = tokenizer.PatternSteps(name); !ok {
-			return nil, fmt.Errorf("pattern %q: not known; known are %v", name, tokenizer.Patterns())
-		}
+	steps, err := o.steps()
+	if err != nil {
+		return nil, err
 	}
 	splitter, err := tokenizer.NewSplitter(steps)
 	if err != nil {
 		return nil, err
 	}
-	if o.MaxTokenBytes < 0 || o.MinFrequency < 0 || o.Workers < 0 {
-		return nil, fmt.Errorf("max token bytes, min frequency and workers must not be negative")
+	if o.MaxTokenBytes < 0 || o.MinFrequency < 0 || o.LimitAlphabet < 0 || o.Workers < 0 {
+		return nil, fmt.Errorf("max token bytes, min frequency, limit of the alphabet and workers must not be negative")
 	}
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if canCut(steps) {
+		texts = cutWords(texts)
 	}
 	r, err := newRanked(o)
 	if err != nil {
 		return nil, err
 	}
-	words, err := count(ctx, lookAhead(cutWords(texts)), o.Workers, func(c chunk, add func(string)) { splitter.Split(c.text, add) })
+	words, err := count(ctx, lookAhead(texts), o.Workers, func(c chunk, add func(string)) { splitter.Split(c.text, add) })
 	if err != nil {
 		return nil, err
 	}
@@ -81,12 +83,45 @@ func Train(ctx context.Context, texts iter.Seq[string], o Options) (*tokenizer.T
 	}); err != nil {
 		return nil, err
 	}
-	d := tokenizer.Definition{Tokens: r.surface, Merges: r.list(), Steps: steps}
-	for _, text := range o.Special {
-		id := int32(len(d.Added))
-		d.Added = append(d.Added, tokenizer.Added{ID: id, Text: text, Special: true})
-	}
+	d := tokenizer.Definition{Tokens: r.surface, Merges: r.list(), Steps: steps, Added: special(o.Special)}
 	return tokenizer.New(d)
+}
+
+// steps are the ways in which texts are split.
+func (o *Options) steps() ([]tokenizer.Step, error) {
+	if o.Steps != nil {
+		return o.Steps, nil
+	}
+	name := o.Pattern
+	if name == "" {
+		name = tokenizer.DefaultPattern
+	}
+	steps, ok := tokenizer.PatternSteps(name)
+	if !ok {
+		return nil, fmt.Errorf("pattern %q: not known; known are %v", name, tokenizer.Patterns())
+	}
+	if o.PrefixSpace {
+		if len(steps) != 1 || steps[0].Pattern != tokenizer.PatternGPT2 {
+			return nil, fmt.Errorf("pattern %q: a space before texts goes with the pattern gpt-2 only", name)
+		}
+		return []tokenizer.Step{{Kind: tokenizer.ByteLevelStep, Pattern: tokenizer.PatternGPT2, PrefixSpace: true}}, nil
+	}
+	return steps, nil
+}
+
+// canCut tells whether texts that are cut before lines give the same pieces.
+func canCut(steps []tokenizer.Step) bool {
+	known := false
+	for _, s := range steps {
+		switch s.Pattern {
+		case tokenizer.PatternGPT2, tokenizer.PatternQwen2, tokenizer.PatternLlama3:
+			known = true
+		}
+		if s.PrefixSpace || !known && s.Kind != tokenizer.Digits {
+			return false
+		}
+	}
+	return known
 }
 
 // learn makes the merges.

@@ -38,9 +38,7 @@ func newUnigram(c *corpus, o *SentencePieceOptions, size int) *unigram {
 }
 
 func (u *unigram) learn(ctx context.Context) ([]scored, error) {
-	u.o.Progress("seeds", 0, 1)
 	u.pieces = u.corpus.seeds(u.o)
-	u.o.Progress("seeds", 1, 1)
 	u.plant()
 	begun, wanted := len(u.pieces), int(float64(u.o.VocabSize)*1.1)
 	for {
@@ -49,7 +47,7 @@ func (u *unigram) learn(ctx context.Context) ([]scored, error) {
 				return nil, err
 			}
 			u.maximise(u.expected(ctx))
-			u.o.Progress("vocabulary", begun-max(len(u.pieces), wanted), begun-wanted)
+			u.o.Progress(begun-max(len(u.pieces), wanted), begun-wanted)
 		}
 		before := len(u.pieces)
 		u.prune(ctx, wanted)

@@ -34,8 +34,8 @@ func benchModelCommand() *cobra.Command {
 
 func benchTokenizerCommand() *cobra.Command {
 	var o step.BenchTokenizerOptions
-	return verb("tokenizer MODEL|FILE TEXTFILE", "verb.bench.tokenizer", &o, func(ctx context.Context, args []string, out *ui.Out) error {
-		return step.BenchTokenizer(ctx, args[0], args[1], o, showBench(out))
+	return verb("tokenizer TOKENIZER...", "verb.bench.tokenizer", &o, func(ctx context.Context, args []string, out *ui.Out) error {
+		return step.BenchTokenizer(ctx, args, o, showBench(out), slow(out))
 	})
 }
 
@@ -51,6 +51,9 @@ func showBench(out *ui.Out) func(step.Benched) error {
 		}
 		line := fmt.Sprintf("%-32s %10s %-8s ± %s", b.Name, ui.Number(b.Value), b.Unit, ui.Number(b.Spread))
 		for _, s := range b.Settings {
+			if s.Name == "tokenizer" {
+				line += fmt.Sprintf("  %v", s.Value)
+			}
 			if share, ok := s.Value.(float64); ok && s.Name == "share" {
 				line += "  " + out.T("bench.share", 100*share)
 			}

@@ -27,6 +27,12 @@ func tokenizerTrainCommand() *cobra.Command {
 		if err == nil && v.Tokens < o.Vocab {
 			out.Note("tokenizer.smaller", v.Tokens, o.Vocab)
 		}
+		if err == nil && v.TooLong > 0 {
+			out.Note("tokenizer.too_long", v.TooLong, o.SentencePiece.MaxSentenceLength)
+		}
+		if err == nil && v.Reserved > 0 {
+			out.Note("tokenizer.reserved", v.Reserved)
+		}
 		return out.Result(v, err)
 	})
 }
@@ -114,9 +120,56 @@ func tokenizerDecodeCommand() *cobra.Command {
 }
 
 func tokenizerCompareCommand() *cobra.Command {
-	return verb("compare FILE TOKENIZER...", "verb.tokenizer.compare", nil, func(ctx context.Context, args []string, out *ui.Out) error {
-		return out.Result(step.CompareTokenizers(ctx, args[0], args[1:], slow(out)))
+	var o step.CompareOptions
+	return verb("compare TOKENIZER...", "verb.tokenizer.compare", &o, func(ctx context.Context, args []string, out *ui.Out) error {
+		c, err := step.CompareTokenizers(ctx, args, o, slow(out))
+		if err != nil || out.JSON {
+			if err != nil {
+				return err
+			}
+			return out.Result(c.Tokenizers)
+		}
+		return out.Result(comparison(c, out))
 	})
+}
+
+// comparison is a table with a bar for each tokenizer and script.
+func comparison(c *step.Comparison, out *ui.Out) ui.Table {
+	t := ui.Table{Title: out.T("tokenizer.compared", c.File, ui.Bytes(int64(c.Bytes)))}
+	t.Columns = []ui.Column{{Name: out.T("field.tokenizer")}, {Name: out.T("field.vocab"), Right: true}, {Name: out.T("tokenizer.all")}}
+	longest := 0.0
+	for _, s := range c.Scripts {
+		t.Columns = append(t.Columns, ui.Column{Name: fmt.Sprintf("%s %.0f%%", out.T("script."+string(s.Script)), 100*s.Share)})
+	}
+	t.Columns = append(t.Columns, ui.Column{Name: out.T("field.mb_per_second"), Right: true}, ui.Column{Name: out.T("field.round_trip")})
+	for _, row := range c.Tokenizers {
+		longest = max(longest, row.BytesPerToken)
+		for _, s := range row.Scripts {
+			longest = max(longest, s.BytesPerToken)
+		}
+	}
+	for _, row := range c.Tokenizers {
+		cells := []string{row.Tokenizer, strconv.Itoa(row.Vocab), bar(row.BytesPerToken, longest)}
+		for _, s := range row.Scripts {
+			cells = append(cells, bar(s.BytesPerToken, longest))
+		}
+		back := out.T("ui.yes")
+		if !row.RoundTrip {
+			back = out.T("ui.no")
+		}
+		t.Rows = append(t.Rows, append(cells, ui.Number(row.MBPerSecond), back))
+	}
+	return t
+}
+
+// bar is a number and a bar of up to ten characters, in eighths.
+func bar(x, longest float64) string {
+	eighths := int(80*x/longest + 0.5)
+	picture := strings.Repeat("█", eighths/8)
+	if rest := eighths % 8; rest > 0 {
+		picture += string([]rune("▏▎▍▌▋▊▉")[rest-1])
+	}
+	return fmt.Sprintf("%.2f %s", x, picture)
 }
 
 // commas writes ids as --ids takes them.

@@ -4,9 +4,13 @@ import (
 	"bufio"
 	"encoding/json"
 	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"lian/tokenizer"
 	"lian/verify/shared"
 )
 
@@ -59,11 +63,14 @@ func TestTemplatesWithoutAPlaceForARoleRefuseIt(t *testing.T) {
 // XTuner's texts and labels (golden/train/MANIFEST.tsv).
 func TestXTunersTemplateLearnsWhatXTunerLearns(t *testing.T) {
 	var golden struct {
-		Cases []struct {
+		SpecialIDs map[string]int32 `json:"special_ids"`
+		Cases      []struct {
 			Name   string
 			System string
 			Turns  [][]any
 			Pieces [][]any
+			IDs    []int32
+			Labels []int32
 		}
 	}
 	read(t, &golden, "testdata", "golden", "train", "encode", "internlm2_pieces.json")
@@ -71,7 +78,8 @@ func TestXTunersTemplateLearnsWhatXTunerLearns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tpl = tpl.WithVariables(map[string]string{"bos_token": "<bos>"})
+	tpl = tpl.WithVariables(map[string]string{"bos_token": "<s>", "eos_token": "</s>"})
+	tok := internLM2Tokenizer(t, golden.SpecialIDs)
 	for _, c := range golden.Cases {
 		var messages []Message
 		if c.System != "" {
@@ -83,13 +91,26 @@ func TestXTunersTemplateLearnsWhatXTunerLearns(t *testing.T) {
 			answer.Loss = &loss
 			messages = append(messages, UserMessage(turn[0].(string)), answer)
 		}
+		e, err := Encode(tok, tpl, messages, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		labels := slices.Clone(e.IDs)
+		for i, learnt := range e.Mask {
+			if !learnt {
+				labels[i] = -100
+			}
+		}
+		if !slices.Equal(e.IDs, c.IDs) || !slices.Equal(labels, c.Labels) {
+			t.Errorf("%s: ids %v, labels %v, expected %v and %v", c.Name, e.IDs, labels, c.IDs, c.Labels)
+		}
 		r, err := tpl.Render(messages, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		text, learnt := "", []Range(nil)
 		for _, piece := range c.Pieces {
-			s := piece[0].(string)
+			s := strings.ReplaceAll(piece[0].(string), "<bos>", "<s>")
 			if piece[2].(bool) {
 				learnt = append(learnt, Range{len(text), len(text) + len(s)})
 			}
@@ -107,6 +128,34 @@ func TestXTunersTemplateLearnsWhatXTunerLearns(t *testing.T) {
 			}
 		}
 	}
+}
+
+// internLM2Tokenizer is InternLM2's vocabulary with the marks of its chat models.
+func internLM2Tokenizer(t *testing.T, special map[string]int32) *tokenizer.Tokenizer {
+	t.Helper()
+	model, err := os.ReadFile(shared.Path(t, "testdata", "tokenizers", "internlm", "tokenizer_internlm2.model"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	added := map[string]any{}
+	for text, id := range special {
+		added[strconv.Itoa(int(id))] = map[string]any{"content": text, "special": true}
+	}
+	config, err := json.Marshal(map[string]any{"tokenizer_class": "InternLM2Tokenizer", "bos_token": "<s>", "eos_token": "</s>", "added_tokens_decoder": added})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, data := range map[string][]byte{"tokenizer.model": model, "tokenizer_config.json": config} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tok, err := tokenizer.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
 }
 
 // Lagent's prompts (golden/agent/MANIFEST.tsv).
@@ -152,7 +201,7 @@ func TestInternLM2AgentsArePromptedAsByLagent(t *testing.T) {
 				m := AssistantMessage(f.Thought)
 				switch f.Type {
 				case "plugin":
-					call, err := objectCall(string(f.Action), false)
+					call, err := tpl.Dialect().objectCall(string(f.Action), false)
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -26,7 +26,7 @@ func (d *Dialect) calls(fields map[string]string, tools []Tool, bare bool) ([]To
 		}
 		var calls []ToolCall
 		for _, raw := range list {
-			call, err := objectCall(string(raw), bare)
+			call, err := d.objectCall(string(raw), bare)
 			if err != nil {
 				return nil, err
 			}
@@ -37,7 +37,7 @@ func (d *Dialect) calls(fields map[string]string, tools []Tool, bare bool) ([]To
 	call := ToolCall{ID: fields["id"], Name: fields["name"], Arguments: json.RawMessage("{}")}
 	var err error
 	if text, ok := fields["object"]; ok {
-		call, err = objectCall(text, bare)
+		call, err = d.objectCall(text, bare)
 	} else if text, ok := fields["arguments"]; ok {
 		call.Arguments = json.RawMessage(text)
 		err = call.settle()
@@ -55,8 +55,9 @@ func (d *Dialect) calls(fields map[string]string, tools []Tool, bare bool) ([]To
 	return []ToolCall{call}, nil
 }
 
-// objectCall reads {"name": …, "arguments": {…}} and nothing else.
-func objectCall(text string, bare bool) (ToolCall, error) {
+// objectCall reads {"name": …, "arguments": {…}} and nothing else; the dialect
+// may have other names for these.
+func (d *Dialect) objectCall(text string, bare bool) (ToolCall, error) {
 	members, err := orderedMembers([]byte(text))
 	if err != nil || !json.Valid([]byte(text)) {
 		return ToolCall{}, fmt.Errorf("tool call is not a JSON object: %s", abridge([]byte(text)))
@@ -69,6 +70,11 @@ func objectCall(text string, bare bool) (ToolCall, error) {
 		return ToolCall{}, errNoCall
 	}
 	for _, m := range members {
+		for usual, own := range d.Object {
+			if m.key == own && own != "parameters" {
+				m.key = usual
+			}
+		}
 		switch m.key {
 		case "name":
 			err = json.Unmarshal(m.value, &call.Name)

@@ -115,7 +115,7 @@ func (f pattern) match(text string, pair pattern) (m matched, fields map[string]
 			begun = true
 		case "name", "id", "key":
 			end := len(rest)
-			if mark := strings.TrimSpace(next); mark != "" {
+			if mark, _, _ := strings.Cut(strings.TrimSpace(next), "\n"); mark != "" { // the line end in it is optional
 				end = strings.Index(rest, mark)
 			} else if rest = strings.TrimLeftFunc(rest, unicode.IsSpace); next != "" {
 				if end = strings.IndexFunc(rest, notInName); end < 0 {

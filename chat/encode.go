@@ -72,35 +72,11 @@ func plainWord(s string) bool {
 // writes right after the content, its eos_token, and those with which the
 // template's dialect ends a call.
 func StopIDs(tok *tokenizer.Tokenizer, tpl *Template) []int32 {
-	ids := turnEnds(tok, tpl)
+	ids := turnEnds(tok, tpl, UserMessage("x"), AssistantMessage("y"))
 	for _, text := range tpl.Dialect().Stop {
 		if id, ok := tok.Special(text); ok && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
-	}
-	return ids
-}
-
-// turnEnds are the tokens that end an assistant's turn.
-func turnEnds(tok *tokenizer.Tokenizer, tpl *Template) []int32 {
-	var ids []int32
-	turn := []Message{UserMessage("x"), AssistantMessage("y")}
-	if rendered, err := tpl.Render(turn, Options{}); err == nil {
-		end := 0
-		for _, from := range rendered.Origins {
-			if from.Message == 1 && from.Field == "content" {
-				end = from.End
-			}
-		}
-		for _, t := range tok.EncodeWith(rendered.Text, rendered.trusted(turn)) {
-			if t.Start >= end && end > 0 && tok.IsSpecial(t.ID) {
-				ids = append(ids, t.ID)
-				break
-			}
-		}
-	}
-	if id, ok := tok.Special(tpl.variables["eos_token"]); ok && (len(ids) == 0 || ids[0] != id) {
-		ids = append(ids, id)
 	}
 	return ids
 }

@@ -36,7 +36,8 @@ func labels(tok *tokenizer.Tokenizer, tpl *Template, r Rendered, tokens []tokeni
 		return withoutRefused(r, messages)
 	}
 	prompt := tpl.generationPrompt(o)
-	stops := turnEnds(tok, tpl)
+	// in the middle of a conversation some templates end a turn otherwise
+	ends := slices.Concat(StopIDs(tok, tpl), turnEnds(tok, tpl, UserMessage("x"), AssistantMessage("y"), UserMessage("z")))
 	var labelled []Range
 	for i, m := range messages {
 		if m.Role != RoleAssistant || m.Loss != nil && !*m.Loss {
@@ -46,18 +47,81 @@ func labels(tok *tokenizer.Tokenizer, tpl *Template, r Rendered, tokens []tokeni
 		if said.Start == said.End {
 			continue // the template left this turn out
 		}
-		if at := strings.LastIndex(r.Text[before:said.Start], prompt); prompt != "" && at >= 0 {
-			said.Start = before + at + len(prompt)
+		if i+1 < len(messages) && messages[i+1].Role != RoleAssistant && len(m.ToolCalls) > 0 {
+			said.End = tpl.withoutEcho(r, said, messages[:i+1], i, o)
 		}
+		// a prompt may open a thought that the turn no longer shows: then its beginning is looked for
+		for n := len(prompt); n > 0 && 2*n >= len(prompt); n-- {
+			if at := strings.LastIndex(r.Text[before:said.Start], prompt[:n]); at >= 0 {
+				said.Start = before + at + n
+				break
+			}
+		}
+		found := false
 		for _, t := range tokens {
-			if t.Start >= said.End && t.End <= after && slices.Contains(stops, t.ID) {
-				said.End = t.End
+			if t.Start < said.End || t.End > after {
+				continue
+			}
+			if ends := slices.Contains(ends, t.ID); ends && (!found || t.Start == said.End) {
+				said.End, found = t.End, true
+			} else if found {
 				break
 			}
 		}
 		labelled = append(labelled, said)
 	}
 	return labelled
+}
+
+// turnEnds are the tokens that end the assistant's turn of a conversation: the
+// special ones that the template writes one after the other behind its content
+// "y", and the eos_token.
+func turnEnds(tok *tokenizer.Tokenizer, tpl *Template, turn ...Message) (ids []int32) {
+	if rendered, err := tpl.Render(turn, Options{}); err == nil {
+		at := -1
+		for _, from := range rendered.Origins {
+			if from.Message == 1 && from.Field == "content" {
+				at = from.End
+			}
+		}
+		begun := false
+		for _, t := range tok.EncodeWith(rendered.Text, rendered.trusted(turn)) {
+			special := tok.IsSpecial(t.ID)
+			if at < 0 || t.Start < at || !special && !begun {
+				continue
+			}
+			if !special || begun && len(turn) > 2 { // there, another turn begins
+				break
+			}
+			ids, begun = append(ids, t.ID), true
+		}
+	}
+	if id, ok := tok.Special(tpl.variables["eos_token"]); ok && !slices.Contains(ids, id) {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// withoutEcho is where a turn with calls ends: templates name the tool again in
+// the turn of its result, which is no longer what the model said. What stands in
+// the conversation up to this turn as it stands in the whole one is the turn's.
+func (t *Template) withoutEcho(r Rendered, said Range, until []Message, i int, o Options) int {
+	o.AddGenerationPrompt, o.ContinueFinal = false, false
+	alone, err := t.Render(until, o)
+	if err != nil {
+		return said.End
+	}
+	same := 0
+	for same < len(r.Text) && same < len(alone.Text) && r.Text[same] == alone.Text[same] {
+		same++
+	}
+	end := said.End
+	for n := len(r.Origins) - 1; n >= 0; n-- {
+		if from := r.Origins[n]; from.Message == i && from.Start < same && from.Start >= said.Start {
+			return min(end, from.End)
+		}
+	}
+	return end
 }
 
 // turn is where message i's data stands, with where the data of other messages

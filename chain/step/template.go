@@ -106,7 +106,7 @@ func RenderTemplate(path string, messages, tools []byte, o TemplateOptions) (*Re
 	}
 	options := chat.Options{Tools: c.Tools, AddGenerationPrompt: o.GenerationPrompt, ContinueFinal: o.ContinueFinal, Extra: c.Variables, Verbatim: o.Verbatim}
 	if o.Variables != "" {
-		if err := json.Unmarshal([]byte(o.Variables), &options.Extra); err != nil {
+		if err := c.variables([]byte(o.Variables)); err != nil {
 			return nil, fmt.Errorf("--variables: expected a JSON object: %w", err)
 		}
 	}
@@ -129,6 +129,18 @@ func (w *Words) said(r *RenderedTemplate, origins []chat.Origin, o chat.Options)
 	return r
 }
 
+// variables adds the members of an object, each as it is written: in it, order counts.
+func (c *conversation) variables(object []byte) error {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(object, &members); err != nil {
+		return err
+	}
+	for name, value := range members {
+		c.Variables[name] = value
+	}
+	return nil
+}
+
 // parse reads what stands in the file.
 func (c *conversation) parse(raw []byte) (err error) {
 	if strings.HasPrefix(strings.TrimSpace(string(raw)), "[") {
@@ -149,7 +161,7 @@ func (c *conversation) parse(raw []byte) (err error) {
 		case "documents":
 			c.Variables[key] = value
 		case "variables", "kwargs", "chat_template_kwargs":
-			if err = json.Unmarshal(value, &c.Variables); err != nil {
+			if err = c.variables(value); err != nil {
 				err = fmt.Errorf("%s: expected an object: %w", key, err)
 			}
 		default:

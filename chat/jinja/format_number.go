@@ -156,16 +156,22 @@ func general(f float64, precision int, point, keep bool) string {
 
 // grouped puts comma between groups of digits, with zeros before them up to width.
 func grouped(digits, comma string, size, width int) string {
-	for {
-		out := digits
-		for i := len(digits) - size; i > 0; i -= size {
-			out = out[:i] + comma + out[i:]
-		}
-		if len(out) >= width {
-			return out
-		}
-		digits = "0" + digits
+	n := max(len(digits), width-width/(size+1)-1)
+	for n+(n-1)/size < width {
+		n++
 	}
+	var b strings.Builder
+	for i := range n {
+		if i > 0 && (n-i)%size == 0 {
+			b.WriteString(comma)
+		}
+		if zeros := n - len(digits); i < zeros {
+			b.WriteByte('0')
+		} else {
+			b.WriteByte(digits[i-zeros])
+		}
+	}
+	return b.String()
 }
 
 func (in *interpreter) aligned(text Value, spec formatSpec) Value {

@@ -1,7 +1,9 @@
 package jinja_test
 
 import (
+	"encoding/json"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +33,9 @@ func TestNoTemplateRunsAway(t *testing.T) {
 		{"wide format", "{{ '%999999999d' % 1 }}", jinja.LimitError},
 		{"wide braces", "{{ '{:999999999}'.format(1) }}", jinja.LimitError},
 		{"precise format", "{{ '%.999999999f' % 1 }}", jinja.LimitError},
+		{"wide groups", "{{ '{:0999999999,}'.format(1) }}", jinja.LimitError},
+		{"wide groups within the limit", "{{ '{:01000000,}'.format(1)|length }}", ""},
+		{"width as an argument", "{{ '%*d' % (999999999, 1) }}{{ '{:{}}'.format(1, 999999999) }}", jinja.LimitError},
 		{"wide centre", "{{ 'x'|center(9999999999) }}", jinja.LimitError},
 		{"wide zfill", "{{ 'x'.zfill(9999999999) }}", jinja.LimitError},
 		{"wide indent", "{{ 'x\ny'|indent(9999999999) }}", jinja.LimitError},
@@ -171,6 +176,16 @@ func FuzzTemplate(f *testing.F) {
 		"{% generation %}{{ s }}{% endgeneration %}", "{{ l|groupby('x')|list }}{{ d|dictsort }}{{ s|truncate(3) }}", "{% call(x) f() %}{% endcall %}",
 	} {
 		f.Add(seed)
+	}
+	corpus, err := os.ReadFile("testdata/transformers.jsonl")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for i, line := range strings.Split(string(corpus), "\n") {
+		var c struct{ T string }
+		if i%8 == 1 && json.Unmarshal([]byte(line), &c) == nil {
+			f.Add(c.T)
+		}
 	}
 	limits := jinja.Limits{Steps: 20_000, Text: 1 << 16, Memory: 1 << 20, Depth: 20}
 	data, err := jinja.FromJSON([]byte(`{"s": "你好 world", "n": 3, "f": 2.5, "l": [1, "a", {"x": null}], "d": {"a": [true]}}`), 1)

@@ -121,7 +121,7 @@ func deepseekMixtures(c *Config, s *nn.Spec, rule compute.RouteRule) {
 
 func deepseekMixtureFields(s *nn.Spec) Fields {
 	m := mixture(s)
-	f := written(s).with(Fields{"intermediate_size": max(dense(s).Hidden, 1), "first_k_dense_replace": s.Layers, "n_routed_experts": nil})
+	f := written(s).with(Fields{"intermediate_size": max(dense(s).Hidden, 1), "first_k_dense_replace": s.Layers})
 	if m.Experts.Count == 0 {
 		return f
 	}

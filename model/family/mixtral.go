@@ -50,6 +50,7 @@ var _ = register(Family{
 	Spec: func(c *Config) nn.Spec {
 		c.Default("rope_theta", 5000000.0)
 		c.Default("head_dim", 128)
+		c.Default("partial_rotary_factor", 1.0)
 		if head, turned := c.Int("head_dim", 0), c.Int("rotary_dim", 0); turned > 0 && head > 0 {
 			c.Default("partial_rotary_factor", float64(turned)/float64(head))
 		}

@@ -43,11 +43,14 @@ func sharedRows(f *nn.FeedForward) int { return f.Experts.Shared }
 
 // mixedLayers makes the feed-forwards of some layers mixtures of experts of a size, those of the others stay as they are.
 func mixedLayers(s *nn.Spec, size int, e nn.Experts, mixed func(l int) bool) {
-	all := true
+	some, all := false, true
 	for l := range s.Layers {
-		all = all && mixed(l)
+		some, all = some || mixed(l), all && mixed(l)
 	}
-	if all && s.Each == nil {
+	switch {
+	case !some:
+		return
+	case all && s.Each == nil:
 		s.FeedForward.Hidden, s.FeedForward.Experts = size, e
 		return
 	}

@@ -233,28 +233,32 @@ var _ = register(Family{
 var _ = register(Family{
 	ModelTypes:    []string{"hunyuan_v1_dense"},
 	Architectures: []string{"HunYuanDenseV1ForCausalLM"},
-	Names: llamaNames.with(Names{
-		"attention.q_norm": at("model.layers.{layer}.self_attn.query_layernorm"),
-		"attention.k_norm": at("model.layers.{layer}.self_attn.key_layernorm"),
-	}),
-	Spec: func(c *Config) nn.Spec {
-		alpha := 0.0
-		for _, name := range []string{"rope_parameters", "rope_scaling"} {
-			if r := c.Object(name); r != nil && r.String("rope_type|type", "") == "dynamic" {
-				alpha = r.Float("alpha", 0)
-			}
-		}
-		s := llamaSpec(c)
-		if r, head := &s.Attention.RoPE, float64(s.Attention.HeadSize); alpha > 0 {
-			r.Theta, r.Scaling = r.Theta*math.Pow(alpha, head/(head-2)), compute.RoPEScaling{}
-		}
-		s.Norm = rms(c, 1e-5)
-		s.FeedForward.Bias = false
-		s.Attention.HeadNorm, s.Attention.NormAfterRoPE = nn.EachHead, true
-		c.Refuse("use_qk_norm", true)
-		c.Refuse("use_cla", false)
-		c.Ignore("mlp_bias", "cla_share_factor")
-		return s
-	},
-	Config: func(s *nn.Spec) Fields { return llamaConfig(s).without("mlp_bias") },
+	Names:         llamaNames.with(hunyuanNorms),
+	Spec:          hunyuanSpec,
+	Config:        func(s *nn.Spec) Fields { return llamaConfig(s).without("mlp_bias") },
 })
+
+var hunyuanNorms = Names{
+	"attention.q_norm": at("model.layers.{layer}.self_attn.query_layernorm"),
+	"attention.k_norm": at("model.layers.{layer}.self_attn.key_layernorm"),
+}
+
+func hunyuanSpec(c *Config) nn.Spec {
+	alpha := 0.0
+	for _, name := range []string{"rope_parameters", "rope_scaling"} {
+		if r := c.Object(name); r != nil && r.String("rope_type|type", "") == "dynamic" {
+			alpha = r.Float("alpha", 0)
+		}
+	}
+	s := llamaSpec(c)
+	if r, head := &s.Attention.RoPE, float64(s.Attention.HeadSize); alpha > 0 {
+		r.Theta, r.Scaling = r.Theta*math.Pow(alpha, head/(head-2)), compute.RoPEScaling{}
+	}
+	s.Norm = rms(c, 1e-5)
+	s.FeedForward.Bias = false
+	s.Attention.HeadNorm, s.Attention.NormAfterRoPE = nn.EachHead, true
+	c.Refuse("use_qk_norm", true)
+	c.Refuse("use_cla", false)
+	c.Ignore("mlp_bias", "cla_share_factor")
+	return s
+}

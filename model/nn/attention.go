@@ -25,14 +25,13 @@ func (d *Decoder) attention(f *forward, number int, h *compute.Tensor) *compute.
 	return inner
 }
 
-// turned is a product's rows [rows, heads, size] as queries or keys: clamped, normed and turned as the switches say.
+// turned is a product's rows [rows, heads, size] as queries or keys: normed, clamped and turned as the switches say.
 func (f *forward) turned(w *layer, n *norm, x *compute.Tensor, heads int) *compute.Tensor {
 	a := &w.Attention
-	x = f.clipped(a, x)
 	if !a.NormAfterRoPE {
 		x = f.headNorm(n, a, x, heads)
 	}
-	x = x.View(f.rows, heads, a.HeadSize)
+	x = f.clipped(a, x).View(f.rows, heads, a.HeadSize)
 	if w.rotation >= 0 {
 		f.turn(w.rotation, x)
 	}

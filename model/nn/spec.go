@@ -102,7 +102,7 @@ type Attention struct {
 	Scale                    float32 // of scores; 0 is 1/√HeadSize
 	Softcap                  float32 // scores become c·tanh(scores/c); 0: none (Gemma 2)
 	LongScale                LongScale
-	Clip                     float32 // q, k and v are clamped to ±Clip; 0: none (OLMo, MPT)
+	Clip                     float32 // q, k and v are clamped to ±Clip, q and k after their norm (OLMoE); 0: none (OLMo, MPT)
 	ALiBi                    ALiBi
 	Sinks                    bool // a learned logit for each head that has no value (gpt-oss)
 	HeadNorm                 HeadNorm

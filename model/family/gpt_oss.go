@@ -16,15 +16,14 @@ var _ = register(Family{
 			"num_experts_per_tok": 4, "max_position_embeddings": 131072} {
 			c.Default(name, value)
 		}
-		if !c.Has("rope_parameters") {
-			c.Default("rope_scaling", map[string]any{"rope_type": "yarn", "factor": 32.0, "beta_fast": 32.0, "beta_slow": 1.0, "truncate": false,
-				"original_max_position_embeddings": 4096.0})
-		}
 		c.Refuse("swiglu_alpha", 1.702)
 		c.Ignore("initial_context_length", "experts_per_token")
 		s := decoder(c)
 		s.Norm = rms(c, 1e-5)
 		a := &s.Attention
+		if !c.Has("rope_parameters") && !c.Has("rope_scaling") { // null too
+			a.RoPE.Scaling = compute.RoPEScaling{Rule: "yarn", Factor: 32, BetaFast: 32, BetaSlow: 1, KeepFraction: true, OriginalContext: 4096, Context: s.Context}
+		}
 		a.Bias, a.Sinks = c.Bool("attention_bias", true), true
 		a.OutputBias = a.Bias
 		f := &s.FeedForward
@@ -37,7 +36,11 @@ var _ = register(Family{
 	},
 	Config: func(s *nn.Spec) Fields {
 		a := s.Attention
-		return written(s).with(localExperts(s)).with(Fields{"hidden_act": "silu", "attention_bias": a.Bias, "sliding_window": window(s), "layer_types": layerTypes(s),
+		f := written(s)
+		if rule := a.RoPE.Scaling.Rule; rule == "" || rule == "default" { // nothing said means a stretched one
+			f = f.without("rope_scaling", "rope_theta").with(Fields{"rope_parameters": Fields{"rope_type": "default", "rope_theta": a.RoPE.Theta}})
+		}
+		return f.with(localExperts(s)).with(Fields{"hidden_act": "silu", "attention_bias": a.Bias, "sliding_window": window(s), "layer_types": layerTypes(s),
 			"swiglu_limit": s.FeedForward.Limit, "swiglu_alpha": 1.702})
 	},
 })

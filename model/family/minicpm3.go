@@ -30,6 +30,6 @@ var _ = register(Family{
 	Config: func(s *nn.Spec) Fields {
 		return latentFields(s).without("first_k_dense_replace").with(Fields{"intermediate_size": s.FeedForward.Hidden,
 			"num_key_value_heads": s.Attention.Heads, "scale_emb": s.EmbeddingScale, "scale_depth": float64(s.ResidualScale) * math.Sqrt(float64(s.Layers)),
-			"dim_model_base": math.Round(float64(s.LogitScale) * float64(s.Hidden))})
+			"dim_model_base": int(math.Round(float64(s.LogitScale) * float64(s.Hidden)))})
 	},
 })

@@ -18,6 +18,8 @@ type View struct {
 	Transposed bool
 	// Offset is what stored values are above the parameter's.
 	Offset float32
+	// Unit: rows are scaled to length 1 when they are read, whatever their length in the file.
+	Unit bool
 	// Pairs > 0: each head's rows are stored in the order of interleaved rotary pairs; Pairs is the number of heads.
 	Pairs int
 	// Folded: the parameter's first two axes are one in the tensor: [n, out, in] as [n·out, in], with Turned as [n·in, out].

@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -117,7 +118,7 @@ func (l *binder) load(w nn.Weight, v model.View) (*compute.Tensor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tensor %s: %w", v.Name, err)
 	}
-	if t := l.typeOf(w, v, p.info.Type); inFile && t == p.info.Type && !l.options.Float32 && v.Offset == 0 {
+	if t := l.typeOf(w, v, p.info.Type); inFile && t == p.info.Type && !l.options.Float32 && asStored(v) {
 		return &compute.Tensor{Type: t, Shape: slices.Clone(w.Shape), Buffer: l.backend.Import(data, l.source)}, nil
 	}
 	t := compute.NewTensor(l.backend, l.typeOf(w, v, p.info.Type), w.Shape...)
@@ -156,7 +157,7 @@ func (l *binder) stack(w nn.Weight, v model.View) (out *compute.Tensor, err erro
 // typeOf is what a parameter is kept as: vectors and everything under Float32 as float32, matrices as they are stored.
 func (l *binder) typeOf(w nn.Weight, v model.View, stored dtype.Type) dtype.Type {
 	matrix := w.Kind == nn.Matrix || w.Kind == nn.Residual || w.Kind == nn.Embedding
-	if !l.options.Float32 && v.Offset == 0 && matrix && multiplies(stored) {
+	if !l.options.Float32 && asStored(v) && matrix && multiplies(stored) {
 		return stored
 	}
 	return dtype.F32
@@ -164,7 +165,7 @@ func (l *binder) typeOf(w nn.Weight, v model.View, stored dtype.Type) dtype.Type
 
 // write fills a tensor, or some of one, from stored bytes.
 func (l *binder) write(t *compute.Tensor, v model.View, stored dtype.Type, data []byte) error {
-	if t.Type == stored && v.Offset == 0 {
+	if t.Type == stored && asStored(v) {
 		l.stream.Write(t, data)
 		return nil
 	}
@@ -177,8 +178,28 @@ func (l *binder) write(t *compute.Tensor, v model.View, stored dtype.Type, data 
 			values[i] -= v.Offset
 		}
 	}
+	if v.Unit {
+		unit(values, t.Columns())
+	}
 	l.stream.Write(t, compute.HostBytes(values))
 	return nil
+}
+
+// asStored says whether values are the file's.
+func asStored(v model.View) bool { return v.Offset == 0 && !v.Unit }
+
+// unit scales rows of n values to length 1; rows of zeros stay.
+func unit(values []float32, n int) {
+	for row := range slices.Chunk(values, n) {
+		sum := 0.0
+		for _, x := range row {
+			sum += float64(x) * float64(x)
+		}
+		by := float32(1 / max(math.Sqrt(sum), 1e-12))
+		for i := range row {
+			row[i] *= by
+		}
+	}
 }
 
 // multiplies says whether products take a weight of this type as it is.

@@ -90,10 +90,15 @@ func (c *Config) find(names string) (name string, value any) {
 	return name, value
 }
 
-// Has says whether the field is there and not null.
+// Has says whether the file has the field and not as null.
 func (c *Config) Has(names string) bool {
-	_, v := c.find(names)
-	return v != nil
+	c.find(names)
+	for n := range strings.SplitSeq(names, "|") {
+		if c.fields[n] != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // Strings is a list of strings.

@@ -49,6 +49,12 @@ func (p Place) as(view func(v *model.View)) Place {
 	return p
 }
 
+// unit is a place whose rows are scaled to length 1 when they are read.
+func (p Place) unit() Place {
+	p.view = func(v *model.View) { v.Unit = true }
+	return p
+}
+
 // with is a copy of names in which others take the place of those of the same key; a Place without a name takes one out.
 func (n Names) with(others ...Names) Names {
 	out := maps.Clone(n)

@@ -58,3 +58,43 @@ func qwenConfig(s *nn.Spec) Fields {
 	}
 	return f
 }
+
+// qwen: the first Qwen: GPT-2's names, q, k and v stacked with biases; intermediate_size counts gate and up together. Within the
+// context that it was trained for; beyond, its own code stretches (use_dynamic_ntk, use_logn_attn). Source: arXiv 2309.16609 and the
+// published modeling_qwen.py.
+var _ = register(Family{
+	ModelTypes:    []string{"qwen"},
+	Architectures: []string{"QWenLMHeadModel"},
+	Prefix:        "transformer.",
+	Names: Names{
+		"embedding":         at("transformer.wte"),
+		"attention_norm":    at("transformer.h.{layer}.ln_1"),
+		"attention.o":       at("transformer.h.{layer}.attn.c_proj"),
+		"feed_forward_norm": at("transformer.h.{layer}.ln_2"),
+		"feed_forward.gate": at("transformer.h.{layer}.mlp.w2"),
+		"feed_forward.up":   at("transformer.h.{layer}.mlp.w1"),
+		"feed_forward.down": at("transformer.h.{layer}.mlp.c_proj"),
+		"norm":              at("transformer.ln_f"),
+		"head":              at("lm_head"),
+	}.with(stackedQKV(at("transformer.h.{layer}.attn.c_attn"))),
+	Spec: func(c *Config) nn.Spec {
+		c.Default("rotary_pct", 1)
+		s := decoder(c)
+		s.Context = c.Int("seq_length", s.Context)
+		s.Norm = nn.Norm{Kind: nn.RMSNorm, Epsilon: c.Float32("layer_norm_epsilon", 1e-6)}
+		a := &s.Attention
+		a.HeadSize, a.Bias = c.Int("kv_channels", a.HeadSize), true
+		a.RoPE = rope(c, a.HeadSize, s.Context)
+		s.FeedForward.Hidden /= 2
+		c.Refuse("no_bias", true)
+		c.Ignore("attn_dropout_prob", "emb_dropout_prob", "bf16", "fp16", "fp32", "onnx_safe", "scale_attn_weights", "use_flash_attn", "use_dynamic_ntk",
+			"use_logn_attn", "use_cache_kernel", "use_cache_quantization", "softmax_in_fp32")
+		return s
+	},
+	Config: func(s *nn.Spec) Fields {
+		a := s.Attention
+		return Fields{"vocab_size": s.Vocab, "hidden_size": s.Hidden, "num_hidden_layers": s.Layers, "num_attention_heads": a.Heads, "kv_channels": a.HeadSize,
+			"intermediate_size": 2 * s.FeedForward.Hidden, "seq_length": s.Context, "max_position_embeddings": s.Context, "layer_norm_epsilon": s.Norm.Epsilon,
+			"rotary_emb_base": a.RoPE.Theta, "rotary_pct": fraction(a), "no_bias": true, "tie_word_embeddings": s.TiedEmbedding}
+	},
+})

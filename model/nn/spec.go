@@ -28,6 +28,7 @@ type Spec struct {
 	Norm          Norm // of every norm on the residual stream; also the default of the others
 	TiedEmbedding bool // the head is the embedding
 	HeadBias      bool
+	UnitHead      bool // the head's rows were scaled to length 1 as the model was opened (Baichuan 2)
 
 	EmbeddingScale float32 // what embeddings are multiplied by; 0 is 1 (Gemma: √hidden)
 	EmbeddingNorm  bool    // a norm after the embedding (BLOOM)

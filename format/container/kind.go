@@ -20,6 +20,7 @@ import (
 
 	"lian/format/internevo"
 	"lian/format/llama2c"
+	"lian/format/torch"
 )
 
 // Kind is what a file or folder is.
@@ -126,7 +127,7 @@ func byHead(head []byte, size int64) Kind {
 		return Shard
 	case bytes.HasPrefix(head, []byte("\x93NUMPY")):
 		return Npy
-	case bytes.HasPrefix(head, []byte("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.")):
+	case torch.IsLegacy(head):
 		return TorchLegacy
 	case len(head) > 1 && head[0] == 0x80 && head[1] <= 5:
 		return Pickle

@@ -115,6 +115,12 @@ func (m *machine) build() error {
 	if err != nil {
 		return err
 	}
+	if s, ok := v.(Stateful); ok {
+		if err := s.SetState(state); err != nil {
+			return fmt.Errorf("BUILD of %s: %w", TypeName(v), err)
+		}
+		return nil
+	}
 	d, ok := v.(*Dict)
 	if !ok {
 		return fmt.Errorf("BUILD of %s, which takes no state here", TypeName(v))

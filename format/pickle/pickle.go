@@ -45,6 +45,9 @@ type Dict struct {
 // Pair is one entry of a Dict.
 type Pair struct{ Key, Value any }
 
+// Stateful is a value of the caller's own that takes what BUILD gives it.
+type Stateful interface{ SetState(state any) error }
+
 // Get returns the last value of a text key.
 func (d *Dict) Get(key string) (any, bool) {
 	for i := len(d.Pairs) - 1; i >= 0; i-- {
@@ -113,6 +116,9 @@ func TypeName(v any) string {
 		return "dict"
 	case *Global:
 		return v.Name
+	}
+	if s, ok := v.(fmt.Stringer); ok {
+		return s.String()
 	}
 	return fmt.Sprintf("%T", v)
 }

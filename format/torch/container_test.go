@@ -54,6 +54,7 @@ func TestArchivesAreCheckedByName(t *testing.T) {
 		{"zip64", zip64(t, pack(t, zip.Store, pickle, data)), ""},
 		{"big-endian", pack(t, zip.Store, pickle, data, [2]string{"a/byteorder", "big"}), `byte order is "big"`},
 		{"compressed", pack(t, zip.Deflate, pickle, data), `entry "a/data.pkl": is compressed (method 8)`},
+		{"a header that is not the directory's", flip(pack(t, zip.Store, pickle, data), 18), "packed size is"},
 		{"no storage", pack(t, zip.Store, pickle), "no a/data/0"},
 		{"a short storage", pack(t, zip.Store, pickle, [2]string{"a/data/0", "abc"}), "a/data/0 has 3 bytes, data.pkl says 4"},
 		{"no pickle", pack(t, zip.Store, data), "not a PyTorch checkpoint"},
@@ -74,6 +75,12 @@ func TestArchivesAreCheckedByName(t *testing.T) {
 			t.Errorf("%s: %v", c.why, content.tensors)
 		}
 	}
+}
+
+// flip changes a byte.
+func flip(file []byte, at int) []byte {
+	file[at] ^= 1
+	return file
 }
 
 // zip64 rewrites an archive's end the long way.

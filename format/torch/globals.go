@@ -90,6 +90,12 @@ func init() {
 		allow(builtin+"frozenset", set)
 	}
 	allow("_codecs.encode", encode)
+	for _, module := range []string{"numpy.core.multiarray.", "numpy._core.multiarray."} {
+		allow(module+"scalar", numpyScalar)
+		allow(module+"_reconstruct", numpyArrayOf)
+	}
+	allow("numpy.ndarray", nil)
+	allow("numpy.dtype", numpyTypeOf)
 }
 
 func find(module, name string) (*pickle.Global, bool) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"strings"
 
 	"lian/format/pickle"
 )
@@ -13,8 +14,14 @@ import (
 // legacyMagic is the first pickle of a file from before PyTorch 1.6.
 var legacyMagic, _ = new(big.Int).SetString("1950a86a20f9469cfc6c", 16)
 
-// legacyStart are the bytes of that pickle up to the number.
-const legacyStart = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
+// legacyNumber is that pickle's end: LONG1, the number, STOP. Before it stand the
+// protocol and, from protocol 4 on, a frame.
+const legacyNumber = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
+
+// IsLegacy reports whether a file starts as one from before PyTorch 1.6 does.
+func IsLegacy(head []byte) bool {
+	return len(head) > 0 && head[0] == 0x80 && strings.Contains(string(head[:min(len(head), 32)]), legacyNumber)
+}
 
 // legacyProtocol is the one version there ever was.
 const legacyProtocol = 1001

@@ -126,7 +126,7 @@ func parse(file []byte) (*content, error) {
 	switch {
 	case isZip(file):
 		c, err = parseArchive(file, budget)
-	case strings.HasPrefix(string(file[:min(len(file), len(legacyStart))]), legacyStart):
+	case IsLegacy(file):
 		c, err = parseLegacy(file, budget)
 	case len(file) > 262 && string(file[257:262]) == "ustar":
 		err = errors.New("is a tar archive, PyTorch's container before 0.1.10 of 2017; load and save it with a newer PyTorch")

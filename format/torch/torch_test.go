@@ -76,6 +76,17 @@ func TestWhatIsNoTensorIsMetadata(t *testing.T) {
 	}
 }
 
+func TestNumpysScalarsAreNumbers(t *testing.T) {
+	for _, name := range []string{"numpy", "numpy-protocol4"} {
+		f := open(t, "testdata/"+name+".pt")
+		for _, c := range []KeyValue{{"best", 1.5}, {"loss", 0.25}, {"step", int64(-7)}, {"flag", true}, {"count", int64(200)}, {"rng", "numpy.ndarray i8 [3]"}} {
+			if got, ok := f.Value(c.Key); !ok || got != c.Value {
+				t.Errorf("%s: %s is %#v, want %#v", name, c.Key, got, c.Value)
+			}
+		}
+	}
+}
+
 func TestTheModelIsFoundInsideACheckpoint(t *testing.T) {
 	s, err := open(t, "testdata/zip.pt").State()
 	if err != nil {

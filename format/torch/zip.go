@@ -120,6 +120,15 @@ func readEntry(file, record, extra []byte) (entry, error) {
 		return entry{}, fmt.Errorf("does not start at byte %d, as the directory says: cut off, or not sound", offset)
 	}
 	local := file[offset:]
+	const streamed = 8 // sizes and checksum come behind the data, the directory has them too
+	for _, f := range []struct {
+		name             string
+		here, there, any int
+	}{{"method", le16(local, 8), method, -1}, {"checksum", le32(local, 14), le32(record, 16), 0}, {"packed size", le32(local, 18), le32(record, 20), 0xffffffff}, {"size", le32(local, 22), le32(record, 24), 0xffffffff}, {"name's length", le16(local, 26), le16(record, 28), -1}} {
+		if f.here != f.there && !(f.here == f.any || f.there == f.any) && !(flags&streamed != 0 && f.here == 0) {
+			return entry{}, fmt.Errorf("its %s is %d at byte %d and %d in the directory: not sound", f.name, f.here, offset, f.there)
+		}
+	}
 	from := offset + zipLocalSize + uint64(le16(local, 26)) + uint64(le16(local, 28))
 	if from > uint64(len(file)) || size > uint64(len(file))-from {
 		return entry{}, fmt.Errorf("%d bytes from byte %d do not lie in a file of %d: cut off, or not sound", size, from, len(file))

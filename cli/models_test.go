@@ -77,11 +77,13 @@ func TestModelScripts(t *testing.T) {
 			env.Setenv("LIAN_LANG", "en")
 			env.Setenv("HF_HOME", filepath.Join(env.WorkDir, "hfhome"))
 			env.Setenv("HF_ENDPOINT", hub.URL)
+			env.Setenv("OLLAMA_MODELS", filepath.Join(env.WorkDir, "ollama"))
 			return os.CopyFS(filepath.Join(env.WorkDir, "tiny"), os.DirFS(dir))
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"status": exitStatus,
 			"lines":  jsonLines,
+			"ollama": intoOllama,
 		},
 	})
 }
@@ -110,4 +112,22 @@ func tinyHub(dir string) *httptest.Server {
 	})
 	mux.Handle("/hf-internal/tiny/resolve/"+commit+"/", http.StripPrefix("/hf-internal/tiny/resolve/"+commit, http.FileServer(http.Dir(dir))))
 	return httptest.NewServer(mux)
+}
+
+// intoOllama is "ollama GGUF STORE NAME": the file, a licence and parameters become a model of a store of Ollama.
+func intoOllama(ts *testscript.TestScript, neg bool, args []string) {
+	store := ts.MkAbs(args[1])
+	var layers []map[string]any
+	for _, l := range []struct{ kind, text string }{{"model", ts.ReadFile(args[0])}, {"license", "Apache License\nVersion 2.0"}, {"params", `{"temperature": 0.5, "stop": ["a"]}`}} {
+		sum := sha256.Sum256([]byte(l.text))
+		digest := hex.EncodeToString(sum[:])
+		layers = append(layers, map[string]any{"mediaType": "application/vnd.ollama.image." + l.kind, "digest": "sha256:" + digest, "size": len(l.text)})
+		ts.Check(os.MkdirAll(filepath.Join(store, "blobs"), 0o777))
+		ts.Check(os.WriteFile(filepath.Join(store, "blobs", "sha256-"+digest), []byte(l.text), 0o666))
+	}
+	text, err := json.Marshal(map[string]any{"schemaVersion": 2, "layers": layers})
+	ts.Check(err)
+	path := filepath.Join(store, "manifests", filepath.FromSlash(args[2]))
+	ts.Check(os.MkdirAll(filepath.Dir(path), 0o777))
+	ts.Check(os.WriteFile(path, text, 0o666))
 }

@@ -190,6 +190,20 @@ func ggufs(dir string) ([]string, error) {
 	return list, nil
 }
 
+// OneGGUF is the GGUF model in a folder, "" if there is none; of several none is meant.
+func OneGGUF(dir string) (string, error) {
+	groups, err := ggufs(dir)
+	switch {
+	case err != nil || len(groups) == 0:
+		return "", err
+	case len(groups) > 1:
+		return "", fmt.Errorf("%s: holds %d models: %s; pass the file's path", dir, len(groups), strings.Join(groups, ", "))
+	}
+	var p Place
+	err = p.take(dir, groups[0])
+	return p.Path, err
+}
+
 // globSafe is a folder's path with what Glob would read as a pattern escaped.
 func globSafe(path string) string {
 	return strings.NewReplacer("*", `\*`, "?", `\?`, "[", `\[`).Replace(path)

@@ -256,7 +256,7 @@ func (c *converter) verify(path string, r *Converted) error {
 
 // storedAbove is by how much the values in a model's file are above those of a parameter.
 func (m *Opened) storedAbove(i int) float64 {
-	if b := m.Bindings[i]; strings.HasSuffix(m.Path, ".gguf") {
+	if b := m.Bindings[i]; m.gguf {
 		return float64(b.GGUF.Offset)
 	}
 	return float64(m.Bindings[i].Hub.Offset)

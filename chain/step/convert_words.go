@@ -52,7 +52,7 @@ func (c *converter) saveWords(path string, end []int32, ids map[string]any) erro
 // a text.
 func (c *converter) ggufSettings() (map[string]any, error) {
 	out := map[string]any{}
-	if !strings.HasSuffix(c.Path, ".gguf") {
+	if !c.gguf {
 		return out, nil
 	}
 	f, err := gguf.Open(c.Path)

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"lian/engine"
 	"lian/engine/sample"
@@ -148,7 +147,7 @@ func (m *Opened) EndIDs() (ids []int32, err error) {
 			ids = append(ids, id)
 		}
 	}
-	if strings.HasSuffix(m.Path, ".gguf") {
+	if m.gguf {
 		f, err := gguf.Open(m.Path)
 		if err != nil {
 			return nil, err

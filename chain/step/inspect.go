@@ -133,7 +133,12 @@ func (i *inspector) folder(path string) error {
 	}
 	kind, err := container.Look(path)
 	if err != nil {
-		if i.Holds = inside(path); len(i.Holds) > 0 {
+		i.Holds = inside(path)
+		if one, oneErr := hub.OneGGUF(path); one != "" && oneErr == nil && len(i.Holds) <= 1 {
+			i.Holds = nil
+			return i.gguf(one)
+		}
+		if len(i.Holds) > 0 {
 			return fmt.Errorf("%s: a folder, but no model, adapter, tokenizer or run itself; look at %s", path, strings.Join(i.Holds, ", "))
 		}
 		return err

@@ -13,6 +13,7 @@ import (
 	"lian/compute/cpu"
 	"lian/format/container"
 	"lian/format/gguf"
+	"lian/hub"
 	"lian/model/adapter"
 	"lian/model/checkpoint"
 	"lian/tokenizer"
@@ -32,6 +33,7 @@ type Opened struct {
 	// Adapter is the adapter that was merged in, nil if none.
 	Adapter *adapter.LoRA
 
+	gguf      bool // the weights are a GGUF file
 	templated templated
 }
 
@@ -78,9 +80,12 @@ func OpenWeights(path string, b compute.Backend, o checkpoint.Options) (*Opened,
 	if err != nil {
 		return nil, err
 	}
-	m := &Opened{Checkpoint: c, Backend: b, Name: strings.TrimSuffix(filepath.Base(base), ".gguf")}
+	m := &Opened{Checkpoint: c, Backend: b, Name: strings.TrimSuffix(filepath.Base(base), ".gguf"), gguf: isGGUF(base)}
 	if m.Name == "model" {
 		m.Name = filepath.Base(filepath.Dir(base))
+	}
+	if _, place, err := find(path); err == nil && place != nil { // its folder in a cache may be a hash
+		m.Name = place.Name[strings.LastIndexByte(place.Name, '/')+1:]
 	}
 	if hasAdapter {
 		if m.Adapter, err = adapter.Load(adapterDir, b, c.Model, c.Bindings); err == nil {
@@ -152,7 +157,16 @@ func modelPath(path string) (string, error) {
 	if kind, err := container.Look(path); err == nil && (kind == container.InternEvoFolder || kind == container.MetaFolder) {
 		return path, nil // which say in their own ways what a config.json says
 	}
+	if one, err := hub.OneGGUF(path); one != "" || err != nil {
+		return one, err
+	}
 	return "", fmt.Errorf("model %s: there is no config.json in it, nor in a folder model below it", path)
+}
+
+// isGGUF says whether a path is a GGUF file, whatever its name: Ollama's have none.
+func isGGUF(path string) bool {
+	kind, err := container.Look(path)
+	return err == nil && (kind == container.GGUF || kind == container.GGUFBigEndian)
 }
 
 // Dir is the folder that is the model, or in which its one file lies.
@@ -166,14 +180,11 @@ func (m *Opened) Dir() string {
 // words opens the tokenizer, the template and the separator: those in a GGUF file, or
 // in the folder that is the model or holds its one file.
 func (m *Opened) words(path string) error {
-	kind, err := container.Look(path)
-	if err != nil {
-		return err
-	}
-	if kind == container.GGUF {
+	if m.gguf {
 		return m.wordsOfGGUF(path)
 	}
 	path = m.Dir()
+	var err error
 	if m.Tokenizer, err = tokenizer.Load(path); err != nil {
 		return err
 	}

@@ -88,7 +88,7 @@ func (s *Served) generator(path, template string, o engine.Options) (serve.Gener
 		info.Created = stat.ModTime().Unix()
 	}
 	suggestions := filepath.Join(m.Path, "suggestions.json")
-	if strings.HasSuffix(m.Path, ".gguf") {
+	if m.gguf {
 		suggestions = strings.TrimSuffix(m.Path, ".gguf") + ".suggestions.json"
 	}
 	if exists(suggestions) {

@@ -33,7 +33,7 @@ func OpenTokenizer(path string) (*tokenizer.Tokenizer, error) {
 	switch {
 	case strings.HasSuffix(base, ".jinja"):
 		return nil, fmt.Errorf("%s is a template, not a tokenizer", path)
-	case !strings.HasSuffix(base, ".gguf"):
+	case !isGGUF(base):
 		return tokenizer.Load(base)
 	}
 	f, err := gguf.Open(base)

@@ -45,7 +45,7 @@ func OpenWords(path string) (*Words, error) {
 				err = nil
 			}
 		}
-	case strings.HasSuffix(base, ".gguf"):
+	case isGGUF(base):
 		err = w.gguf()
 	default:
 		if w.Tokenizer, err = tokenizer.Load(base); errors.Is(err, fs.ErrNotExist) {

@@ -20,7 +20,7 @@ import (
 // made as llama.cpp's converter makes them. Sources: llama.cpp conversion/base.py, gguf-py vocab.py. end is the token that ends a
 // reply.
 func ggufWords(m *Opened, end int32) ([]gguf.KeyValue, error) {
-	if strings.HasSuffix(m.Path, ".gguf") {
+	if m.gguf {
 		return copiedWords(m.Path)
 	}
 	d := m.Tokenizer.Definition()

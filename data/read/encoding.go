@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -210,7 +211,7 @@ func daily(r rune) bool {
 	if r >= 0x3000 && r <= 0x301f || r >= 0xff01 && r <= 0xff5e || r == '“' || r == '”' || r == '‘' || r == '’' || r == '…' || r == '—' || r == '·' {
 		return true
 	}
-	if _, ok := dailyCharacters[r]; ok {
+	if _, ok := dailyCharacters()[r]; ok {
 		return true
 	}
 	// GB18030 holds every script; bytes that are something else hardly ever
@@ -220,7 +221,7 @@ func daily(r rune) bool {
 
 // dailyCharacters are the 3755 characters of GB 2312's first level, and the
 // 5401 of Big5's first level: both standards put what is used most there.
-var dailyCharacters = func() map[rune]struct{} {
+var dailyCharacters = sync.OnceValue(func() map[rune]struct{} {
 	set := map[rune]struct{}{}
 	collect := func(e encoding.Encoding, from, to byte, trails [][2]byte) {
 		decoder := e.NewDecoder()
@@ -239,7 +240,7 @@ var dailyCharacters = func() map[rune]struct{} {
 	collect(simplifiedchinese.GBK, 0xb0, 0xd7, [][2]byte{{0xa1, 0xfe}})
 	collect(traditionalchinese.Big5, 0xa4, 0xc6, [][2]byte{{0x40, 0x7e}, {0xa1, 0xfe}})
 	return set
-}()
+})
 
 // letters: what is beyond ASCII is nearly all letters of western Europe or its punctuation.
 func letters(text string) bool {

@@ -24,7 +24,7 @@ func jsonFile(r *Result, text string) {
 			r.reject(0, "json", Damaged, err.Error()+at(err), 0)
 			return
 		}
-		for _, name := range fieldNames.Records {
+		for _, name := range fieldNames().Records {
 			if list, ok := object[name].([]any); ok && len(list) > 0 {
 				for i, item := range list {
 					r.item(i, item, "json")

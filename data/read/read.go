@@ -15,6 +15,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -59,7 +60,7 @@ const (
 var formatsYAML []byte
 
 // formats is the table of file name extensions.
-var formats = func() map[string]string {
+var formats = sync.OnceValue(func() map[string]string {
 	var table map[string][]string
 	if err := yaml.Unmarshal(formatsYAML, &table); err != nil {
 		panic("formats.yaml: " + err.Error()) // embedded: a fault of the program, found by any test
@@ -71,7 +72,7 @@ var formats = func() map[string]string {
 		}
 	}
 	return byExtension
-}()
+})
 
 // FormatOf says what a file of this name is read as: text, markdown, html,
 // json, jsonl, csv, tsv, go, source, unsupported, or "" when only its content
@@ -80,9 +81,9 @@ func FormatOf(name string) string {
 	base := strings.ToLower(path.Base(name))
 	extension := strings.TrimPrefix(path.Ext(base), ".")
 	if extension == "" || extension == base {
-		return formats["="+base]
+		return formats()["="+base]
 	}
-	return formats[extension]
+	return formats()[extension]
 }
 
 // Options bound what is read.

@@ -6,6 +6,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -16,12 +17,12 @@ import (
 var fieldsYAML []byte
 
 // fieldNames says which names of fields mean text, title, author.
-var fieldNames = func() (names struct{ Text, Title, Author, Records []string }) {
+var fieldNames = sync.OnceValue(func() (names struct{ Text, Title, Author, Records []string }) {
 	if err := yaml.Unmarshal(fieldsYAML, &names); err != nil {
 		panic("fields.yaml: " + err.Error()) // embedded: a fault of the program
 	}
 	return names
-}()
+})
 
 // record makes a document of an object's members. Its text is the first member
 // with one of the known names that holds text, else the longest string.
@@ -31,7 +32,7 @@ func (r *Result) record(number int, object map[string]any, format string) {
 		r.reject(number, format, NoText, fmt.Sprintf("record %d: no member holds text; members: %s", number, strings.Join(memberNames(object), ", ")), float64(number))
 		return
 	}
-	title, author := member(object, fieldNames.Title), member(object, fieldNames.Author)
+	title, author := member(object, fieldNames().Title), member(object, fieldNames().Author)
 	if isList && author != "" && title != "" {
 		r.poem(title, author, text, format)
 		return
@@ -82,7 +83,7 @@ func (r *Result) poem(title, author, lines, format string) {
 }
 
 func textMember(object map[string]any) (name, text string, isList bool) {
-	for _, wanted := range fieldNames.Text {
+	for _, wanted := range fieldNames().Text {
 		if value, ok := object[wanted]; ok {
 			if s, list := flatten(value); strings.TrimSpace(s) != "" {
 				return wanted, s, list
@@ -98,7 +99,7 @@ func textMember(object map[string]any) (name, text string, isList bool) {
 }
 
 func known(name string) bool {
-	for _, list := range [][]string{fieldNames.Author, {"id", "url", "uuid", "date", "source"}} {
+	for _, list := range [][]string{fieldNames().Author, {"id", "url", "uuid", "date", "source"}} {
 		for _, n := range list {
 			if n == name {
 				return true

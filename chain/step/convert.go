@@ -174,7 +174,7 @@ func (c *converter) toGGUF(path string) (paths []string, err error) {
 		return c.typeOf(c.Model.Parameters().Get(b.Parameter).Type)
 	}
 	return checkpoint.SaveGGUF(path, c.Backend.NewStream(), c.Family, c.Model,
-		checkpoint.GGUFOptions{Name: c.Name, Main: c.main(), TypeOf: typeOf, More: words, File: gguf.Options{MaxBytes: int64(c.o.MaxShardSize)}})
+		checkpoint.GGUFOptions{Name: c.Name, Config: c.Config, Main: c.main(), TypeOf: typeOf, More: words, File: gguf.Options{MaxBytes: int64(c.o.MaxShardSize)}})
 }
 
 // toFolder writes a folder. Quantised weights become float32, which holds them exactly.

@@ -68,7 +68,7 @@ func Quantize(ctx context.Context, modelPath, out, recipe string, events event.S
 	if err != nil {
 		return r, err
 	}
-	if _, err := checkpoint.SaveGGUF(out, b.NewStream(), m.Family, m.Model, checkpoint.GGUFOptions{Name: m.Name, Main: q.Main, TypeOf: typeOf, More: words}); err != nil {
+	if _, err := checkpoint.SaveGGUF(out, b.NewStream(), m.Family, m.Model, checkpoint.GGUFOptions{Name: m.Name, Config: m.Config, Main: q.Main, TypeOf: typeOf, More: words}); err != nil {
 		return r, err
 	}
 	again, err := OpenModel(out, b, checkpoint.Options{})

@@ -165,11 +165,15 @@ func ggufVocabulary(tok *tokenizer.Tokenizer, d *tokenizer.Definition, size int)
 	put("tokens", tokens)
 	if sentences {
 		for id, kind := range types {
-			switch {
-			case kind == int32(tokenizer.Unused):
+			if kind == int32(tokenizer.Unused) {
 				scores[id] = -10000
-			case kind == int32(tokenizer.UserDefined) || kind == int32(tokenizer.Control) && d.Roles == nil:
+			} else if kind == int32(tokenizer.UserDefined) {
 				scores[id] = -1000
+			}
+		}
+		for _, a := range d.Added {
+			if a.Outside && int(a.ID) < size {
+				scores[a.ID] = -1000
 			}
 		}
 		put("scores", scores)

@@ -9,6 +9,7 @@ import (
 	"lian/compute"
 	"lian/dtype"
 	"lian/format"
+	"lian/format/gguf"
 	"lian/model"
 	"lian/model/nn"
 )
@@ -93,11 +94,23 @@ func (l *binder) find(name string, v *model.View, shape []int) (part, error) {
 	if info.Type.BlockSize() > 1 {
 		v.Transposed = false
 	}
-	if expected := v.FileShape(shape); !slices.Equal(info.Shape, expected) {
+	expected := v.FileShape(shape)
+	if _, ok := l.source.(*gguf.File); ok && slices.Equal(info.Shape, trimOnes(expected)) {
+		info.Shape = expected // ggml forgets leading axes of one element
+	}
+	if !slices.Equal(info.Shape, expected) {
 		return part{}, fmt.Errorf("tensor %s is %v, expected %v from the configuration; the file and the configuration are of different models", name, info.Shape, expected)
 	}
 	data, err := l.source.Data(name)
 	return part{info, data}, err
+}
+
+// trimOnes is a shape without its leading axes of one element.
+func trimOnes(shape []int) []int {
+	for len(shape) > 1 && shape[0] == 1 {
+		shape = shape[1:]
+	}
+	return shape
 }
 
 // load makes a parameter. Where the parameter is a run of a stored tensor's bytes it stays in the file's mapping.

@@ -70,6 +70,7 @@ func staysFloat32(name string, shape []int) bool {
 // GGUFOptions say how a model is written as GGUF.
 type GGUFOptions struct {
 	Name   string          // general.name
+	Config map[string]any  // fields of the config.json that the model was opened with, nil if none
 	Main   dtype.Type      // the type that most weights have
 	TypeOf TypeOf          // that of each
 	More   []gguf.KeyValue // further metadata: the tokenizer's
@@ -78,7 +79,7 @@ type GGUFOptions struct {
 
 // SaveGGUF writes a model as GGUF, in several files if the options ask for it, and returns their names.
 func SaveGGUF(path string, s compute.Stream, f *family.Family, m *nn.Decoder, o GGUFOptions) ([]string, error) {
-	own, err := f.ToGGUF(&m.Spec)
+	own, err := f.ToGGUF(&m.Spec, o.Config)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -24,6 +24,7 @@ var lostInGGUF = map[string]string{
 	"gemma3":            "scale of scores",
 	"internlm2-dynamic": "dynamic rotary embedding",
 	"internlm3":         "dynamic rotary embedding",
+	"minicpm3":          "scales",
 	"mistral":           "window",
 	"starcoder2":        "window",
 }

@@ -142,12 +142,12 @@ var latentNames = mixtureNames.with(Names{
 	"attention.q_b":       at("model.layers.{layer}.self_attn.q_b_proj"),
 	"attention.kv_a":      at("model.layers.{layer}.self_attn.kv_a_proj_with_mqa"),
 	"attention.kv_a_norm": at("model.layers.{layer}.self_attn.kv_a_layernorm"),
-	"attention.k_b":       keysAndValues(false),
-	"attention.v_b":       keysAndValues(true),
+	"attention.k_b":       keysAndValues("model.layers.{layer}.self_attn.kv_b_proj", false),
+	"attention.v_b":       keysAndValues("model.layers.{layer}.self_attn.kv_b_proj", true),
 })
 
-func keysAndValues(values bool) Place {
-	p := at("model.layers.{layer}.self_attn.kv_b_proj").as(func(v *model.View) { v.Folded, v.Turned = true, !values })
+func keysAndValues(name string, values bool) Place {
+	p := at(name).as(func(v *model.View) { v.Folded, v.Turned = true, !values })
 	p.rows = func(_ *nn.Spec, b *nn.Block) model.Rows {
 		a := &b.Attention
 		k, v := a.HeadSize-a.RoPE.Rotary, a.Values()

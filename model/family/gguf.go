@@ -117,8 +117,9 @@ func (f *Family) fromGGUF(path string, g *GGUF, file GGUFFile) (*Config, error) 
 	return c, nil
 }
 
-// ToGGUF is the metadata of a model, with its architecture's name before each key.
-func (f *Family) ToGGUF(s *nn.Spec) ([]gguf.KeyValue, error) {
+// ToGGUF is the metadata of a model, with its architecture's name before each key. config are the fields of its config.json, nil
+// if it has none: the size of a feed-forward that no layer has is said there only.
+func (f *Family) ToGGUF(s *nn.Spec, config map[string]any) ([]gguf.KeyValue, error) {
 	g := f.GGUF()
 	if g == nil {
 		return nil, fmt.Errorf("GGUF has no name for models of family %s that Lian knows", f.Name())
@@ -127,6 +128,9 @@ func (f *Family) ToGGUF(s *nn.Spec) ([]gguf.KeyValue, error) {
 	for _, k := range g.Keys {
 		if k.write != nil {
 			k.write(s, func(key string, value any) {
+				if size, ok := config["intermediate_size"].(float64); ok && key == "feed_forward_length" && mixture(s).Hidden > 0 {
+					value = uint32(size)
+				}
 				out = append(out, gguf.KeyValue{Key: g.Architecture + "." + key, Value: value})
 			})
 		}

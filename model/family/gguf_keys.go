@@ -100,7 +100,12 @@ var sizes = Keys{
 	whole("block_count", "num_hidden_layers", func(s *nn.Spec) int { return s.Layers }).needed("block_count"),
 	whole("context_length", "max_position_embeddings", func(s *nn.Spec) int { return s.Context }),
 	whole("embedding_length", "hidden_size", func(s *nn.Spec) int { return s.Hidden }).needed("embedding_length"),
-	whole("feed_forward_length", "intermediate_size", func(s *nn.Spec) int { return s.FeedForward.Hidden }),
+	whole("feed_forward_length", "intermediate_size", func(s *nn.Spec) int {
+		if n := dense(s).Hidden; n > 0 {
+			return n
+		}
+		return mixture(s).Hidden
+	}),
 	whole("attention.head_count", "num_attention_heads", func(s *nn.Spec) int { return s.Attention.Heads }).needed("attention.head_count"),
 	whole("attention.head_count_kv", "num_key_value_heads", func(s *nn.Spec) int { return s.Attention.KVHeads }),
 	headSize.where(oddHeads),

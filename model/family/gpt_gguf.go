@@ -60,7 +60,7 @@ var _ = stored("bloom", GGUF{
 		whole("block_count", "n_layer", func(s *nn.Spec) int { return s.Layers }).needed("block_count"),
 		whole("context_length", "seq_length", func(s *nn.Spec) int { return s.Context }),
 		whole("embedding_length", "hidden_size", func(s *nn.Spec) int { return s.Hidden }).needed("embedding_length"),
-		onlyThere("feed_forward_length", func(s *nn.Spec) int { return s.FeedForward.Hidden }),
+		followed("feed_forward_length", func(s *nn.Spec) int { return s.FeedForward.Hidden }),
 		whole("attention.head_count", "n_head", func(s *nn.Spec) int { return s.Attention.Heads }).needed("attention.head_count"),
 		onlyWritten(headsKV),
 		float("attention.layer_norm_epsilon", "layer_norm_epsilon", epsilon),
@@ -68,8 +68,8 @@ var _ = stored("bloom", GGUF{
 	Names: fusedQKV,
 })
 
-// onlyThere is a whole number that follows from others.
-func onlyThere(key string, of func(s *nn.Spec) int) Key {
+// followed is a whole number that follows from others.
+func followed(key string, of func(s *nn.Spec) int) Key {
 	k := whole(key, "", of)
 	k.read = func(r *reading) { r.value(key) }
 	return k
@@ -82,7 +82,7 @@ var _ = stored("mpt", GGUF{
 		whole("block_count", "n_layers", func(s *nn.Spec) int { return s.Layers }).needed("block_count"),
 		whole("context_length", "max_seq_len", func(s *nn.Spec) int { return s.Context }),
 		whole("embedding_length", "d_model", func(s *nn.Spec) int { return s.Hidden }).needed("embedding_length"),
-		onlyThere("feed_forward_length", func(s *nn.Spec) int { return s.FeedForward.Hidden }),
+		followed("feed_forward_length", func(s *nn.Spec) int { return s.FeedForward.Hidden }),
 		whole("attention.head_count", "n_heads", func(s *nn.Spec) int { return s.Attention.Heads }).needed("attention.head_count"),
 		Key{
 			write: func(s *nn.Spec, put func(string, any)) {
@@ -122,7 +122,7 @@ var _ = stored("falcon", GGUF{
 		whole("block_count", "num_hidden_layers", func(s *nn.Spec) int { return s.Layers }).needed("block_count"),
 		whole("context_length", "max_position_embeddings", func(s *nn.Spec) int { return s.Context }),
 		whole("embedding_length", "hidden_size", func(s *nn.Spec) int { return s.Hidden }).needed("embedding_length"),
-		onlyThere("feed_forward_length", func(s *nn.Spec) int { return s.FeedForward.Hidden }),
+		followed("feed_forward_length", func(s *nn.Spec) int { return s.FeedForward.Hidden }),
 		whole("attention.head_count", "num_attention_heads", func(s *nn.Spec) int { return s.Attention.Heads }).needed("attention.head_count"),
 		whole("attention.head_count_kv", "num_kv_heads", func(s *nn.Spec) int { return s.Attention.KVHeads }),
 		float("attention.layer_norm_epsilon", "layer_norm_epsilon", epsilon),

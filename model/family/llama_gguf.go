@@ -10,6 +10,7 @@ var llamaGGUF = GGUF{
 		present("attention_bias", "blk.0.attn_q.bias"), present("mlp_bias", "blk.0.ffn_down.bias")),
 	Interleaved: true,
 	Extra:       ropeFactors,
+	Reads:       func(f GGUFFile) bool { return !hasExperts(f) },
 }
 
 var _ = stored("llama", llamaGGUF)
@@ -34,12 +35,14 @@ var _ = stored("smollm3", llamaGGUF.as("smollm3", Key{read: func(r *reading) {
 }}))
 
 // granite: Llama with four multipliers.
-var _ = stored("granite", llamaGGUF.as("granite",
+var graniteGGUF = llamaGGUF.as("granite",
 	float("attention.scale", "attention_multiplier", func(s *nn.Spec) float64 { return float64(s.Attention.Scale) }).positive(),
 	float("embedding_scale", "embedding_multiplier", func(s *nn.Spec) float64 { return float64(s.EmbeddingScale) }).positive(),
 	float("residual_scale", "residual_multiplier", func(s *nn.Spec) float64 { return float64(s.ResidualScale) }).positive(),
 	float("logit_scale", "logits_scaling", dividedLogits),
-))
+)
+
+var _ = stored("granite", graniteGGUF)
 
 // dividedLogits is what logits are divided by.
 func dividedLogits(s *nn.Spec) float64 {
@@ -51,8 +54,14 @@ func dividedLogits(s *nn.Spec) float64 {
 
 // as is a declaration under another architecture's name, with more keys.
 func (g GGUF) as(architecture string, more ...any) GGUF {
-	g.Architecture = architecture
+	g.Architecture, g.Reads = architecture, nil
 	g.Keys = append(keys(more...), g.Keys...)
+	return g
+}
+
+// when is a declaration that reads the files of which something is true.
+func (g GGUF) when(is func(f GGUFFile) bool) GGUF {
+	g.Reads = is
 	return g
 }
 

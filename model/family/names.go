@@ -182,7 +182,7 @@ var ggufNames = Names{
 	"feed_forward.shared.gate":       at("blk.{layer}.ffn_gate_shexp"),
 	"feed_forward.shared.up":         at("blk.{layer}.ffn_up_shexp"),
 	"feed_forward.shared.down":       at("blk.{layer}.ffn_down_shexp"),
-	"feed_forward.shared_gate":       at("blk.{layer}.ffn_gate_inp_shexp").as(func(v *model.View) { v.Leading = -1 }),
+	"feed_forward.shared_gate":       at("blk.{layer}.ffn_gate_inp_shexp"),
 
 	"norm": at("output_norm"),
 	"head": at("output"),

@@ -10,7 +10,7 @@ var _ = stored("phi", GGUF{Architecture: "phi2", Keys: keys(sizes, layerEpsilon,
 
 // phi3: q, k and v in one tensor, gate and up in another. Long contexts are stretched by tensors of factors and a number that
 // cosines and sines are multiplied with.
-var _ = stored("phi3", GGUF{
+var phi3GGUF = GGUF{
 	Architecture: "phi3",
 	Keys: keys(sizes, rmsEpsilon, ropeTheta, rotary("partial_rotary_factor"), Key{
 		write: func(s *nn.Spec, put func(string, any)) {
@@ -31,9 +31,6 @@ var _ = stored("phi3", GGUF{
 		},
 		read: func(r *reading) {
 			readRoPEScaling(r)
-			if original, ok := r.number("rope.scaling.original_context_length"); ok {
-				r.fields["original_max_position_embeddings"] = original
-			}
 			if n, ok := r.number("attention.sliding_window"); ok && n > 0 {
 				r.fields["sliding_window"] = n
 			}
@@ -41,7 +38,9 @@ var _ = stored("phi3", GGUF{
 	}),
 	Names: join(fusedQKV, stackedGateUp(at("blk.{layer}.ffn_up"))),
 	Extra: ropeFactors,
-})
+}
+
+var _ = stored("phi3", phi3GGUF)
 
 // join is all of several groups of names.
 func join(groups ...Names) Names {

@@ -15,9 +15,9 @@ import (
 
 func init() { register(tokenizerCommand) }
 
-// tokenizerCommand is lian tokenizer train|encode|decode|compare.
+// tokenizerCommand is lian tokenizer train|encode|decode|compare|extend.
 func tokenizerCommand() *cobra.Command {
-	return family("tokenizer", "verb.tokenizer", tokenizerTrainCommand(), tokenizerEncodeCommand(), tokenizerDecodeCommand(), tokenizerCompareCommand())
+	return family("tokenizer", "verb.tokenizer", tokenizerTrainCommand(), tokenizerEncodeCommand(), tokenizerDecodeCommand(), tokenizerCompareCommand(), tokenizerExtendCommand())
 }
 
 func tokenizerTrainCommand() *cobra.Command {
@@ -130,6 +130,13 @@ func tokenizerCompareCommand() *cobra.Command {
 			return out.Result(c.Tokenizers)
 		}
 		return out.Result(comparison(c, out))
+	})
+}
+
+func tokenizerExtendCommand() *cobra.Command {
+	var o step.ExtendOptions
+	return verb("extend MODEL OUT", "verb.tokenizer.extend", &o, func(ctx context.Context, args []string, out *ui.Out) error {
+		return out.Result(step.ExtendModel(ctx, args[0], args[1], o, slow(out)))
 	})
 }
 

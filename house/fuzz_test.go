@@ -10,7 +10,7 @@ import (
 // what a model writes. Each has a fuzz test.
 var parsers = []string{
 	"agent/tools", "chain", "chat", "chat/jinja", "config", "data/document", "data/read", "dtype",
-	"engine/grammar", "event", "format/gguf", "format/llama2c", "format/pickle", "format/safetensors", "format/shard", "format/torch", "serve", "tokenizer",
+	"engine/grammar", "event", "format/gguf", "format/llama2c", "format/pickle", "format/safetensors", "format/shard", "format/torch", "hub", "serve", "tokenizer",
 }
 
 func TestEveryParserIsFuzzed(t *testing.T) {

@@ -85,7 +85,9 @@ func Parse(text string, more ...string) (Reference, error) {
 			return r, fmt.Errorf("%s: nothing after the colon; expected a variant such as Q4_K_M", text)
 		}
 	}
-	r.Repo = strings.Trim(rest, "/")
+	if r.Repo = strings.Trim(rest, "/"); r.Repo != rest && !strings.Contains(r.Repo, "/") {
+		return r, fmt.Errorf("%s: a slash with nothing on its other side; expected OWNER/NAME", text) // "hf/:x" is not "hf:x"
+	}
 	return r, r.check(text)
 }
 

@@ -20,17 +20,16 @@ const mostPages = 1000 // of a list
 
 func (h *huggingFace) list(ctx context.Context, repo, revision string) (*Listing, error) {
 	revision = first(revision, defaults[HuggingFace].revision)
-	var info struct {
-		SHA      string
-		Gated    any
-		Disabled bool
-		CardData struct{ License any }
-		Tags     []string
-	}
+	var info huggingFaceModel
 	base := h.site.endpoint + "/api/models/" + repo
-	_, err := h.json(ctx, http.MethodGet, base+"/revision/"+url.PathEscape(revision), nil, &info)
-	if err != nil {
+	_, err := h.json(ctx, http.MethodGet, base+"/revision/"+url.PathEscape(revision)+"?blobs=true", nil, &info)
+	if err != nil && (!plainlyMissing(err) || revision != defaults[HuggingFace].revision) {
 		return nil, err
+	}
+	if err != nil { // a mirror that has no revisions, or there is no such model
+		if _, infoErr := h.json(ctx, http.MethodGet, base+"?blobs=true", nil, &info); infoErr != nil && !plainlyMissing(infoErr) {
+			return nil, infoErr
+		}
 	}
 	l := &Listing{Commit: info.SHA, Licence: licence(info.CardData.License, info.Tags)}
 	if gated, ok := info.Gated.(string); ok && gated != "" {
@@ -51,6 +50,10 @@ func (h *huggingFace) list(ctx context.Context, repo, revision string) (*Listing
 		at = revision
 		l.Files, err = h.tree(ctx, base, at)
 	}
+	if err != nil && plainlyMissing(err) && len(info.Siblings) > 0 { // a mirror that lists files beside the rest
+		at, err = first(l.Commit, revision), nil
+		l.Files = info.files()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +62,45 @@ func (h *huggingFace) list(ctx context.Context, repo, revision string) (*Listing
 		f.url = h.site.endpoint + "/" + repo + "/resolve/" + url.PathEscape(at) + "/" + escapePath(f.Path)
 	}
 	return l, nil
+}
+
+// huggingFaceModel is what the hub says of a model.
+type huggingFaceModel struct {
+	SHA      string
+	Gated    any
+	Disabled bool
+	CardData struct{ License any }
+	Tags     []string
+	Siblings []struct {
+		Name string `json:"rfilename"`
+		Size *int64
+		Blob string `json:"blobId"`
+		LFS  *struct {
+			SHA256 string
+			Size   int64
+		}
+	}
+}
+
+// files are the siblings; a size that is not said is asked for later.
+func (m *huggingFaceModel) files() (files []File) {
+	for _, s := range m.Siblings {
+		f := File{Path: s.Name, Size: -1}
+		if s.Size != nil {
+			f.Size, f.Git = *s.Size, hexHash(s.Blob, 40)
+		}
+		if s.LFS != nil {
+			f.Size, f.SHA256, f.Git = s.LFS.Size, hexHash(s.LFS.SHA256, 64), ""
+		}
+		files = append(files, f)
+	}
+	return files
+}
+
+// plainlyMissing says whether an address is not there, without the hub saying what is missing.
+func plainlyMissing(err error) bool {
+	var s *Status
+	return errors.As(err, &s) && s.Code == http.StatusNotFound && s.Kind == ""
 }
 
 // tree reads the list of files, page by page.

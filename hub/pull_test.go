@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -485,6 +486,108 @@ func TestFilesOfTheUserAreNotOverwritten(t *testing.T) {
 	f.pull(t, "o/m", Options{}) // the same bytes are taken as they are
 }
 
+func TestMirrorsThatKnowLessAreRead(t *testing.T) {
+	for _, lacks := range []string{"/revision/", "/tree/"} {
+		f := newFake(t, aModel())
+		f.before = func(w http.ResponseWriter, r *http.Request, onCDN bool) bool {
+			switch {
+			case strings.Contains(r.URL.Path, lacks):
+				w.WriteHeader(http.StatusNotFound)
+			case strings.HasSuffix(r.URL.Path, "/tree/main"):
+				f.tree(w, r)
+			case r.URL.Path == "/api/models/o/m":
+				io.WriteString(w, "{}")
+			case strings.Contains(r.URL.Path, "/revision/main"):
+				io.WriteString(w, `{"sha": "`+fakeCommit+`", "siblings": [{"rfilename": "config.json"}, {"rfilename": "model.safetensors", "size": 9449529}]}`)
+			case strings.HasPrefix(r.URL.Path, "/o/m/resolve/main/"):
+				f.content(w, r, strings.TrimPrefix(r.URL.Path, "/o/m/resolve/main/"))
+			default:
+				return false
+			}
+			return true
+		}
+		p, m := f.pull(t, "o/m", Options{})
+		if m.of("model.safetensors").Checked != "sha256" {
+			t.Errorf("without %s: %+v", lacks, p)
+		}
+	}
+}
+
+// TestMain lets the test binary be the process that TestAKilledPullGoesOn kills.
+func TestMain(m *testing.M) {
+	if name := os.Getenv("LIAN_TEST_PULL"); name != "" {
+		p, err := Prepare(context.Background(), name, Options{Connections: 2, Retries: 3}, event.Discard)
+		if err == nil {
+			_, err = p.Pull(context.Background(), event.Discard)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// TestAKilledPullGoesOn kills the process at several points; the last one finishes, and no byte that was noted is asked for again.
+func TestAKilledPullGoesOn(t *testing.T) {
+	f := newFake(t, aModel())
+	for attempt := range 4 {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "LIAN_TEST_PULL=o/m")
+		var sent atomic.Int64
+		reached := make(chan struct{}, 1)
+		f.mu.Lock()
+		f.before = func(w http.ResponseWriter, r *http.Request, onCDN bool) bool {
+			if !onCDN || attempt == 3 {
+				return false
+			}
+			f.content(&counter{w, &sent, int64(attempt+1) * 1_500_000, reached}, r, strings.TrimPrefix(r.URL.Path, "/cdn/"))
+			return true
+		}
+		f.mu.Unlock()
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if attempt < 3 {
+			<-reached
+			cmd.Process.Kill()
+			cmd.Wait()
+			if _, err := Find("o/m"); err == nil {
+				t.Fatal("half a model is found")
+			}
+			continue
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, _, err := f.ready(t, "o/m", Options{})
+	if err != nil || p.Missing != 0 {
+		t.Fatalf("%d bytes are missing, %v", p.Missing, err)
+	}
+	f.same(t, p)
+}
+
+// counter sends until so many bytes are out, says so, and hangs.
+type counter struct {
+	http.ResponseWriter
+	sent    *atomic.Int64
+	most    int64
+	reached chan struct{}
+}
+
+func (c *counter) Write(b []byte) (int, error) {
+	if c.sent.Add(int64(len(b))) > c.most {
+		select {
+		case c.reached <- struct{}{}:
+		default:
+		}
+		return 0, io.ErrClosedPipe
+	}
+	return c.ResponseWriter.Write(b)
+}
+
 func TestPatternsAndRevisionsChoose(t *testing.T) {
 	f := newFake(t, aModel())
 	p, _ := f.pull(t, "o/m", Options{Include: []string{"*"}, Exclude: []string{"onnx/", "*.png"}})
@@ -504,7 +607,7 @@ func TestPatternsAndRevisionsChoose(t *testing.T) {
 		t.Error(err)
 	}
 	p, _ = f.pull(t, f.hub.URL+"/o/m/resolve/main/config.json", Options{})
-	if len(p.Files) != 1 || p.Name != "o/m@main/config.json" {
+	if len(p.Files) != 1 || p.Name != "o/m/config.json" {
 		t.Errorf("by address: %+v", p)
 	}
 	f.files["x/model.gguf"] = bytesOf(3<<20, 9)

@@ -71,7 +71,8 @@ func (r Reference) long(kind string) (Reference, error) {
 // folder is where a model lies below Home, with slashes.
 func (r Reference) folder() string {
 	name := r.Repo
-	if r.Revision != "" {
+	usual := defaults[first(known[r.Hub], HuggingFace)].revision
+	if r.Revision != "" && r.Revision != usual {
 		name += "@" + strings.ReplaceAll(r.Revision, "/", "-")
 	}
 	return name

@@ -112,6 +112,8 @@ type inspector struct {
 	o    InspectOptions
 	ctx  context.Context
 	sink event.Sink
+	// wrapped: the files hold a model for pictures and text, of which the language model is described
+	wrapped bool
 }
 
 // folder tells folders apart by the files in them.

@@ -161,6 +161,12 @@ func (i *inspector) weights(path string, kind container.Kind) error {
 	i.Model = &ModelFacts{Name: filepath.Base(dir)}
 	fam, spec, err := i.config(dir)
 	i.beside(dir)
+	if i.wrapped {
+		text := checkpoint.NewText(src)
+		if src = text; len(text.Left) > 0 {
+			i.problem("%d tensors are of other parts than the language model (%s …), which Lian does not run", len(text.Left), text.Left[0])
+		}
+	}
 	return i.model(src, fam, spec, err, func(b model.Binding) model.View { return b.Hub })
 }
 
@@ -182,6 +188,7 @@ func (i *inspector) config(dir string) (*family.Family, nn.Spec, error) {
 		method, _ := said.Quantised["quant_method"].(string)
 		i.Quantised = &QuantFacts{Method: method}
 	}
+	i.wrapped = config != nil && config.Wrapped()
 	if config != nil && err == nil {
 		var q *checkpoint.Quantisation
 		if q, err = checkpoint.ReadQuantisation(config); q != nil {

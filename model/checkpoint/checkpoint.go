@@ -73,6 +73,9 @@ func ReadConfig(dir string) (*family.Family, nn.Spec, *family.Config, error) {
 
 // ReadSpec finds the family of a configuration and reads it; file names it in errors.
 func ReadSpec(file string, c *family.Config) (f *family.Family, s nn.Spec, err error) {
+	if err := c.Text(); err != nil {
+		return nil, s, fmt.Errorf("%s: of the language model: %w", file, err)
+	}
 	if list := c.Strings("architectures"); len(list) > 0 {
 		f, err = family.ByArchitecture(list)
 	} else {

@@ -64,6 +64,13 @@ func openHub(path, file string, src format.Reader, config *family.Config, b comp
 		return nil, errors.Join(err, src.Close())
 	}
 	c := &Checkpoint{Path: path, Family: f, Unread: config.Unread(), Config: config.Fields(), close: src.Close}
+	if config.Wrapped() {
+		text := NewText(src)
+		src, c.Unused = text, text.Left
+		if _, ok := src.Info(f.Names["head"].Name() + ".weight"); ok && spec.TiedEmbedding { // older files say nothing true of it
+			spec.TiedEmbedding, c.Config["tie_word_embeddings"] = false, false
+		}
+	}
 	if err := c.bind(b, spec, src, o, packed, hubView); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), src.Close())
 	}

@@ -97,13 +97,15 @@ func scaling(s, outer *Config, context int) compute.RoPEScaling {
 		LongFactor:      s.Floats("long_factor"),
 	}
 	switch r.Rule {
+	case "mrope": // Qwen2-VL: of text, its three axes are one
+		r.Rule = "default"
 	case "su": // the name that Phi-3 first had for it
 		r.Rule = "longrope"
 	case "default", "linear", "dynamic", "yarn", "llama3", "longrope":
 	default:
 		s.Fail("rope_type is %q, expected default, linear, dynamic, yarn, llama3 or longrope", r.Rule)
 	}
-	s.Ignore("finetuned", "max_position_embeddings")
+	s.Ignore("finetuned", "max_position_embeddings", "mrope_section", "mrope_interleaved")
 	for _, name := range s.Unread() {
 		s.Fail("%s is not known in a rotary embedding", name)
 	}

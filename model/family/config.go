@@ -21,6 +21,8 @@ type Config struct {
 	read     map[string]bool
 	err      *error             // shared with nested objects
 	inner    map[string]*Config // nested objects, by name
+	wrapped  bool               // Text took the language model's part
+	around   []string           // fields beside that part
 	metadata bool               // made of a GGUF file's metadata
 	layered  bool               // rope_parameters by type of layer have not been read yet
 	unknown  []string           // keys of a GGUF file's metadata that no field was made of
@@ -217,6 +219,11 @@ func (c *Config) Unread() []string {
 	harmless := strings.Fields(harmlessFields)
 	for _, name := range slices.Sorted(maps.Keys(c.fields)) {
 		if !c.read[name] && !slices.Contains(harmless, name) {
+			out = append(out, name)
+		}
+	}
+	for _, name := range c.around {
+		if !slices.Contains(harmless, name) {
 			out = append(out, name)
 		}
 	}

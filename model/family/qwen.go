@@ -5,7 +5,7 @@ import "lian/model/nn"
 // qwen2: Llama with biases on q, k and v, and a window in the later layers if asked for; also Qwen 1.5 and 2.5. Sources:
 // arXiv 2407.10671, 2412.15115 and transformers, modeling_qwen2.py.
 var _ = register(Family{
-	ModelTypes:    []string{"qwen2"},
+	ModelTypes:    []string{"qwen2", "qwen2_vl_text", "qwen2_5_vl_text", "qwen2_vl", "qwen2_5_vl"},
 	Architectures: []string{"Qwen2ForCausalLM"},
 	Names:         llamaNames,
 	Spec: func(c *Config) nn.Spec {
@@ -19,7 +19,7 @@ var _ = register(Family{
 
 // qwen3: queries and keys are normed by head instead. Source: arXiv 2505.09388 and transformers, modeling_qwen3.py.
 var _ = register(Family{
-	ModelTypes:    []string{"qwen3"},
+	ModelTypes:    []string{"qwen3", "qwen3_vl_text"},
 	Architectures: []string{"Qwen3ForCausalLM"},
 	Names:         llamaNames,
 	Spec: func(c *Config) nn.Spec {

@@ -8,6 +8,7 @@ For each model folder and type, Lian writes a GGUF file, and of that a folder ag
   metadata   the architecture's keys against it
   llama.cpp  greedy tokens of Lian's file in llama.cpp, and of the converter's file in Lian, against transformers of the folder
   folder     greedy tokens of Lian's folder in transformers against those of the original
+  --quants   greedy tokens of quantised files in llama.cpp against Lian's
 
 Peers are optional; what is absent is told and skipped:
   --llamacpp DIR         llama.cpp's source, with convert_hf_to_gguf.py             ($LLAMACPP)
@@ -91,7 +92,14 @@ def hf_greedy(folder, ids, n):
 
 
 def llama_greedy(path, ids, n):
-    import llama_cpp, numpy as np
+    import llama_cpp, llama_cpp.llama as inner, numpy as np
+    defaults = inner.llama_cpp.llama_model_default_params
+
+    def plain():  # weights as they are stored: repacked ones need instructions that some virtual machines only claim to have
+        params = defaults()
+        params.use_extra_bufts = False
+        return params
+    inner.llama_cpp.llama_model_default_params = plain
     model = llama_cpp.Llama(path, n_ctx=len(ids) + n + 1, logits_all=True, verbose=False, n_threads=1, type_k=0, type_v=0)
     out = list(ids)
     model.eval(out)
@@ -110,6 +118,7 @@ p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDes
 p.add_argument("folders", nargs="+")
 p.add_argument("--lian", default="bin/lian")
 p.add_argument("--types", default="f32,f16,bf16")
+p.add_argument("--quants", default="", help="types of lian quantize too, for models whose rows are whole blocks: greedy tokens of Lian and llama.cpp")
 p.add_argument("--tokens", type=int, default=16)
 p.add_argument("--llamacpp", default=os.environ.get("LLAMACPP", ""))
 p.add_argument("--llama-python", default=os.environ.get("LLAMA_PYTHON", ""))
@@ -142,7 +151,7 @@ def lian(*args):
     return [json.loads(line) for line in r.stdout.splitlines() if line.startswith("{")]
 
 
-def lian_greedy(path, ids, n, file):
+def lian_greedy(path, ids, n, file, gaps=None):
     """By lian forward, which needs no tokenizer."""
     out = list(ids)
     for _ in range(n):
@@ -152,7 +161,10 @@ def lian_greedy(path, ids, n, file):
         info = json.loads(raw[8:8 + size])["logits"]
         vocabulary, end = info["shape"][1], 8 + size + info["data_offsets"][1]
         row = struct.unpack(f"<{vocabulary}f", raw[end - 4 * vocabulary:end])
-        out.append(max(range(vocabulary), key=row.__getitem__))
+        second, first = sorted(range(vocabulary), key=row.__getitem__)[-2:]
+        out.append(first)
+        if gaps is not None:
+            gaps.append(row[first] - row[second])
     return out[len(ids):]
 
 
@@ -164,6 +176,8 @@ def tell(model, check, what=None, **more):
 
 def same(want, got, least=1e-3):
     """Where tokens part, unless the reference itself was undecided there."""
+    if len(got) != len(want["tokens"]):
+        return "%d tokens, expected %d" % (len(got), len(want["tokens"]))
     for i, (w, g) in enumerate(zip(want["tokens"], got)):
         if w != g:
             return None if want["gaps"][i] < least else f"token {i} is {g}, expected {w} (first by {want['gaps'][i]:.4f})"
@@ -219,4 +233,14 @@ with tempfile.TemporaryDirectory() as work:
                     tell(name, "folder", same(want, ask(a.hf_python, "hf", back, json.dumps(ids), a.tokens)["tokens"]) if not lost else "skipped", **lost)
                 except RuntimeError as e:
                     tell(name, "folder", str(e))
+        for kind in filter(None, a.quants.split(",")):
+            name, path, gaps = f"{folder.name} {kind}", work / f"{folder.name}-{kind}.gguf", []
+            try:
+                lian("quantize", folder, path, "--type", kind, "--json")
+                ours = lian_greedy(path, ids, a.tokens, work / "logits.safetensors", gaps)
+                if llama:
+                    got = ask(a.llama_python, "llama", path, json.dumps(ids), a.tokens)["tokens"]
+                    tell(name, "llama.cpp", same({"tokens": ours, "gaps": gaps}, got, least=0.1))
+            except RuntimeError as e:
+                tell(name, "quantize", str(e))
 sys.exit(failed)

@@ -302,9 +302,6 @@ func (d *Definition) postProcessor() any {
 	return object{"type": "TemplateProcessing", "single": part("A", 0), "pair": append(part("A", 0), part("B", 1)...), "special_tokens": special}
 }
 
-// portable is the definition in terms that tokenizer.json has.
-func (d Definition) portable() (Definition, error) { return d, nil }
-
 // Save writes tokenizer.json to path.
 func (t *Tokenizer) Save(path string) error {
 	data, err := t.JSON()

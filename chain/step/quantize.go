@@ -81,7 +81,7 @@ func Quantize(ctx context.Context, modelPath, out, recipe string, events event.S
 		return r, err
 	}
 	r.Bytes = info.Size()
-	return r, copyFile(filepath.Join(m.Path, "suggestions.json"), strings.TrimSuffix(out, ".gguf")+".suggestions.json")
+	return r, copyFile(suggestionsOf(m.Path), suggestionsOf(out))
 }
 
 // SpeedReport is how fast a model is for one person, and how well it foretells text.
@@ -138,4 +138,12 @@ func MeasureModel(ctx context.Context, path, shards string, tokens int) (SpeedRe
 		}
 	}
 	return r, nil
+}
+
+// suggestionsOf is where the suggested prompts of a model are: in its folder, or beside its file.
+func suggestionsOf(path string) string {
+	if base, ok := strings.CutSuffix(path, ".gguf"); ok {
+		return base + ".suggestions.json"
+	}
+	return filepath.Join(path, "suggestions.json")
 }

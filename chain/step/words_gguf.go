@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -180,11 +179,7 @@ func ggufVocabulary(tok *tokenizer.Tokenizer, d *tokenizer.Definition, size int)
 	}
 	put("token_type", types)
 	if !sentences {
-		merges, err := byteMerges(d)
-		if err != nil {
-			return nil, err
-		}
-		put("merges", merges)
+		put("merges", byteMerges(d))
 		return out, nil
 	}
 	for _, n := range d.Normalize {
@@ -283,46 +278,16 @@ func leadingBlank(d *tokenizer.Definition) bool {
 	return false
 }
 
-// byteMerges are the merges of a byte-level vocabulary, "left right". Of a vocabulary without any (tiktoken's) they follow from
-// the ids: a token is made of the two parts that its bytes are merged to by all earlier ones.
-func byteMerges(d *tokenizer.Definition) ([]string, error) {
+// byteMerges are the merges of a byte-level vocabulary, "left right".
+func byteMerges(d *tokenizer.Definition) []string {
 	merges := make([]string, 0, len(d.Merges))
 	for _, p := range d.Merges {
 		merges = append(merges, p[0]+" "+p[1])
 	}
-	if d.Model != tokenizer.RankBPE {
-		return merges, nil
-	}
-	rank := map[string]int{}
-	for id, text := range d.Tokens {
-		if _, ok := rank[text]; !ok && text != "" {
-			rank[text] = id
+	if d.Model == tokenizer.RankBPE {
+		for _, p := range d.RankMerges() {
+			merges = append(merges, p[0]+" "+p[1])
 		}
 	}
-	for _, a := range d.Added {
-		delete(rank, d.Tokens[a.ID])
-	}
-	for id, text := range d.Tokens {
-		parts := strings.Split(text, "")
-		if r, ok := rank[text]; !ok || r != id || len(parts) < 2 {
-			continue
-		}
-		for len(parts) > 2 {
-			best, at := math.MaxInt, -1
-			for i := range len(parts) - 1 {
-				if r, ok := rank[parts[i]+parts[i+1]]; ok && r < best && r < id {
-					best, at = r, i
-				}
-			}
-			if at < 0 {
-				break
-			}
-			parts[at] += parts[at+1]
-			parts = append(parts[:at+1], parts[at+2:]...)
-		}
-		if len(parts) == 2 {
-			merges = append(merges, parts[0]+" "+parts[1])
-		}
-	}
-	return merges, nil
+	return merges
 }

@@ -228,8 +228,8 @@ func TestInternLM2AgentsArePromptedAsByLagent(t *testing.T) {
 			t.Errorf("%s, %s: %v\n%q, expected\n%q", c.Setup, c.Conversation, err, r.Text, c.Prompt)
 		}
 	}
-	if count < 21 {
-		t.Errorf("only %d cases read", count)
+	if count == 0 {
+		t.Error("no case was read")
 	}
 }
 

@@ -92,8 +92,8 @@ func TestPublishedTemplatesRenderAsInTransformers(t *testing.T) {
 				compare(t, c.Conv, r.Text, err, c.Out, c.Error)
 				checkOrigins(t, c.Conv, r, conv.Messages)
 			}
-			if count < 40 {
-				t.Errorf("only %d cases read", count)
+			if count == 0 {
+				t.Error("no case was read")
 			}
 		})
 	}

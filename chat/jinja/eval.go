@@ -275,6 +275,21 @@ type callArguments struct {
 	positional []Value
 	names      []string
 	named      []Value
+	keys       map[string]Value // names that came from a dictionary, with their origins
+}
+
+// rest are the arguments without the first.
+func (a callArguments) rest() callArguments {
+	a.positional = a.positional[1:]
+	return a
+}
+
+// key is the name of an argument as a text.
+func (a callArguments) key(name string) Value {
+	if key, ok := a.keys[name]; ok {
+		return key
+	}
+	return String(name)
 }
 
 func (in *interpreter) arguments(a arguments, s *scope) callArguments {
@@ -293,6 +308,10 @@ func (in *interpreter) arguments(a arguments, s *scope) callArguments {
 				in.fail(TypeError, "keywords must be strings")
 			}
 			out.names, out.named = append(out.names, key.text), append(out.named, more.dict().values[i])
+			if out.keys == nil {
+				out.keys = map[string]Value{}
+			}
+			out.keys[key.text] = key
 		}
 	}
 	return out

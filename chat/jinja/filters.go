@@ -137,7 +137,6 @@ func fillFilters() {
 		"join": {"d attribute", joinFilter, nil}, "default": {"default_value boolean", defaultFilter, nil}, "d": {"default_value boolean", defaultFilter, nil},
 		"int": {"default base", intFilter, nil}, "float": {"default", floatFilter, nil}, "round": {"precision method", roundFilter, nil},
 		"abs": {"", func(in *interpreter, v Value, a []Value) Value {
-			in.use(v)
 			if !v.isNumber() {
 				in.fail(TypeError, "bad operand type for abs(): '%s'", v.typeName())
 			}

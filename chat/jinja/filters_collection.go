@@ -113,7 +113,7 @@ func selecting(keep, attribute bool) builtin {
 		holds := func(v Value) bool { return v.truth() }
 		if len(a.positional) > 0 {
 			name := in.wantText(a.positional[0]).text
-			rest := callArguments{a.positional[1:], a.names, a.named}
+			rest := a.rest()
 			holds = func(v Value) bool { return in.test(name, v, rest) }
 		}
 		var kept []Value
@@ -150,7 +150,7 @@ func mapFilter(in *interpreter, v Value, a callArguments) Value {
 		f = in.getter(attribute, otherwise)
 	} else {
 		name := in.wantText(a.positional[0]).text
-		rest := callArguments{a.positional[1:], a.names, a.named}
+		rest := a.rest()
 		f = func(v Value) Value { return in.filter(name, v, rest) }
 	}
 	items := in.iterate(v)

@@ -57,7 +57,7 @@ func (in *interpreter) percent(format, values Value) Value {
 			n, at = in.digits(s, at)
 			return n
 		}
-		spec := formatSpec{align: '>', fill: " ", precision: -1, percent: true}
+		spec := formatSpec{align: '>', fill: " ", precision: -1, percent: true, tag: format.source()}
 		for ; at < len(s) && strings.IndexByte("-+ 0#", s[at]) >= 0; at++ {
 			switch s[at] {
 			case '-':

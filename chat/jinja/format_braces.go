@@ -43,7 +43,7 @@ func (in *interpreter) braces(format Value, a callArguments) Value {
 			}
 			v = in.converted(v, conversion[0])
 		}
-		w.addText(in.formatted(v, spec))
+		w.addText(in.formatted(v, spec, format.source()))
 	}
 	return w.value()
 }
@@ -127,18 +127,19 @@ type formatSpec struct {
 	comma       string
 	precision   int // -1: not given
 	kind        byte
+	tag         tag  // what fills up comes from where the format does
 	percent     bool // of a % format, whose rules differ in places
 	noMinusZero bool
 }
 
-func (in *interpreter) formatted(v Value, s string) Value {
+func (in *interpreter) formatted(v Value, s string, from tag) Value {
 	if s == "" {
 		return in.show(v)
 	}
 	if in.use(v); v.kind != kindString && !v.isNumber() {
 		in.fail(TypeError, "unsupported format string passed to %s.__format__", v.typeName())
 	}
-	spec := formatSpec{fill: " ", precision: -1}
+	spec := formatSpec{fill: " ", precision: -1, tag: from}
 	_, size := utf8.DecodeRuneInString(s)
 	filled := false
 	if len(s) > size && strings.IndexByte("<>^=", s[size]) >= 0 {

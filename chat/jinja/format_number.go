@@ -181,5 +181,6 @@ func (in *interpreter) aligned(text Value, spec formatSpec) Value {
 	}
 	left := map[byte]int{'<': 0, '>': missing, '^': missing / 2}[spec.align]
 	fill := String(spec.fill)
+	fill.tag = spec.tag
 	return in.join(in.repeat(fill, Int(left)), text, in.repeat(fill, Int(missing-left)))
 }

@@ -23,7 +23,9 @@ func globals() map[string]Value {
 			return Value{}
 		}, nil}),
 		"strftime_now": f("strftime_now", builtin{"*format", func(in *interpreter, _ Value, a []Value) Value {
-			return String(in.strftime(in.wantText(a[0]).text, in.now()))
+			out := String(in.strftime(in.wantText(a[0]).text, in.now()))
+			out.tag = a[0].source()
+			return out
 		}, nil}),
 		"range":     f("range", builtin{"start stop step", newRange, nil}),
 		"dict":      dictGlobal,
@@ -83,7 +85,7 @@ func newDictionary(in *interpreter, _ Value, a callArguments) Value {
 	}
 	in.spend(2 * valueSize * len(a.names))
 	for i, name := range a.names {
-		d.set(String(name), a.named[i])
+		d.set(a.key(name), a.named[i])
 	}
 	return Value{kind: kindDict, ref: d}
 }

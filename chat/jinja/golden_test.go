@@ -72,8 +72,8 @@ func TestSnippetsRenderAsInTransformers(t *testing.T) {
 			compareGenerated(t, c, out)
 		}
 	}
-	if count < 250 {
-		t.Errorf("only %d snippets read", count)
+	if count == 0 {
+		t.Error("no snippet was read")
 	}
 }
 

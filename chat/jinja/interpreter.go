@@ -238,9 +238,9 @@ func (in *interpreter) loop(n *forNode, values Value, s *scope, depth int) flow 
 		}
 		items = kept
 	}
-	if len(items) == 0 {
-		return in.run(n.elseBody, s.inner())
-	}
+	// Jinja2 runs the other body where no round came to its end: also after a
+	// break in the first, or when all were continued.
+	ended := false
 	state := &loopState{node: n, scope: s, items: items, depth: depth}
 	for i, item := range items {
 		in.step(1)
@@ -248,11 +248,16 @@ func (in *interpreter) loop(n *forNode, values Value, s *scope, depth int) flow 
 		inner := s.inner()
 		inner.names["loop"] = Value{kind: kindLoop, ref: state}
 		in.assign(n.target, item, inner)
-		if in.run(n.body, inner) == flowBreak {
+		f := in.run(n.body, inner)
+		if f == flowBreak {
 			break
 		}
+		ended = ended || f == flowOn
 	}
-	return flowOn
+	if ended {
+		return flowOn
+	}
+	return in.run(n.elseBody, s.inner())
 }
 
 // macroValue is a macro with the names around its definition.
@@ -286,7 +291,7 @@ func (in *interpreter) callMacro(m *macroValue, a callArguments) Value {
 			}
 			inner.names[name] = a.named[i]
 		case n.kwargs:
-			extra.set(String(name), a.named[i])
+			extra.set(a.key(name), a.named[i])
 		default:
 			in.fail(TypeError, "macro '%s' takes no keyword argument '%s'", n.name, name)
 		}

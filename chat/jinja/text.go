@@ -37,6 +37,16 @@ func (v Value) pieces(yield func(text string, t tag) bool) {
 	}
 }
 
+// source is what a text made after this one comes from: data, if any of it is.
+func (v Value) source() tag {
+	for _, t := range v.pieces {
+		if t.origin() != Template {
+			return t
+		}
+	}
+	return v.tag
+}
+
 // part is the text's bytes start..end with their origins.
 func (v Value) part(start, end int) Value {
 	out := Value{kind: kindString, markup: v.markup, tag: v.tag, text: v.text[start:end]}

@@ -36,8 +36,7 @@ func labels(tok *tokenizer.Tokenizer, tpl *Template, r Rendered, tokens []tokeni
 		return withoutRefused(r, messages)
 	}
 	prompt := tpl.generationPrompt(o)
-	// in the middle of a conversation some templates end a turn otherwise
-	ends := slices.Concat(StopIDs(tok, tpl), turnEnds(tok, tpl, UserMessage("x"), AssistantMessage("y"), UserMessage("z")))
+	ends := tpl.ends(tok)
 	var labelled []Range
 	for i, m := range messages {
 		if m.Role != RoleAssistant || m.Loss != nil && !*m.Loss {
@@ -71,6 +70,17 @@ func labels(tok *tokenizer.Tokenizer, tpl *Template, r Rendered, tokens []tokeni
 		labelled = append(labelled, said)
 	}
 	return labelled
+}
+
+// ends are the tokens that end an assistant's turn or a call in it.
+func (t *Template) ends(tok *tokenizer.Tokenizer) []int32 {
+	if known, ok := t.endIDs.Load(tok); ok {
+		return known.([]int32)
+	}
+	// in the middle of a conversation some templates end a turn otherwise
+	ends := slices.Concat(StopIDs(tok, t), turnEnds(tok, t, UserMessage("x"), AssistantMessage("y"), UserMessage("z")))
+	t.endIDs.Store(tok, ends)
+	return ends
 }
 
 // turnEnds are the tokens that end the assistant's turn of a conversation: the

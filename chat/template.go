@@ -20,6 +20,8 @@ type Template struct {
 	promptOnce sync.Once
 	prompt     string // what AddGenerationPrompt adds, with no extra variables
 
+	endIDs sync.Map // of *tokenizer.Tokenizer: []int32, see ends
+
 	dialectOnce sync.Once
 	dialect     *Dialect
 }

@@ -94,6 +94,7 @@ func RenderTemplate(path string, messages, tools []byte, o TemplateOptions) (*Re
 		if w.Tokenizer = other.Tokenizer; w.Tokenizer == nil {
 			return nil, fmt.Errorf("--tokenizer %s: that is a template, not a tokenizer", o.Tokenizer)
 		}
+		w.Template = w.Template.WithVariables(other.templated.variables)
 	}
 	c, err := parseConversation(o.Messages, messages)
 	if err != nil {
@@ -110,6 +111,7 @@ func RenderTemplate(path string, messages, tools []byte, o TemplateOptions) (*Re
 			return nil, fmt.Errorf("--variables: expected a JSON object: %w", err)
 		}
 	}
+	w.Template = w.Template.WithVariables(c.specialTokens())
 	if w.Tokenizer == nil {
 		rendered, err := w.Template.Render(c.Messages, options)
 		if err != nil {
@@ -127,6 +129,19 @@ func (w *Words) said(r *RenderedTemplate, origins []chat.Origin, o chat.Options)
 		r.Unshown = append(r.Unshown, "tools")
 	}
 	return r
+}
+
+// specialTokens takes the names of special tokens out of the variables: they are the model's, and tokens where they stand.
+func (c *conversation) specialTokens() map[string]string {
+	tokens := map[string]string{}
+	for _, name := range []string{"bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token"} {
+		var text string
+		if raw, ok := c.Variables[name].(json.RawMessage); ok && json.Unmarshal(raw, &text) == nil {
+			tokens[name] = text
+			delete(c.Variables, name)
+		}
+	}
+	return tokens
 }
 
 // variables adds the members of an object, each as it is written: in it, order counts.

@@ -52,6 +52,9 @@ func showInspection(out *ui.Out, i *step.Inspection, whole bool) error {
 		row("parameters", "%s", count(m.Parameters))
 		if m.Layers > 0 {
 			row("shape", "%s", out.T("inspect.shape.of", m.Layers, m.Hidden, m.Heads, m.KVHeads, m.HeadSize, m.FeedForward))
+			if m.Experts > 0 {
+				row("experts", "%s", out.T("inspect.experts.of", m.Experts, m.Chosen, count(m.Active)))
+			}
 			row("vocab", "%d", m.Vocab)
 			row("context", "%d", m.Context)
 		}

@@ -50,7 +50,11 @@ func (c Capacity) fit(m *ModelFacts, memory *MemoryFacts) *Fit {
 	f := &Fit{}
 	row := m.activations()
 	f.RunBytes = memory.Total
-	read := memory.Weights + memory.Cache/2
+	weights := memory.Weights
+	if m.Active > 0 && m.Parameters > 0 { // the other experts are not read
+		weights = int64(float64(weights) * float64(m.Active) / float64(m.Parameters))
+	}
+	read := weights + memory.Cache/2
 	if !m.TiedEmbedding && m.Parameters > 0 { // of the embedding one row is read
 		read -= int64(float64(memory.Weights) * float64(m.Vocab) * float64(m.Hidden) / float64(m.Parameters))
 	}

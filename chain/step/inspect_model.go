@@ -37,6 +37,9 @@ type ModelFacts struct {
 	KVHeads       int    `json:"kv_heads,omitempty"`
 	HeadSize      int    `json:"head_size,omitempty"`
 	FeedForward   int    `json:"feed_forward,omitempty"`
+	Experts       int    `json:"experts,omitempty"`           // of a mixture
+	Chosen        int    `json:"chosen_experts,omitempty"`    // for each token
+	Active        int64  `json:"active_parameters,omitempty"` // that a token goes through, of a mixture
 	Vocab         int    `json:"vocab,omitempty"`
 	Context       int    `json:"context,omitempty"`
 	TiedEmbedding bool   `json:"tied_embedding,omitempty"`
@@ -289,6 +292,24 @@ func (i *inspector) shape(spec nn.Spec) {
 	a, m := spec.Attention, i.Model
 	*m = ModelFacts{Name: m.Name, Family: spec.Family, Layers: spec.Layers, Hidden: spec.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadSize: a.HeadSize,
 		FeedForward: spec.FeedForward.Hidden, Vocab: spec.Vocab, Context: spec.Context, TiedEmbedding: spec.TiedEmbedding}
+	for l := range spec.Layers {
+		if e := spec.Layer(l).FeedForward.Experts; e.Count > 0 {
+			m.Experts, m.Chosen = e.Count, e.Chosen
+		}
+	}
+	for _, w := range spec.Weights() {
+		n := 1
+		for _, d := range w.Shape {
+			n *= d
+		}
+		if len(w.Shape) == 3 && m.Experts > 0 {
+			n = n / m.Experts * m.Chosen
+		}
+		m.Active += int64(n)
+	}
+	if m.Experts == 0 {
+		m.Active = 0
+	}
 }
 
 // memory counts what one sequence takes.

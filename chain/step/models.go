@@ -109,7 +109,7 @@ func listed(ctx context.Context, name, where, path string) ListedModel {
 	if i != nil {
 		m.Bytes = i.Bytes
 		if i.Model != nil {
-			m.Family, m.Parameters, m.facts = i.Model.Family, i.Model.Parameters, i.Model
+			m.Family, m.Parameters, m.facts, m.memory = i.Model.Family, i.Model.Parameters, i.Model, i.Memory
 		}
 		if i.Adapter != nil {
 			m.Family, m.Parameters = "adapter", i.Adapter.Parameters

@@ -1,8 +1,11 @@
 package train
 
 import (
+	"bytes"
+	"cmp"
 	"hash/maphash"
 	"math"
+	"slices"
 )
 
 // bag counts texts. It holds no pointers to them, so that millions of texts cost the
@@ -85,4 +88,16 @@ func union(bags []*bag) *bag {
 		bags[i] = nil
 	}
 	return all
+}
+
+// sort puts the items in an order of their own: most frequent first, of equals by
+// their bytes. No more can be added.
+func (b *bag) sort() {
+	b.slots = nil
+	slices.SortFunc(b.items, func(x, y item) int {
+		if x.times != y.times {
+			return cmp.Compare(y.times, x.times)
+		}
+		return bytes.Compare(b.bytes[x.from:x.from+int(x.size)], b.bytes[y.from:y.from+int(y.size)])
+	})
 }

@@ -82,9 +82,8 @@ type lattice struct {
 	u     *unigram
 	chars []rune
 	edges []edge // by where they begin, shorter ones first
-	// of sums
-	alpha, beta           []float64
-	alphaScale, betaScale []int // the numbers are times 2 to this
+	// logarithms of sums over the ways to a place, and from it
+	alpha, beta []float32
 	// of best ways
 	best []float32
 	last []int32 // the edge by which a place is best reached
@@ -121,77 +120,58 @@ func (l *lattice) set(word []byte, unless int32) {
 	}
 }
 
-const (
-	smallest = 1e-90 // below, numbers are scaled
-	step     = 300   // by 2 to this
-)
-
-// scaled is x times 2 to the power of by.
-func scaled(x float64, by int) float64 {
-	if by == 0 {
-		return x
-	}
-	return math.Ldexp(x, by)
-}
-
-// expect calls yield with each piece of the lattice and its expected number.
+// expect calls yield with each piece of the lattice and its expected number, in the
+// order of the edges. Sums are of float32 logarithms in the reference's order, with
+// its rounding: where texts are small, rounding decides between pieces.
 func (l *lattice) expect(yield func(piece int32, n float64)) {
 	n := len(l.chars)
-	l.alpha, l.beta = zeros(l.alpha, n+1), zeros(l.beta, n+1)
-	l.alphaScale, l.betaScale = zeros(l.alphaScale, n+1), zeros(l.betaScale, n+1)
-	p := l.u.probability
-	l.alpha[0] = 1
-	// Edges come by where they begin, so a place is complete when it is first left.
-	for place, i := 0, 0; i < len(l.edges); i++ {
-		e := &l.edges[i]
-		for ; place < int(e.from); place++ {
-			l.rescale(l.alpha, l.alphaScale, place+1)
-		}
-		add(l.alpha, l.alphaScale, int(e.stop), l.alpha[e.from]*p(e.piece), l.alphaScale[e.from])
+	l.alpha, l.beta = resized(l.alpha, n+1), resized(l.beta, n+1)
+	for i := range l.alpha {
+		l.alpha[i], l.beta[i] = unset, unset
 	}
-	l.rescale(l.alpha, l.alphaScale, n)
-	l.beta[n] = 1
-	for place, i := n, len(l.edges)-1; i >= 0; i-- {
+	l.alpha[0], l.beta[n] = 0, 0
+	for i := range l.edges {
 		e := &l.edges[i]
-		for ; place > int(e.from)+1; place-- {
-			l.rescale(l.beta, l.betaScale, place-1)
-		}
-		add(l.beta, l.betaScale, int(e.from), l.beta[e.stop]*p(e.piece), l.betaScale[e.stop])
+		l.alpha[e.stop] = logSum(l.alpha[e.stop], l.u.score(e.piece)+l.alpha[e.from])
 	}
-	all, by := l.alpha[n], l.alphaScale[n]
+	// Backwards by where edges begin; those that begin together in their own order.
+	for last := len(l.edges); last > 0; {
+		first := last - 1
+		for first > 0 && l.edges[first-1].from == l.edges[last-1].from {
+			first--
+		}
+		at := l.edges[first].from
+		for _, e := range l.edges[first:last] {
+			l.beta[at] = logSum(l.beta[at], l.u.score(e.piece)+l.beta[e.stop])
+		}
+		last = first
+	}
+	all := l.alpha[n]
 	for _, e := range l.edges {
-		x := l.alpha[e.from] * p(e.piece) * l.beta[e.stop] / all
-		yield(e.piece, scaled(x, l.alphaScale[e.from]+l.betaScale[e.stop]-by))
+		yield(e.piece, math.Exp(float64(l.alpha[e.from]+l.u.score(e.piece)+l.beta[e.stop]-all)))
 	}
 }
 
-// add adds x times 2 to the power of scale to the number at a place.
-func add(to []float64, scales []int, place int, x float64, scale int) {
-	if to[place] == 0 {
-		to[place], scales[place] = x, scale
-		return
+// unset stands for the logarithm of nothing.
+const unset = math.MaxFloat32
+
+// logSum is log(exp(a) + exp(b)).
+func logSum(a, b float32) float32 {
+	if a == unset {
+		return b
 	}
-	if scale > scales[place] {
-		to[place] = scaled(to[place], scales[place]-scale)
-		scales[place] = scale
+	low, high := min(a, b), max(a, b)
+	if high > low+50 {
+		return high
 	}
-	to[place] += scaled(x, scale-scales[place])
+	return float32(float64(high) + math.Log1p(math.Exp(float64(low-high))))
 }
 
-func (l *lattice) rescale(to []float64, scales []int, place int) {
-	if x := to[place]; x > 0 && x < smallest {
-		to[place] = math.Ldexp(x, step)
-		scales[place] -= step
-	}
-}
-
-func zeros[T int | float64](s []T, n int) []T {
+func resized[T any](s []T, n int) []T {
 	if cap(s) < n {
 		return make([]T, n, 2*n)
 	}
-	s = s[:n]
-	clear(s)
-	return s
+	return s[:n]
 }
 
 // viterbi gives the edges of the best way from first to last, as indices, and its
@@ -199,10 +179,7 @@ func zeros[T int | float64](s []T, n int) []T {
 // result is valid until the next call.
 func (l *lattice) viterbi() (way []int32, score float32) {
 	n := len(l.chars)
-	if cap(l.best) < n+1 {
-		l.best, l.last = make([]float32, 2*n+2), make([]int32, 2*n+2)
-	}
-	l.best, l.last = l.best[:n+1], l.last[:n+1]
+	l.best, l.last = resized(l.best, n+1), resized(l.last, n+1)
 	for i := range l.last {
 		l.last[i] = -1
 	}

@@ -28,12 +28,22 @@ type corpus struct {
 	rare     int64 // characters that were taken out
 }
 
+// wholeBytes is the size of texts up to which words stay whole for unigram. Cutting
+// them saves work and changes nothing but rounding, which decides between pieces
+// where texts are small.
+var wholeBytes int64 = 16 << 20
+
 type character struct {
 	char  rune
 	count int64
 }
 
-const contextMark = 0xff // no byte of UTF-8
+// No bytes of UTF-8: contextMark comes before what comes after a word, wholeMark before
+// a whole word.
+const (
+	contextMark = 0xff
+	wholeMark   = 0xfe
+)
 
 // read normalises the sentences and counts their words.
 func (r *SentencePiece) read(ctx context.Context, texts iter.Seq[string], meta map[int]scored) (*corpus, error) {
@@ -56,7 +66,10 @@ func (r *SentencePiece) read(ctx context.Context, texts iter.Seq[string], meta m
 	if o.Model == tokenizer.Unigram {
 		c.contexts = newBag()
 	}
-	c.cut(all, kept)
+	c.cut(all, kept, o.Model == tokenizer.Unigram && reader.bytes.Load() <= wholeBytes)
+	if o.Model == tokenizer.Unigram {
+		c.words.sort()
+	}
 	return c, nil
 }
 
@@ -67,6 +80,7 @@ type sentenceReader struct {
 	shapes                    shapes
 	special                   finder
 	sentences, long, reserved atomic.Int64
+	bytes                     atomic.Int64 // of sentences
 }
 
 // sentence is a line as training sees it, "" if it is left out.
@@ -122,8 +136,18 @@ func (r *sentenceReader) words(key []byte, sentence, next string, add func(strin
 		key = append(append(append(key[:0], word...), contextMark), after...)
 		add(string(key)) // the bag copies what is new
 	}
-	begin, last := 0, rune(-1)
+	whole := r.o.Model == tokenizer.Unigram && r.bytes.Add(int64(len(sentence))) <= wholeBytes
+	emitWhole := func(word string) {
+		if whole {
+			add(string(append(append(key[:0], wholeMark), word...)))
+		}
+	}
+	begin, last, word := 0, rune(-1), 0
 	for i, c := range sentence {
+		if last >= 0 && r.o.SplitByWhitespace && r.wordEnds(last, c) {
+			emitWhole(sentence[word:i])
+			word = i
+		}
 		if last >= 0 && r.between(last, c) {
 			_, n := utf8.DecodeRuneInString(sentence[i:])
 			emit(sentence[begin:i], sentence[i:i+n])
@@ -132,6 +156,7 @@ func (r *sentenceReader) words(key []byte, sentence, next string, add func(strin
 		last = c
 	}
 	emit(sentence[begin:], "\x00"+next)
+	emitWhole(sentence[word:])
 	return key
 }
 
@@ -140,17 +165,16 @@ func (r *sentenceReader) between(a, b rune) bool {
 	if a == boundary || b == boundary {
 		return true
 	}
-	if r.o.SplitByWhitespace && (a == blank || b == blank) {
-		runs := r.o.WhitespaceOnlyPieces
-		if r.o.WhitespaceAsSuffix {
-			if a == blank && !(runs && b == blank) {
-				return true
-			}
-		} else if b == blank && !(runs && a == blank) {
-			return true
-		}
+	return r.o.SplitByWhitespace && r.wordEnds(a, b) || r.shapes.apart(a, b)
+}
+
+// wordEnds tells whether one word ends and another begins between two characters.
+func (r *sentenceReader) wordEnds(a, b rune) bool {
+	runs := r.o.WhitespaceOnlyPieces
+	if r.o.WhitespaceAsSuffix {
+		return a == blank && !(runs && b == blank)
 	}
-	return r.shapes.apart(a, b)
+	return b == blank && !(runs && a == blank)
 }
 
 // cover chooses the characters of the vocabulary: those that are required, then the
@@ -160,6 +184,9 @@ func (c *corpus) cover(all *bag, o *SentencePieceOptions) (kept []bool, err erro
 	total := int64(0)
 	for i, x := range all.items {
 		word, _, _ := bytes.Cut(all.text(i), []byte{contextMark})
+		if word[0] == wholeMark {
+			continue
+		}
 		for _, r := range string(word) {
 			if r != 0 {
 				counts[r] += x.times
@@ -207,14 +234,16 @@ func (c *corpus) cover(all *bag, o *SentencePieceOptions) (kept []bool, err erro
 	return kept, nil
 }
 
-// cut takes rare characters out of the words.
-func (c *corpus) cut(all *bag, kept []bool) {
+// cut takes rare characters out of the words, or marks them where words stay whole.
+func (c *corpus) cut(all *bag, kept []bool, whole bool) {
 	var key []byte
 	add := func(word []byte, after []byte, times int64) {
 		if len(word) == 0 {
 			return
 		}
-		c.words.add(string(word), times)
+		if !whole {
+			c.words.add(string(word), times)
+		}
 		if c.contexts != nil {
 			key = append(append(append(key[:0], word...), contextMark), after...)
 			c.contexts.add(string(key), times)
@@ -223,12 +252,25 @@ func (c *corpus) cut(all *bag, kept []bool) {
 	rare := []byte(string(rareMark))[:1]
 	for i, x := range all.items {
 		word, after, _ := bytes.Cut(all.text(i), []byte{contextMark})
+		if word[0] == wholeMark {
+			if whole {
+				c.words.add(strings.Map(func(r rune) rune {
+					if kept[r] {
+						return r
+					}
+					return rareMark
+				}, string(word[1:])), x.times)
+			}
+			continue
+		}
 		begin := 0
 		for at := 0; at < len(word); {
 			r, n := utf8.DecodeRune(word[at:])
 			if !kept[r] {
 				add(word[begin:at], rare, x.times)
-				c.rare += x.times
+				if !whole {
+					c.rare += x.times
+				}
 				begin = at + n
 			}
 			at += n

@@ -15,8 +15,8 @@ import (
 // and the pieces that the texts would miss least are removed, until few enough are
 // left. Source: Kudo, arXiv 1804.10959; sentencepiece, unigram_model_trainer.cc.
 //
-// Expected numbers are summed as whole multiples of a small fraction, so that the
-// result does not depend on who sums what.
+// Expected numbers are summed in the order of the words, whoever computed them, so that
+// the result does not depend on the workers.
 type unigram struct {
 	o       *SentencePieceOptions
 	size    int // pieces wanted
@@ -24,14 +24,9 @@ type unigram struct {
 	pieces  []scored
 	tree    *pieceTree
 	alive   []bool
-	prob    []float64
 	unknown float32 // score of a character that no piece holds
-	rare    float64 // its probability
 	least   float32 // smallest score
 }
-
-// unit is what expected numbers are counted in.
-const unit = 1.0 / (1 << 24)
 
 func newUnigram(c *corpus, o *SentencePieceOptions, size int) *unigram {
 	return &unigram{o: o, size: size, corpus: c}
@@ -74,16 +69,13 @@ func (u *unigram) plant() {
 
 // weigh prepares for the scores as they are.
 func (u *unigram) weigh() {
-	u.prob = make([]float64, len(u.pieces))
 	u.least = math.MaxFloat32
 	for i, p := range u.pieces {
 		if u.alive[i] {
-			u.prob[i] = math.Exp(float64(p.score))
 			u.least = min(u.least, p.score)
 		}
 	}
 	u.unknown = u.least - 10
-	u.rare = math.Exp(float64(u.unknown))
 }
 
 func (u *unigram) score(piece int32) float32 {
@@ -93,36 +85,42 @@ func (u *unigram) score(piece int32) float32 {
 	return u.pieces[piece].score
 }
 
-func (u *unigram) probability(piece int32) float64 {
-	if piece < 0 {
-		return u.rare
-	}
-	return u.prob[piece]
-}
+// shareWords is how many words a worker takes at a time.
+const shareWords = 1 << 10
 
 // each calls visit with the lattice of every word, in parallel; worker numbers the
-// callers.
-func (u *unigram) each(ctx context.Context, visit func(worker int, l *lattice, times int64)) {
-	const share = 1 << 12
+// callers. done is called when a worker has gone through a share of the words, in the
+// order of the shares.
+func (u *unigram) each(ctx context.Context, visit func(worker int, l *lattice, times int64), done func(worker int)) {
 	words := u.corpus.words
+	shares := (len(words.items) + shareWords - 1) / shareWords
 	var lock sync.Mutex
-	next := 0
+	turn := sync.NewCond(&lock)
+	next, through := 0, 0
 	var wait sync.WaitGroup
 	for w := range u.o.Workers {
 		wait.Go(func() {
 			l := &lattice{u: u}
-			for ctx.Err() == nil {
+			for {
 				lock.Lock()
-				from := next
-				next += share
+				share := next
+				next++
 				lock.Unlock()
-				if from >= len(words.items) {
+				if share >= shares {
 					return
 				}
-				for i := from; i < min(from+share, len(words.items)); i++ {
+				for i := share * shareWords; i < min((share+1)*shareWords, len(words.items)) && ctx.Err() == nil; i++ {
 					l.set(words.text(i), -1)
 					visit(w, l, words.items[i].times)
 				}
+				lock.Lock()
+				for through != share {
+					turn.Wait()
+				}
+				done(w)
+				through++
+				turn.Broadcast()
+				lock.Unlock()
 			}
 		})
 	}
@@ -130,43 +128,41 @@ func (u *unigram) each(ctx context.Context, visit func(worker int, l *lattice, t
 }
 
 // expected is how often each piece is expected in the texts.
-func (u *unigram) expected(ctx context.Context) []float64 {
-	parts := make([][]int64, u.o.Workers)
-	for w := range parts {
-		parts[w] = make([]int64, len(u.pieces))
+func (u *unigram) expected(ctx context.Context) []float32 {
+	type part struct {
+		piece int32
+		n     float64
 	}
+	parts := make([][]part, u.o.Workers)
+	out := make([]float32, len(u.pieces))
 	u.each(ctx, func(w int, l *lattice, times int64) {
-		mine := parts[w]
 		l.expect(func(piece int32, n float64) {
 			// As in the reference, unknown characters count for piece 0, rare ones too.
-			mine[max(piece, 0)] += int64(math.Round(n * float64(times) / unit))
+			parts[w] = append(parts[w], part{max(piece, 0), n * float64(float32(times))})
 		})
-	})
-	parts[0][0] += int64(float64(u.corpus.rare) / unit)
-	out := make([]float64, len(u.pieces))
-	for i := range out {
-		sum := int64(0)
-		for _, p := range parts {
-			sum += p[i]
+	}, func(w int) {
+		for _, p := range parts[w] {
+			out[p.piece] = float32(float64(out[p.piece]) + p.n)
 		}
-		out[i] = float64(sum) * unit
-	}
+		parts[w] = parts[w][:0]
+	})
+	out[0] += float32(u.corpus.rare)
 	return out
 }
 
 // maximise sets the scores by expected numbers, which a sparse prior lowers, and
 // removes pieces that are hardly expected.
-func (u *unigram) maximise(expected []float64) {
+func (u *unigram) maximise(expected []float32) {
 	sum := float32(0)
 	for i, n := range expected {
-		if u.alive[i] = u.alive[i] && float32(n) >= 0.5; u.alive[i] {
-			sum += float32(n)
+		if u.alive[i] = u.alive[i] && n >= 0.5; u.alive[i] {
+			sum += n
 		}
 	}
 	whole := float32(digamma(float64(sum)))
 	for i, n := range expected {
 		if u.alive[i] {
-			u.pieces[i].score = float32(digamma(float64(float32(n))) - float64(whole))
+			u.pieces[i].score = float32(digamma(float64(n)) - float64(whole))
 		}
 	}
 	u.compact()
@@ -217,7 +213,7 @@ func (u *unigram) prune(ctx context.Context, wanted int) {
 		for _, k := range way {
 			parts[w][max(l.edges[k].piece, 0)] += times
 		}
-	})
+	}, func(int) {})
 	if ctx.Err() != nil {
 		return
 	}

@@ -8,68 +8,65 @@ import (
 // pieceTree finds the pieces that begin at a place: nodes are numbers, and a hash
 // table leads from a node and a character to the next.
 type pieceTree struct {
-	slots []uint64
-	to    []int32
-	piece []int32 // by node: the piece that ends there, −1 if none
+	slots []branch
+	nodes int32
+}
+
+// branch is what a node and a character lead to.
+type branch struct {
+	key   uint64 // 0 is free
+	node  int32
+	piece int32 // the piece that ends there, −1 if none
 }
 
 func newPieceTree(pieces []scored) *pieceTree {
-	t := &pieceTree{piece: []int32{-1}}
-	t.resize(1 << 12)
+	t := &pieceTree{slots: make([]branch, 1<<12), nodes: 1}
 	for id, p := range pieces {
-		at := int32(0)
+		at, last := int32(0), 0
 		for _, r := range p.text {
-			at = t.add(at, r)
+			last = t.add(at, r)
+			at = t.slots[last].node
 		}
-		t.piece[at] = int32(id)
+		t.slots[last].piece = int32(id)
 	}
 	return t
 }
 
-func (t *pieceTree) resize(size int) {
-	slots, to := t.slots, t.to
-	t.slots, t.to = make([]uint64, size), make([]int32, size)
-	for i, key := range slots {
-		if key != 0 {
-			k := t.find(key)
-			t.slots[k], t.to[k] = key, to[i]
-		}
-	}
-}
+func branchKey(node int32, r rune) uint64 { return uint64(node)<<21 | uint64(r) + 1 }
 
 // find is the slot of a key, or the free one where it would be.
 func (t *pieceTree) find(key uint64) int {
 	mask := uint64(len(t.slots) - 1)
 	i := key * 0x9e3779b97f4a7c15 >> 17 & mask
-	for t.slots[i] != 0 && t.slots[i] != key {
+	for t.slots[i].key != 0 && t.slots[i].key != key {
 		i = (i + 1) & mask
 	}
 	return int(i)
 }
 
-func (t *pieceTree) add(at int32, r rune) int32 {
-	key := uint64(at)<<21 | uint64(r) + 1
+// add is the slot that a node and a character lead to, which is made if it is not there.
+func (t *pieceTree) add(node int32, r rune) int {
+	key := branchKey(node, r)
 	i := t.find(key)
-	if t.slots[i] == 0 {
-		t.slots[i], t.to[i] = key, int32(len(t.piece))
-		t.piece = append(t.piece, -1)
-		if 2*len(t.piece) > len(t.slots) {
-			t.resize(2 * len(t.slots))
+	if t.slots[i].key == 0 {
+		if 2*int(t.nodes) > len(t.slots) {
+			old := t.slots
+			t.slots = make([]branch, 2*len(old))
+			for _, b := range old {
+				if b.key != 0 {
+					t.slots[t.find(b.key)] = b
+				}
+			}
 			i = t.find(key)
 		}
+		t.slots[i] = branch{key, t.nodes, -1}
+		t.nodes++
 	}
-	return t.to[i]
+	return i
 }
 
-// next is the node that a character leads to, 0 if there is none.
-func (t *pieceTree) next(at int32, r rune) int32 {
-	key := uint64(at)<<21 | uint64(r) + 1
-	i := t.find(key)
-	if t.slots[i] == 0 {
-		return 0
-	}
-	return t.to[i]
-}
+// next is what a node and a character lead to; its node is 0 for nothing.
+func (t *pieceTree) next(node int32, r rune) *branch { return &t.slots[t.find(branchKey(node, r))] }
 
 // edge is a piece at a place of a word.
 type edge struct {
@@ -104,10 +101,11 @@ func (l *lattice) set(word []byte, unless int32) {
 	for i := range l.chars {
 		at, single := int32(0), false
 		for j := i; j < len(l.chars); j++ {
-			if at = u.tree.next(at, l.chars[j]); at == 0 {
+			b := u.tree.next(at, l.chars[j])
+			if at = b.node; at == 0 {
 				break
 			}
-			if id := u.tree.piece[at]; id >= 0 && u.alive[id] {
+			if id := b.piece; id >= 0 && u.alive[id] {
 				single = single || j == i
 				if id != unless || i > 0 || j+1 < len(l.chars) {
 					l.edges = append(l.edges, edge{id, int32(i), int32(j + 1)})

@@ -58,19 +58,34 @@ func BuiltIn(name string) (*Template, error) {
 		return nil, fmt.Errorf("chat template %q: no such built-in template; there are %s", name, strings.Join(BuiltInNames(), ", "))
 	}
 	b := builtIns()[i]
-	source := b.jinja()
-	if b.File != "" {
-		data, err := templateFiles.ReadFile("templates/" + b.File)
-		if err != nil {
-			return nil, err
-		}
-		source = string(data)
+	source, err := b.source()
+	if err != nil {
+		return nil, err
 	}
 	tpl, err := ParseTemplate(name, source)
 	if err != nil {
 		return nil, err
 	}
 	return tpl.WithVariables(b.Variables), nil
+}
+
+// source is the template's text.
+func (b builtIn) source() (string, error) {
+	if b.File == "" {
+		return b.jinja(), nil
+	}
+	data, err := templateFiles.ReadFile("templates/" + b.File)
+	return string(data), err
+}
+
+// BuiltInOf is the name of the built-in template with exactly this text, "" if there is none.
+func BuiltInOf(source string) string {
+	for _, b := range builtIns() {
+		if own, err := b.source(); err == nil && own == source {
+			return b.Name
+		}
+	}
+	return ""
 }
 
 // BuiltInNames lists the templates that come with Lian.

@@ -117,7 +117,7 @@ func (t *tables) add(file string, text []byte) error {
 // Text is the message of a key in a language, with args in its format verbs. An
 // unknown language is English; an unknown key is shown in brackets with its args.
 func Text(lang, key string, args ...any) string {
-	e, ok := load().entries[key]
+	e, ok := lookup(key)
 	if !ok {
 		if len(args) > 0 {
 			return fmt.Sprintf("[%s] %v", key, args)
@@ -133,7 +133,7 @@ func Text(lang, key string, args ...any) string {
 
 // Has says whether a key is in the table.
 func Has(key string) bool {
-	_, ok := load().entries[key]
+	_, ok := places()[key]
 	return ok
 }
 

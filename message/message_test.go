@@ -76,3 +76,16 @@ func TestTableHasTheTextsOfAnArea(t *testing.T) {
 		t.Errorf("table = %v", got)
 	}
 }
+
+// TestWhatIsLookedUpIsWhatIsParsed holds the quick way to a text against parsing all files.
+func TestWhatIsLookedUpIsWhatIsParsed(t *testing.T) {
+	all := load().entries
+	if len(all) == 0 || len(all) != len(places()) {
+		t.Errorf("%d keys are parsed, %d are found", len(all), len(places()))
+	}
+	for key, want := range all {
+		if got, ok := lookup(key); !ok || got != want {
+			t.Errorf("%s: looked up %+v (%v), parsed %+v", key, got, ok, want)
+		}
+	}
+}

@@ -119,11 +119,7 @@ func (i *inspector) templateFacts(tpl *chat.Template, err error) {
 	}
 	source := tpl.Source()
 	t := &TemplateFacts{Bytes: len(source), First: headOf(source), Tools: strings.Contains(source, "tools"), Generation: tpl.HasGeneration()}
-	for _, name := range chat.BuiltInNames() {
-		if own, err := chat.BuiltIn(name); err == nil && own.Source() == source {
-			t.BuiltIn = name
-		}
-	}
+	t.BuiltIn = chat.BuiltInOf(source)
 	if i.o.Template {
 		t.Text = source
 	}

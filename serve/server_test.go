@@ -204,6 +204,44 @@ func TestAStreamJoinsToThePlainAnswer(t *testing.T) {
 	}
 }
 
+func TestRepliesAreReadInTheModelsDialect(t *testing.T) {
+	tools := `,"tools":[{"type":"function","function":{"name":"search","parameters":{"type":"object","properties":{"query":{"type":"string"}}}}}]`
+	for _, c := range []struct{ why, dialect, reply, more, content, reasoning, call string }{
+		{"a thought is apart, without tools too", "", "<think>\n二加二\n</think>\n\n四", "", "四", "二加二", ""},
+		{"without tools, what looks like a call is text", "llama31", `{"name": "search", "parameters": {"query": "诗"}}`, "", `{"name": "search", "parameters": {"query": "诗"}}`, "", ""},
+		{"with tools it is a call", "llama31", `{"name": "search", "parameters": {"query": "诗"}}`, tools, "", "", `search {"query": "诗"}`},
+		{"arguments as XML", "glm45", "查。\n<tool_call>search\n<arg_key>query</arg_key>\n<arg_value>5</arg_value>\n</tool_call>", tools, "查。", "", `search {"query":"5"}`},
+	} {
+		url := open(t, &servetest.Fake{Speaks: c.dialect, Script: func(string) string { return c.reply }}, serve.Options{})
+		_, _, body := post(t, url+"/v1/chat/completions", `{"messages":[{"role":"user","content":"?"}],"temperature":0`+c.more+`}`)
+		var answer struct {
+			Choices []struct {
+				Message struct {
+					Content   string
+					Reasoning string `json:"reasoning_content"`
+					ToolCalls []struct {
+						Function struct{ Name, Arguments string }
+					} `json:"tool_calls"`
+				}
+			}
+		}
+		if err := json.Unmarshal([]byte(body), &answer); err != nil || len(answer.Choices) != 1 {
+			t.Fatalf("%s: %s", c.why, body)
+		}
+		m, call := answer.Choices[0].Message, ""
+		for _, made := range m.ToolCalls {
+			call += made.Function.Name + " " + made.Function.Arguments
+		}
+		if m.Content != c.content || m.Reasoning != c.reasoning || call != c.call {
+			t.Errorf("%s: %s", c.why, body)
+		}
+	}
+	url := open(t, &servetest.Fake{Speaks: "mistral"}, serve.Options{})
+	if status, _, body := post(t, url+"/v1/chat/completions", `{"messages":[{"role":"user","content":"?"}],"tool_choice":"required"`+tools+`}`); status != 400 || !strings.Contains(body, "dialect mistral, in which they cannot be forced") {
+		t.Errorf("a call was forced: %d %s", status, body)
+	}
+}
+
 func TestToolCallsAndSchemas(t *testing.T) {
 	url := open(t, &servetest.Fake{}, serve.Options{})
 	tools := `"tools":[{"type":"function","function":{"name":"search","parameters":{"type":"object","properties":{"query":{"type":"string","maxLength":8}},"required":["query"]}}},{"type":"function","function":{"name":"now"}}]`

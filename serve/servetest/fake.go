@@ -27,6 +27,7 @@ type Fake struct {
 	Delay       time.Duration              // per token
 	Script      func(prompt string) string // the reply to a prompt; nil or "" is babble
 	Suggestions string                     // path of a file
+	Speaks      string                     // its tool dialect; "" is the one that engine/grammar writes
 
 	once       sync.Once
 	words      []string
@@ -62,8 +63,13 @@ func (f *Fake) context() int {
 	return f.Context
 }
 
-// Dialect is the one that engine/grammar writes.
-func (f *Fake) Dialect() *chat.Dialect { return chat.DialectOf("") }
+// Dialect implements serve.Generator.
+func (f *Fake) Dialect() *chat.Dialect {
+	if d, err := chat.DialectNamed(f.Speaks); err == nil {
+		return d
+	}
+	return chat.DialectOf("")
+}
 
 // EncodeChat renders in a plain form.
 func (f *Fake) EncodeChat(messages []chat.Message, tools []chat.Tool) ([]int32, string, error) {

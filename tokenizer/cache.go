@@ -1,6 +1,9 @@
 package tokenizer
 
-import "math/bits"
+import (
+	"math/bits"
+	"strings"
+)
 
 // wordCache remembers the ids of short pieces: text repeats its words. An entry is
 // one cache line; the table belongs to one goroutine at a time (see work), so it
@@ -16,7 +19,7 @@ type cacheEntry struct {
 }
 
 const (
-	cacheSlots = 1 << 14
+	cacheSlots = 1 << 15
 	cacheBytes = 24
 )
 
@@ -52,24 +55,94 @@ func word32(s string, i int) uint32 {
 	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
 }
 
-// cached appends the ids of a piece, which encode makes unless they are remembered.
-func (w *work) cached(dst []int32, piece string, encode func(dst []int32, piece string, w *work) []int32) []int32 {
-	if len(piece) > cacheBytes || piece == "" {
-		return encode(dst, piece, w)
+// Longer pieces that repeat are mostly rules and indentation, but they are dear to
+// merge.
+const (
+	longBytes = 512
+	longSlots = 4096
+)
+
+// findLong is find for a piece that no slot has room for.
+func (w *work) findLong(dst []int32, piece string) ([]int32, bool) {
+	ids, ok := w.long[piece]
+	return append(dst, ids...), ok
+}
+
+// keepLong remembers the ids of such a piece.
+func (w *work) keepLong(piece string, ids []int32) {
+	if len(piece) > longBytes {
+		return
 	}
+	if w.long == nil || len(w.long) >= longSlots {
+		w.long = make(map[string][]int32)
+	}
+	w.long[strings.Clone(piece)] = append([]int32(nil), ids...)
+}
+
+// pairMemo remembers what two tokens become side by side, where their text tells it:
+// looking a text up costs several times as much.
+type pairMemo []pairEntry
+
+type pairEntry struct {
+	pair        uint64 // pairKey, 0 for a free entry
+	rank, whole int32
+}
+
+const pairSlots = 1 << 13
+
+// find gives what is remembered, or the entry to keep it in.
+func (p pairMemo) find(left, right int32) (e *pairEntry, key uint64, ok bool) {
+	key = pairKey(left, right)
+	e = &p[hashPair(key)%pairSlots]
+	return e, key, e.pair == key
+}
+
+// find appends the ids of a piece of 1 to cacheBytes bytes if they are remembered;
+// if not, the slot is where to keep them.
+func (w *work) find(dst []int32, piece string) (ids []int32, slot cacheSlot, ok bool) {
 	key, hash := cacheKey(piece)
 	e := &w.cache[hash%cacheSlots]
 	if int(e.len) == len(piece) && e.key == key {
 		if e.n == 1 {
-			return append(dst, e.ids[0])
+			return append(dst, e.ids[0]), slot, true
 		}
-		return append(dst, e.ids[:e.n]...)
+		return append(dst, e.ids[:e.n]...), slot, true
+	}
+	return dst, cacheSlot{e, key, uint8(len(piece))}, false
+}
+
+// cacheSlot is an entry that a piece may take.
+type cacheSlot struct {
+	e   *cacheEntry
+	key [3]uint64
+	len uint8
+}
+
+// keep remembers the ids of the piece.
+func (c cacheSlot) keep(ids []int32) {
+	if len(ids) <= len(c.e.ids) {
+		c.e.key, c.e.len, c.e.n = c.key, c.len, uint8(len(ids))
+		copy(c.e.ids[:], ids)
+	}
+}
+
+// byParts encodes a piece by its parts, if it is not remembered.
+func (w *work) byParts(dst []int32, piece string, m engine) []int32 {
+	var slot cacheSlot
+	if piece != "" && len(piece) <= cacheBytes {
+		ids, s, ok := w.find(dst, piece)
+		if ok {
+			return ids
+		}
+		slot = s
 	}
 	from := len(dst)
-	dst = encode(dst, piece, w)
-	if n := len(dst) - from; n <= len(e.ids) {
-		e.key, e.len, e.n = key, uint8(len(piece)), uint8(n)
-		copy(e.ids[:], dst[from:])
+	w.parts = m.parts(w.parts[:0], piece, w)
+	for _, p := range w.parts {
+		dst = append(dst, p.id)
+	}
+	if slot.e != nil {
+		slot.keep(dst[from:])
 	}
 	return dst
 }

@@ -1,7 +1,7 @@
 package tokenizer
 
 import (
-	"sync"
+	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
 )
@@ -16,27 +16,57 @@ const (
 	space               // \s: the White_Space property
 )
 
-// classes holds the class of every code point: one load instead of a binary search
-// through range tables for each character.
-var classes = sync.OnceValue(func() *[unicode.MaxRune + 1]class {
-	table := new([unicode.MaxRune + 1]class)
+// classTable holds the class of every code point in two stages: most blocks of 256
+// are alike, so that it stays in the cache.
+type classTable struct {
+	block  [(unicode.MaxRune + 1) / 256]uint8
+	blocks [][256]class
+}
+
+func (t *classTable) of(r rune) class { return t.blocks[t.block[r>>8]][r&255] }
+
+var classes atomic.Pointer[classTable]
+
+// table gives the classes, made when they are first needed.
+func table() *classTable {
+	if t := classes.Load(); t != nil {
+		return t
+	}
+	return makeTable()
+}
+
+func makeTable() *classTable {
+	t := &classTable{}
+	known := map[[256]class]uint8{}
+	flat := make([]class, unicode.MaxRune+1)
 	fill := func(ranges *unicode.RangeTable, c class) {
 		for _, r := range ranges.R16 {
 			for x := rune(r.Lo); x <= rune(r.Hi); x += rune(r.Stride) {
-				table[x] = c
+				flat[x] = c
 			}
 		}
 		for _, r := range ranges.R32 {
 			for x := rune(r.Lo); x <= rune(r.Hi); x += rune(r.Stride) {
-				table[x] = c
+				flat[x] = c
 			}
 		}
 	}
 	fill(unicode.L, letter)
 	fill(unicode.N, number)
 	fill(unicode.White_Space, space)
-	return table
-})
+	for i := range t.block {
+		b := [256]class(flat[i*256:])
+		k, ok := known[b]
+		if !ok {
+			k = uint8(len(t.blocks))
+			known[b] = k
+			t.blocks = append(t.blocks, b)
+		}
+		t.block[i] = k
+	}
+	classes.Store(t)
+	return t
+}
 
 var asciiClass = func() (table [utf8.RuneSelf]class) {
 	for i := range table {
@@ -62,12 +92,19 @@ func at(s string, i int) (class, int) {
 	if r == utf8.RuneError {
 		return other, n // U+FFFD itself is of class other too
 	}
-	return classes()[r], n
+	return table().of(r), n
 }
 
 // run is the end of the longest run of class c in s from i on.
 func run(s string, i int, c class) int {
 	for i < len(s) {
+		if b := s[i]; b < utf8.RuneSelf {
+			if asciiClass[b] != c {
+				break
+			}
+			i++
+			continue
+		}
 		k, n := at(s, i)
 		if k != c {
 			break

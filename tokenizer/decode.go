@@ -1,54 +1,40 @@
 package tokenizer
 
-import "unicode/utf8"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // Decode gives the bytes of ids as they are, control tokens included, so that
 // Decode(Encode(text)) == text even for text that is not UTF-8, where the tokenizer
 // loses nothing. An id outside the vocabulary gives U+FFFD, one that it leaves unused
 // nothing. For text to show use
 // DecodeText or a Stream.
-func (t *Tokenizer) Decode(ids []int32) string { return string(t.decode(ids, true, false)) }
+func (t *Tokenizer) Decode(ids []int32) string { return t.decode(ids, true, false) }
 
 // DecodeText gives valid UTF-8: bytes that are not become U+FFFD, one for each
 // longest wrong sequence as the WHATWG encoding standard and the reference have it.
 // skipSpecial leaves control tokens out.
 func (t *Tokenizer) DecodeText(ids []int32, skipSpecial bool) string {
-	return string(t.decode(ids, false, skipSpecial))
+	return t.decode(ids, false, skipSpecial)
 }
 
 // Detokenize is DecodeText as the project of the file's kind has it for a whole text:
 // for GGUF vocabularies bytes stay as they are, and blanks before punctuation are
 // taken away where llama.cpp does so.
 func (t *Tokenizer) Detokenize(ids []int32, skipSpecial bool) string {
-	b := t.decode(ids, t.def.LongestFirst || t.def.Model == RankBPE, skipSpecial)
+	text := t.decode(ids, t.def.LongestFirst || t.def.Model == RankBPE, skipSpecial)
 	if t.def.CleanSpaces {
-		b = cleanSpaces(b)
+		return string(cleanSpaces([]byte(text)))
 	}
-	return string(b)
+	return text
 }
 
-func (t *Tokenizer) decode(ids []int32, raw, skipSpecial bool) []byte {
-	size := 0
-	for _, id := range ids {
-		size += len(t.TokenBytes(id))
+func (t *Tokenizer) decode(ids []int32, raw, skipSpecial bool) string {
+	if out, ok := t.joined(ids, raw, skipSpecial); ok {
+		return out
 	}
-	if t.plain {
-		dst := make([]byte, 0, size)
-		for _, id := range ids {
-			if !skipSpecial || !t.IsSpecial(id) {
-				dst = t.appendBytes(dst, id)
-			}
-		}
-		if raw || utf8.Valid(dst) {
-			return dst
-		}
-		text, rest := repair(make([]byte, 0, len(dst)), dst)
-		if len(rest) > 0 {
-			text = utf8.AppendRune(text, utf8.RuneError)
-		}
-		return text
-	}
-	out := make([]byte, 0, size)
+	var out []byte
 	c := t.decoders(raw, func(s string) { out = append(out, s...) })
 	for _, id := range ids {
 		if !skipSpecial || !t.IsSpecial(id) {
@@ -56,14 +42,120 @@ func (t *Tokenizer) decode(ids []int32, raw, skipSpecial bool) []byte {
 		}
 	}
 	c.flush()
-	if raw {
-		return out
+	if raw || utf8.Valid(out) {
+		return string(out)
 	}
-	text, rest := repair(out[:0:0], out)
+	return repaired(string(out))
+}
+
+// joined decodes where a text is what its tokens stand for, put together, but for the
+// blank that was put before it: by far the most. ok is false where it is not.
+func (t *Tokenizer) joined(ids []int32, raw, skipSpecial bool) (text string, ok bool) {
+	if t.join == joinNot {
+		return "", false
+	}
+	size := 0
+	for _, id := range ids {
+		if uint(id) >= uint(len(t.kind)) {
+			size += 3
+			continue
+		}
+		if t.join == joinUnlessBytes && t.kind[id] != ordinary {
+			return "", false
+		}
+		size += len(t.vocab.token(id))
+	}
+	var out strings.Builder
+	out.Grow(size)
+	first := true
+	for _, id := range ids {
+		if uint(id) >= uint(len(t.kind)) {
+			out.WriteString("\ufffd")
+			first = false
+			continue
+		}
+		if t.kind[id] != ordinary && skipSpecial && t.kind[id] == special {
+			continue
+		}
+		s := t.vocab.token(id)
+		if first || t.dropAll && out.Len() == 0 {
+			first = false
+			for range t.stripped {
+				s = strings.TrimPrefix(s, " ")
+			}
+		}
+		out.WriteString(s)
+	}
+	text = out.String()
+	if raw || utf8.ValidString(text) {
+		return text, true
+	}
+	return repaired(text), true
+}
+
+// repaired is text with what is not UTF-8 replaced.
+func repaired(s string) string {
+	text, rest := repair(make([]byte, 0, len(s)+8), []byte(s))
 	if len(rest) > 0 {
 		text = utf8.AppendRune(text, utf8.RuneError)
 	}
-	return text
+	return string(text)
+}
+
+// joining is whether texts are their tokens' bytes put together.
+type joining uint8
+
+const (
+	joinNot joining = iota
+	joinAlways
+	joinUnlessBytes // unless there are other tokens than ordinary ones
+)
+
+// howToJoin looks at the decoding steps.
+func (t *Tokenizer) howToJoin() {
+	d := &t.def
+	if t.plain {
+		t.join = joinAlways
+		return
+	}
+	if len(d.Decode) == 0 {
+		return
+	}
+	switch first := d.Decode[0]; first.Kind {
+	case LlamaDecoding:
+		t.join = joinAlways
+		if first.Prepended {
+			t.stripped = 1
+		}
+	case SentencePieceDecoding:
+		// Byte tokens are not ordinary (see words); control and unknown ones neither.
+		t.dropAll = first.Prepended && first.DropAll
+		t.join = joinUnlessBytes
+		if first.Prepended {
+			t.stripped = 1
+		}
+	default:
+		fused := false
+		for _, s := range d.Decode {
+			switch s.Kind {
+			case ReplaceText:
+				if !s.Literal || fused {
+					return
+				}
+			case ByteFallbackDecoding:
+			case Fuse:
+				fused = true
+			case StripText:
+				if !fused || s.Stop > 0 || s.Character != " " || s.Start > 1 {
+					return
+				}
+				t.stripped = s.Start
+			default:
+				return
+			}
+		}
+		t.join = joinUnlessBytes
+	}
 }
 
 // appendBytes appends what id stands for.

@@ -61,8 +61,8 @@ type encoder struct {
 func (e *encoder) text(text string, allowed allow) {
 	t := e.t
 	t.prepare()
-	e.w = t.pool.Get().(*work)
-	defer t.pool.Put(e.w)
+	e.w = t.pool.take()
+	defer t.pool.give(e.w)
 	if t.def.LongestFirst && len(t.raw.added) > 0 {
 		for _, f := range t.raw.longestFirst(text, allowed) {
 			if f.a != nil {

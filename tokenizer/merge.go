@@ -65,14 +65,15 @@ func (m *merger) byPairs(r *ranks) {
 }
 
 // byText merges like byPairs, where the text of two neighbours tells what they
-// become: rank gives that of a part of the piece.
-func (m *merger) byText(rank func(start, end int32) (rank, whole int32)) {
+// become: rank gives that of a part of the piece, which the symbols left and right
+// make together.
+func (m *merger) byText(rank func(left, right, start, end int32) (rank, whole int32)) {
 	n := len(m.ids)
 	if n < 2 {
 		return
 	}
 	if n > shortPiece {
-		m.long(func(i, j int32) (int32, int32) { return rank(m.start(i), m.ends[j]) })
+		m.long(func(i, j int32) (int32, int32) { return rank(m.ids[i], m.ids[j], m.start(i), m.ends[j]) })
 		return
 	}
 	ids, ends := m.ids, m.ends
@@ -84,7 +85,7 @@ func (m *merger) byText(rank func(start, end int32) (rank, whole int32)) {
 		return ends[i-1]
 	}
 	for i := 0; i+1 < n; i++ {
-		ranks[i], whole[i] = rank(start(i), ends[i+1])
+		ranks[i], whole[i] = rank(ids[i], ids[i+1], start(i), ends[i+1])
 	}
 	for n > 1 {
 		best := 0
@@ -103,10 +104,10 @@ func (m *merger) byText(rank func(start, end int32) (rank, whole int32)) {
 			ranks[i-1], whole[i-1] = ranks[i], whole[i]
 		}
 		if best > 0 {
-			ranks[best-1], whole[best-1] = rank(start(best-1), ends[best])
+			ranks[best-1], whole[best-1] = rank(ids[best-1], ids[best], start(best-1), ends[best])
 		}
 		if best+1 < n {
-			ranks[best], whole[best] = rank(start(best), ends[best+1])
+			ranks[best], whole[best] = rank(ids[best], ids[best+1], start(best), ends[best+1])
 		}
 	}
 	m.ids, m.ends = ids[:n], ends[:n]

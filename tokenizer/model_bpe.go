@@ -93,10 +93,17 @@ func (t *Tokenizer) ordinarySurface(id int32) string {
 }
 
 func (m *charBPE) encode(dst []int32, piece string, w *work) []int32 {
-	if len(piece) <= cacheBytes {
-		return w.cached(dst, piece, m.whole)
+	if len(piece) > cacheBytes || piece == "" {
+		return m.whole(dst, piece, w)
 	}
-	return m.whole(dst, piece, w)
+	ids, slot, ok := w.find(dst, piece)
+	if ok {
+		return ids
+	}
+	from := len(dst)
+	dst = m.whole(dst, piece, w)
+	slot.keep(dst[from:])
+	return dst
 }
 
 func (m *charBPE) whole(dst []int32, piece string, w *work) []int32 {
@@ -116,7 +123,7 @@ func (m *charBPE) whole(dst []int32, piece string, w *work) []int32 {
 	for i := 0; i < len(piece); {
 		end := m.joints.cut(piece, i)
 		at := len(dst)
-		dst = w.cached(dst, piece[i:end], m.chunk)
+		dst = m.chunk(dst, piece[i:end], w)
 		if m.t.def.FuseUnknown && at > from && at < len(dst) && dst[at] == m.unknown && dst[at-1] == m.unknown {
 			dst = append(dst[:at], dst[at+1:]...)
 		}
@@ -136,8 +143,22 @@ func (m *charBPE) word(piece string) (int32, bool) {
 	return id, ok && m.t.isWord(id)
 }
 
+// chunk encodes a piece of a piece.
 func (m *charBPE) chunk(dst []int32, piece string, w *work) []int32 {
+	if len(piece) > cacheBytes {
+		if ids, ok := w.findLong(dst, piece); ok {
+			return ids
+		}
+		m.symbols(piece, w)
+		w.keepLong(piece, w.merge.ids)
+		return append(dst, w.merge.ids...)
+	}
+	ids, slot, ok := w.find(dst, piece)
+	if ok {
+		return ids
+	}
 	m.symbols(piece, w)
+	slot.keep(w.merge.ids)
 	return append(dst, w.merge.ids...)
 }
 

@@ -15,6 +15,7 @@ type byteBPE struct {
 	once   sync.Once
 	words  index // ordinary tokens by their bytes
 	joints *joints
+	chars  *charTable
 }
 
 // prepare makes what only encoding needs.
@@ -29,6 +30,8 @@ func (m *byteBPE) prepare() {
 			}
 			return m.word(id)
 		})
+		m.chars = m.newCharTable()
+		m.checkOrder()
 	})
 }
 
@@ -38,11 +41,11 @@ func (m *byteBPE) indexWords() {
 	m.words = newIndex(len(m.t.kind), m.word)
 	var scratch []byte
 	for id, k := range m.t.kind {
-		if k != ordinary && k != added {
+		if !m.t.isWord(int32(id)) {
 			continue
 		}
 		if _, ok := appendFromByteLevel(scratch[:0], m.t.def.Tokens[id]); ok { // text becomes no other
-			m.words.put(int32(id), k == ordinary)
+			m.words.put(int32(id), k != added)
 		}
 	}
 }
@@ -61,16 +64,26 @@ func (m *byteBPE) encode(dst []int32, piece string, w *work) []int32 {
 	if len(m.missing) > 0 {
 		piece = m.known(piece)
 	}
-	if len(piece) <= cacheBytes {
-		return w.cached(dst, piece, m.whole)
+	if len(piece) > cacheBytes || piece == "" {
+		return m.whole(dst, piece, w)
 	}
-	return m.whole(dst, piece, w)
+	ids, slot, ok := w.find(dst, piece)
+	if ok {
+		return ids
+	}
+	from := len(dst)
+	dst = m.whole(dst, piece, w)
+	slot.keep(dst[from:])
+	return dst
 }
 
 // whole encodes a piece of which every byte has a token.
 func (m *byteBPE) whole(dst []int32, piece string, w *work) []int32 {
 	if len(piece) == 1 {
 		return append(dst, m.single[piece[0]])
+	}
+	if piece == "" {
+		return dst
 	}
 	if m.ignoreMerges || m.ranks == nil {
 		if id, ok := m.words.get(piece); ok {
@@ -80,19 +93,40 @@ func (m *byteBPE) whole(dst []int32, piece string, w *work) []int32 {
 	for i := 0; i < len(piece); {
 		end := m.joints.cut(piece, i)
 		if i == 0 && end == len(piece) {
+			if end > cacheBytes {
+				return m.chunk(dst, piece, w)
+			}
 			return m.merge(dst, piece, w)
 		}
-		dst = w.cached(dst, piece[i:end], m.chunk)
+		dst = m.chunk(dst, piece[i:end], w)
 		i = end
 	}
 	return dst
 }
 
+// chunk encodes a piece of a piece.
 func (m *byteBPE) chunk(dst []int32, piece string, w *work) []int32 {
 	if len(piece) == 1 {
 		return append(dst, m.single[piece[0]])
 	}
-	return m.merge(dst, piece, w)
+	if len(piece) > cacheBytes {
+		ids, ok := w.findLong(dst, piece)
+		if ok {
+			return ids
+		}
+		from := len(dst)
+		dst = m.merge(dst, piece, w)
+		w.keepLong(piece, dst[from:])
+		return dst
+	}
+	ids, slot, ok := w.find(dst, piece)
+	if ok {
+		return ids
+	}
+	from := len(dst)
+	dst = m.merge(dst, piece, w)
+	slot.keep(dst[from:])
+	return dst
 }
 
 func (m *byteBPE) merge(dst []int32, piece string, w *work) []int32 {
@@ -104,19 +138,24 @@ func (m *byteBPE) merge(dst []int32, piece string, w *work) []int32 {
 func (m *byteBPE) symbols(piece string, w *work) {
 	g := &w.merge
 	g.ids, g.ends = g.ids[:0], g.ends[:0]
-	for i := range len(piece) {
-		g.ids = append(g.ids, m.single[piece[i]])
-		g.ends = append(g.ends, int32(i+1))
+	if !m.characters(piece, w) {
+		g.ids, g.ends = g.ids[:0], g.ends[:0]
+		for i := range len(piece) {
+			g.ids = append(g.ids, m.single[piece[i]])
+			g.ends = append(g.ends, int32(i+1))
+		}
 	}
 	if m.ranks != nil {
 		g.byPairs(m.ranks)
 		return
 	}
-	g.byText(func(start, end int32) (int32, int32) {
-		if id, ok := m.words.get(piece[start:end]); ok {
-			return id, id
+	g.byText(func(left, right, start, end int32) (int32, int32) {
+		e, key, ok := w.pairs.find(left, right)
+		if !ok {
+			e.pair = key
+			e.rank, e.whole = m.rank(left, right, piece[start:end])
 		}
-		return noRank, 0
+		return e.rank, e.whole
 	})
 }
 
@@ -183,10 +222,10 @@ func newByteBPE(t *Tokenizer) (*byteBPE, error) {
 		m.single[b] = -1
 	}
 	for id, k := range t.kind {
-		if k != ordinary && k != added || len(t.def.Tokens[id]) > 2 {
+		if !t.isWord(int32(id)) || len(t.def.Tokens[id]) > 2 {
 			continue // a byte's symbol has at most two bytes
 		}
-		if b, ok := FromByteLevel(t.def.Tokens[id]); ok && len(b) == 1 && (k == ordinary || m.single[b[0]] < 0) {
+		if b, ok := FromByteLevel(t.def.Tokens[id]); ok && len(b) == 1 && (k != added || m.single[b[0]] < 0) {
 			m.single[b[0]] = int32(id)
 		}
 	}

@@ -22,6 +22,8 @@ type scoreBPE struct {
 
 	once   sync.Once
 	joints *joints
+	ascii  [256]int32 // tokens of single bytes, -1
+	chars  *charTable // tokens of single characters
 }
 
 func newScoreBPE(t *Tokenizer) (*scoreBPE, error) {
@@ -76,6 +78,14 @@ func (m *scoreBPE) piece(s string) (int32, bool) {
 	return 0, false
 }
 
+// together is the rank and the token of a text.
+func (m *scoreBPE) together(s string) (rank, whole int32) {
+	if id, ok := m.piece(s); ok {
+		return m.rank[id], id
+	}
+	return noRank, 0
+}
+
 func (m *scoreBPE) prepare() {
 	m.once.Do(func() {
 		scores := m.t.def.Scores
@@ -91,6 +101,21 @@ func (m *scoreBPE) prepare() {
 				rank++
 			}
 			m.rank[id] = rank
+		}
+		m.chars = newCharTable()
+		for b := range m.ascii {
+			m.ascii[b] = -1
+		}
+		for id, text := range m.t.def.Tokens {
+			r, n := utf8.DecodeRuneInString(text)
+			if got, ok := m.piece(text); n != len(text) || !ok || got != int32(id) {
+				continue
+			}
+			if n == 1 {
+				m.ascii[text[0]] = int32(id)
+			} else if n > 1 {
+				m.chars.set(r, int32(id))
+			}
 		}
 		m.joints = newJoints(len(scores), func(id int32) string {
 			if m.llama {
@@ -110,7 +135,7 @@ func (m *scoreBPE) encode(dst []int32, piece string, w *work) []int32 {
 	for i := 0; i < len(piece); {
 		end := m.next(piece, i)
 		at := len(dst)
-		dst = w.cached(dst, piece[i:end], m.chunk)
+		dst = m.chunk(dst, piece[i:end], w)
 		if !m.fallback && at > from && at < len(dst) && dst[at] == m.unknown && dst[at-1] == m.unknown {
 			dst = append(dst[:at], dst[at+1:]...) // unknown tokens in a row are one
 		}
@@ -145,10 +170,27 @@ func (m *scoreBPE) frozen(piece string, i int) (end int) {
 	return end
 }
 
+// chunk encodes a piece of a piece.
 func (m *scoreBPE) chunk(dst []int32, piece string, w *work) []int32 {
+	var slot cacheSlot
+	if len(piece) <= cacheBytes {
+		ids, s, ok := w.find(dst, piece)
+		if ok {
+			return ids
+		}
+		slot = s
+	} else if ids, ok := w.findLong(dst, piece); ok {
+		return ids
+	}
+	from := len(dst)
 	w.parts = m.chunkParts(w.parts[:0], piece, w)
 	for _, p := range w.parts {
 		dst = append(dst, p.id)
+	}
+	if slot.e != nil {
+		slot.keep(dst[from:])
+	} else {
+		w.keepLong(piece, dst[from:])
 	}
 	return dst
 }
@@ -187,15 +229,25 @@ func (m *scoreBPE) chunkParts(dst []part, piece string, w *work) []part {
 				_, n = utf8.DecodeRuneInString(piece[i:])
 			}
 		}
-		i += n
-		g.ids, g.ends = append(g.ids, -1), append(g.ends, int32(i))
-	}
-	g.byText(func(start, end int32) (int32, int32) {
-		id, ok := m.piece(piece[start:end])
-		if !ok {
-			return noRank, 0
+		id := int32(-1)
+		if n == 1 {
+			id = m.ascii[piece[i]]
+		} else if r, k := utf8.DecodeRuneInString(piece[i:]); k == n {
+			id = m.chars.of(r)
 		}
-		return m.rank[id], id
+		i += n
+		g.ids, g.ends = append(g.ids, id), append(g.ends, int32(i))
+	}
+	g.byText(func(left, right, start, end int32) (int32, int32) {
+		if left < 0 || right < 0 { // characters that are no tokens
+			return m.together(piece[start:end])
+		}
+		e, key, ok := w.pairs.find(left, right)
+		if !ok {
+			e.pair = key
+			e.rank, e.whole = m.together(piece[start:end])
+		}
+		return e.rank, e.whole
 	})
 	start := 0
 	for i := range g.ids {
@@ -274,7 +326,7 @@ func (m *scoreBPE) split(s string) int {
 		g.ids, g.ends = append(g.ids, -1), append(g.ends, int32(i+utf8.RuneLen(r)))
 	}
 	last := 0
-	g.byText(func(start, end int32) (int32, int32) {
+	g.byText(func(_, _, start, end int32) (int32, int32) {
 		if int(end-start) == len(s) {
 			return noRank, 0
 		}

@@ -132,10 +132,17 @@ func (m *unigram) reach(p *path, till, score float64, id int32, from int) {
 }
 
 func (m *unigram) encode(dst []int32, piece string, w *work) []int32 {
-	if len(piece) <= cacheBytes {
-		return w.cached(dst, piece, m.whole)
+	if len(piece) > cacheBytes || piece == "" {
+		return m.whole(dst, piece, w)
 	}
-	return m.whole(dst, piece, w)
+	ids, slot, ok := w.find(dst, piece)
+	if ok {
+		return ids
+	}
+	from := len(dst)
+	dst = m.whole(dst, piece, w)
+	slot.keep(dst[from:])
+	return dst
 }
 
 func (m *unigram) whole(dst []int32, piece string, w *work) []int32 {

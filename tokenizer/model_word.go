@@ -29,13 +29,7 @@ func newWordPiece(t *Tokenizer) (*wordPiece, error) {
 func (m *wordPiece) prepare() {}
 
 func (m *wordPiece) encode(dst []int32, piece string, w *work) []int32 {
-	return w.cached(dst, piece, func(dst []int32, piece string, w *work) []int32 {
-		w.parts = m.parts(w.parts[:0], piece, w)
-		for _, p := range w.parts {
-			dst = append(dst, p.id)
-		}
-		return dst
-	})
+	return w.byParts(dst, piece, m)
 }
 
 func (m *wordPiece) parts(dst []part, piece string, _ *work) []part {
@@ -102,13 +96,7 @@ func newPhantomWordPiece(t *Tokenizer) (*phantomWordPiece, error) {
 func (m *phantomWordPiece) prepare() {}
 
 func (m *phantomWordPiece) encode(dst []int32, piece string, w *work) []int32 {
-	return w.cached(dst, piece, func(dst []int32, piece string, w *work) []int32 {
-		w.parts = m.parts(w.parts[:0], piece, w)
-		for _, p := range w.parts {
-			dst = append(dst, p.id)
-		}
-		return dst
-	})
+	return w.byParts(dst, piece, m)
 }
 
 func (m *phantomWordPiece) parts(dst []part, piece string, _ *work) []part {
@@ -210,7 +198,7 @@ func newLongestMatch(t *Tokenizer) (*longestMatch, error) {
 	}
 	var ids []int32
 	for id := range t.kind {
-		if t.kind[id] == ordinary && t.vocab.token(int32(id)) != "" {
+		if t.isWord(int32(id)) && t.vocab.token(int32(id)) != "" {
 			ids = append(ids, int32(id))
 		}
 	}

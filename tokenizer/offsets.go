@@ -66,7 +66,7 @@ func (t *Tokenizer) Offsets(text string, tokens []Token, chars bool) [][2]int {
 		}
 		if t.def.TrimOffsets {
 			surface := t.def.Tokens[x.ID]
-			if t.kind[x.ID] > ordinary { // an added token is what it matched
+			if k := t.kind[x.ID]; k == added || k == special || k == outside { // an added token is what it matched
 				surface = text[x.Start:x.End]
 			}
 			start, end = t.trim(surface, i, start, end)

@@ -11,7 +11,7 @@ import (
 
 // endsByRegexp splits by the expression itself, as patterns without a scanner are.
 func endsByRegexp(t testing.TB, pattern, text string) []int {
-	re, err := regexp2.Compile(atomic(pattern), regexp2.Unicode)
+	re, err := regexp2.Compile(possessive(pattern), regexp2.Unicode)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func FuzzScanners(f *testing.F) {
 	}
 	compiled := map[string]func([]match, string) []match{}
 	for pattern := range scanners {
-		compiled[pattern] = byRegexp(regexp2.MustCompile(atomic(pattern), regexp2.Unicode))
+		compiled[pattern] = byRegexp(regexp2.MustCompile(possessive(pattern), regexp2.Unicode))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.Contains(text, "ſ") {
@@ -155,7 +155,7 @@ func FuzzMerge(f *testing.F) {
 		if piece == "" || len(piece) > 2000 {
 			return
 		}
-		want, w := naive(m, piece), newWork().(*work)
+		want, w := naive(m, piece), newWork()
 		g := &w.merge
 		for i := range len(piece) {
 			g.ids, g.ends = append(g.ids, m.single[piece[i]]), append(g.ends, int32(i+1))

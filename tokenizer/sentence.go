@@ -16,6 +16,7 @@ type sentenceNormalizer struct {
 	s       *Normalization
 	m       *characterMap
 	symbols trie      // user-defined symbols, which stay as they are
+	same    [256]bool // bytes of characters that stay as they are
 	plain   [256]bool // bytes that nothing but a blank's rule could change
 }
 
@@ -30,8 +31,12 @@ func newSentenceNormalizer(s *Normalization, d *Definition) (*sentenceNormalizer
 			n.symbols.add(Added{}, text)
 		}
 	}
-	for b := range utf8.RuneSelf {
-		n.plain[b] = b != ' ' && !m.first[b] && !n.symbols.first[b]
+	for b := range 256 {
+		n.same[b] = b != ' ' && !m.first[b] && !n.symbols.first[b]
+		n.plain[b] = n.same[b] && b < utf8.RuneSelf
+	}
+	for b := 0x80; b < 0xc0; b++ { // within characters
+		n.same[b] = true
 	}
 	return n, nil
 }
@@ -87,6 +92,16 @@ func (n *sentenceNormalizer) normalize(p *passage) {
 			w.copy(s[at:end], at)
 			before, at = false, end
 			continue
+		}
+		if end := at; !w.track && n.same[s[at]] {
+			for end < len(s) && n.same[s[end]] {
+				end++
+			}
+			if utf8.ValidString(s[at:end]) {
+				w.out = append(w.out, s[at:end]...)
+				before, at = false, end
+				continue
+			}
 		}
 		text, k := n.prefix(s[at:])
 		for before && text != "" && text[0] == ' ' {

@@ -78,16 +78,16 @@ func (s *Step) pattern(g *stage) error {
 // compilePattern compiles an expression as tokenizers write them (Oniguruma's
 // syntax) for regexp2: possessive quantifiers become atomic groups.
 func compilePattern(pattern string) (*regexp2.Regexp, error) {
-	re, err := regexp2.Compile(atomic(pattern), regexp2.Unicode)
+	re, err := regexp2.Compile(possessive(pattern), regexp2.Unicode)
 	if err != nil {
 		return nil, fmt.Errorf("pattern %q: %w", pattern, err)
 	}
 	return re, nil
 }
 
-// atomic writes X++, X*+ and X?+ as (?>X+), (?>X*) and (?>X?), and X{n}+, which for
+// possessive writes X++, X*+ and X?+ as (?>X+), (?>X*) and (?>X?), and X{n}+, which for
 // Oniguruma is not possessive, as (?:X{n})+.
-func atomic(pattern string) string {
+func possessive(pattern string) string {
 	if !strings.Contains(pattern, "++") && !strings.Contains(pattern, "*+") && !strings.Contains(pattern, "?+") && !strings.Contains(pattern, "}+") && !strings.Contains(pattern, `\h`) {
 		return pattern
 	}

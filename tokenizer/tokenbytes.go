@@ -15,7 +15,7 @@ func (d *Definition) shower() func(dst []byte, id int32, k kind) []byte {
 			if d.Roles != nil && d.Roles[id] == Unused {
 				return dst // as llama.cpp has it
 			}
-			if text := d.Tokens[id]; k == ordinary || all {
+			if text := d.Tokens[id]; k == ordinary || k == byteful || all {
 				if out, ok := appendFromByteLevel(dst, text); ok {
 					return out
 				}
@@ -24,7 +24,7 @@ func (d *Definition) shower() func(dst []byte, id int32, k kind) []byte {
 		}
 	case d.Model == LongestMatch:
 		return func(dst []byte, id int32, k kind) []byte {
-			if k != ordinary {
+			if k != ordinary && k != byteful {
 				return append(dst, d.Tokens[id]...)
 			}
 			return append(dst, unescapeRWKV(d.Tokens[id])...)

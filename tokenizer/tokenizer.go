@@ -15,21 +15,24 @@ type Tokenizer struct {
 	source string // the tokenizer.json it was read from, if any
 	notes  []string
 
-	vocab   vocabulary // what tokens stand for
-	kind    []kind     // by id
-	surface index      // every token by surface form or text
-	normal  []normalizer
-	onlyNFC bool // normal is NFC alone
-	first   bool // a step asks whether a piece is the first
-	stages  []stage
-	model   model
-	raw     trie // added tokens found before normalisation
-	late    trie // added tokens found after it
-	plain   bool // a text is what its tokens stand for, put together
-	shown   map[int32]string
-	finders map[*Decoding]func([]match, string) []match
-	pool    sync.Pool // of *work
-	hash    func() string
+	vocab    vocabulary // what tokens stand for
+	kind     []kind     // by id
+	surface  index      // every token by surface form or text
+	normal   []normalizer
+	onlyNFC  bool // normal is NFC alone
+	first    bool // a step asks whether a piece is the first
+	stages   []stage
+	model    model
+	raw      trie // added tokens found before normalisation
+	late     trie // added tokens found after it
+	plain    bool // a text is what its tokens stand for, put together
+	join     joining
+	dropAll  bool
+	stripped int // blanks at the beginning that are not of the text
+	shown    map[int32]string
+	finders  map[*Decoding]func([]match, string) []match
+	pool     benches
+	hash     func() string
 }
 
 // model is an engine that makes what only encoding needs when it is asked to.
@@ -60,7 +63,7 @@ func New(d Definition) (*Tokenizer, error) {
 		d.Model = ByteBPE
 	}
 	t := &Tokenizer{def: d}
-	t.pool.New = newWork
+	t.pool = newBenches()
 	t.hash = sync.OnceValue(t.sum)
 	if err := t.words(); err != nil {
 		return nil, err
@@ -91,6 +94,7 @@ func New(d Definition) (*Tokenizer, error) {
 		}
 	}
 	t.addedTokens()
+	t.howToJoin()
 	return t, nil
 }
 
@@ -166,8 +170,11 @@ func (t *Tokenizer) sum() string {
 		fmt.Fprintf(h, "%+v\n", d.Normalize)
 	}
 	var line []byte // a hundred thousand of them: Fprintf("%d %q\n") without its cost
-	for id := range t.kind {
-		line = strconv.AppendInt(line[:0], int64(t.kind[id]), 10)
+	for id, k := range t.kind {
+		if k == byteful {
+			k = ordinary
+		}
+		line = strconv.AppendInt(line[:0], int64(k), 10)
 		line = strconv.AppendQuote(append(line, ' '), string(t.vocab.token(int32(id))))
 		h.Write(append(line, '\n'))
 	}

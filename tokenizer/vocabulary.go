@@ -24,10 +24,14 @@ const (
 	added
 	special
 	outside // added, and no word of the model
+	byteful // stands for a byte, or is the unknown token
 )
 
 // isWord tells whether a model may make id of a text.
-func (t *Tokenizer) isWord(id int32) bool { return t.kind[id] == ordinary || t.kind[id] == added }
+func (t *Tokenizer) isWord(id int32) bool {
+	k := t.kind[id]
+	return k == ordinary || k == added || k == byteful
+}
 
 // words fills in what each id is and what it stands for.
 func (t *Tokenizer) words() error {
@@ -62,6 +66,9 @@ func (t *Tokenizer) words() error {
 		id := int32(i)
 		if t.kind[id] == unused {
 			t.kind[id] = ordinary
+			if _, is := byteToken(text); is || d.Roles != nil && d.Roles[id] == UnknownRole {
+				t.kind[id] = byteful
+			}
 		}
 		if other, taken := t.surface.put(id, true); taken && d.Model != Unigram {
 			return fmt.Errorf("model.vocab: %q has two ids, %d and %d", text, other, id)

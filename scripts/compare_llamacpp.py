@@ -43,6 +43,7 @@ def convert(source, out, kind, folder):
     config = ModelBase.load_hparams(folder, False)
     model = conversion.get_model_class(get_model_architecture(config, ModelType.TEXT))
     raw = json.loads((folder / "config.json").read_text())
+    raw.setdefault("n_ctx", raw.get("n_positions"))
     if not any((folder / n).exists() for n in ("tokenizer.json", "tokenizer.model", "vocab.json")):
         def stand_in(self):
             n = next(self.hparams[k] for k in ("vocab_size", "n_vocab", "padded_vocab_size") if k in self.hparams)

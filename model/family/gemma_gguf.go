@@ -51,7 +51,16 @@ func gemmaScale(largest float64) Key {
 // windows are the layers that see a window: all but each n-th, unless a file lists them.
 func windows(n int) Key {
 	return Key{
-		write: func(s *nn.Spec, put func(string, any)) { put("attention.sliding_window", uint32(widest(s))) },
+		write: func(s *nn.Spec, put func(string, any)) {
+			put("attention.sliding_window", uint32(widest(s)))
+			usual, flags := true, windowFlags(s)
+			for l, seesWindow := range flags {
+				usual = usual && seesWindow == (l%n < n-1)
+			}
+			if !usual {
+				put("attention.sliding_window_pattern", flags)
+			}
+		},
 		read: func(r *reading) {
 			r.copy("attention.sliding_window", "sliding_window")
 			layers, _ := r.number("block_count")
@@ -79,6 +88,24 @@ func windows(n int) Key {
 			r.fields["layer_types"] = types
 		},
 	}
+}
+
+// windowList is windows of files that always list them.
+var windowList = Key{
+	write: func(s *nn.Spec, put func(string, any)) {
+		put("attention.sliding_window", uint32(widest(s)))
+		put("attention.sliding_window_pattern", windowFlags(s))
+	},
+	read: windows(4).read,
+}
+
+// windowFlags says of each layer whether it sees a window.
+func windowFlags(s *nn.Spec) []bool {
+	flags := make([]bool, s.Layers)
+	for l := range flags {
+		flags[l] = s.Layer(l).Attention.Window > 0
+	}
+	return flags
 }
 
 // layerWith is a layer that sees a window, or one that does not; the first one's switches where there is none.

@@ -137,7 +137,9 @@ var headSize = Key{
 		put("attention.value_length", uint32(s.Attention.Values()))
 	},
 	read: func(r *reading) {
-		r.copy("attention.key_length", "head_dim")
+		if head := r.head(); head > 0 { // said or not: families have sizes of their own for config.json files that say none
+			r.fields["head_dim"] = head
+		}
 		r.value("attention.value_length")
 	},
 }

@@ -19,14 +19,9 @@ var _ = stored("olmo2", GGUF{Architecture: "olmo2", Keys: keys(sizes, ropeScalin
 // olmo3 is olmo2 with windows; those layers are not stretched.
 var _ = stored("olmo3", GGUF{
 	Architecture: "olmo2",
-	Keys: keys(sizes, globally(ropeScaling), ropeTheta, rmsEpsilon, windows(4), Key{
+	Keys: keys(sizes, globally(ropeScaling), ropeTheta, rmsEpsilon, windowList, Key{
 		write: func(s *nn.Spec, put func(string, any)) {
 			put("rope.freq_base_swa", float32(layerWith(s, true).Attention.RoPE.Theta))
-			var flags []bool
-			for l := range s.Layers {
-				flags = append(flags, s.Layer(l).Attention.Window > 0)
-			}
-			put("attention.sliding_window_pattern", flags)
 		},
 		read: func(r *reading) { r.value("rope.freq_base_swa") },
 	}),

@@ -3,6 +3,7 @@ package hub
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -53,6 +54,9 @@ func newClient(s site, retries int, wait func(ctx context.Context, d time.Durati
 	transport.Proxy = func(r *http.Request) (*url.URL, error) { return choose(r.URL) }
 	transport.ResponseHeaderTimeout = stallAfter
 	transport.DisableCompression = true // sizes and ranges are of the file itself
+	transport.MaxIdleConnsPerHost = 64
+	transport.ForceAttemptHTTP2 = false // requests at a time are connections at a time
+	transport.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
 	c.http = &http.Client{Transport: transport, CheckRedirect: func(r *http.Request, via []*http.Request) error {
 		if len(via) >= mostForward {
 			return fmt.Errorf("more than %d redirects", mostForward)

@@ -83,15 +83,30 @@ func findLong(r Reference, s Settings) (*Place, error) {
 			}
 		}
 	}
+	var words *Place // configuration and tokenizer, without weights
 	for _, c := range caches {
 		if kind != "" && kind != c.name() {
 			continue
 		}
-		if p, err := c.find(r); p != nil || err != nil {
+		p, err := c.find(r)
+		if err != nil || p != nil && hasWeights(p.Path) {
 			return p, err
 		}
+		if words == nil {
+			words = p
+		}
 	}
-	return nil, nil
+	return words, nil
+}
+
+// hasWeights says whether a place has more than what lies beside weights.
+func hasWeights(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		return err == nil
+	}
+	entries, err := os.ReadDir(path)
+	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return isWeights(e.Name()) })
 }
 
 // missing says how to get a model.

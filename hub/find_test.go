@@ -79,6 +79,19 @@ func TestTheCachesOfModelScopeAreUsedInPlace(t *testing.T) {
 	}
 }
 
+func TestWeightsAreLookedForInEveryCache(t *testing.T) {
+	home := empty(t)
+	put(t, "{}", home, "hf", "hub", "models--o--m", "snapshots", fakeCommit, "config.json")
+	if p, err := Find("o/m"); err != nil || p.Source != "huggingface" {
+		t.Errorf("%+v, %v", p, err)
+	}
+	put(t, "{}", home, ".cache", "modelscope", "hub", "models", "o", "m", "config.json")
+	put(t, "x", home, ".cache", "modelscope", "hub", "models", "o", "m", "model.safetensors")
+	if p, err := Find("o/m"); err != nil || p.Source != "modelscope" {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
 // ollama makes a store with one model.
 func ollama(t testing.TB, dir, at string, layers map[string]string) (blob func(kind string) string) {
 	var m ollamaManifest

@@ -290,7 +290,10 @@ func (p *Plan) Pull(ctx context.Context, sink event.Sink) (*Mark, error) {
 	if err != nil {
 		return nil, err
 	}
-	return mark, errors.Join(os.Remove(filepath.Join(p.Dir, PullingFile)), os.Remove(filepath.Join(p.Dir, ".lock")))
+	err = os.Remove(filepath.Join(p.Dir, PullingFile))
+	lock.Close()
+	os.Remove(filepath.Join(p.Dir, ".lock")) // whoever has it now keeps it
+	return mark, err
 }
 
 // download fetches every file; several at a time, as many requests in all as there are connections.

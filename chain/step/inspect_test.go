@@ -15,6 +15,7 @@ import (
 	"lian/compute"
 	"lian/dtype"
 	"lian/event"
+	"lian/format/gguf"
 	"lian/format/safetensors"
 	"lian/format/shard"
 	"lian/model/checkpoint"
@@ -80,6 +81,27 @@ func TestInspectSaysWhatOpeningSays(t *testing.T) {
 		if err == nil {
 			c.Close()
 		}
+	}
+}
+
+func TestInspectKnowsAdaptersInGGUF(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "适配器.gguf")
+	half := make([]float32, 4*8)
+	tensors := []gguf.Tensor{
+		{Name: "blk.0.attn_q.weight.lora_a", Type: dtype.F32, Shape: []int{4, 8}, Data: compute.HostBytes(half)},
+		{Name: "blk.0.attn_q.weight.lora_b", Type: dtype.F32, Shape: []int{8, 4}, Data: compute.HostBytes(half)},
+	}
+	metadata := []gguf.KeyValue{{Key: "general.architecture", Value: "llama"}, {Key: "general.type", Value: "adapter"}, {Key: "adapter.type", Value: "lora"},
+		{Key: "adapter.lora.alpha", Value: float32(16)}, {Key: "general.base_model.0.name", Value: "书生"}}
+	if _, err := gguf.Write(path, metadata, tensors, gguf.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	i, err := Inspect(t.Context(), path, InspectOptions{Context: 4096}, event.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := i.Adapter; a == nil || a.Type != "LORA" || a.Rank != 4 || a.Alpha != 16 || a.Base != "书生" || len(a.Targets) != 1 || a.Targets[0] != "attn_q" || a.Parameters != 64 {
+		t.Errorf("%+v", a)
 	}
 }
 

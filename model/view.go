@@ -12,6 +12,9 @@ func (v View) Take(stored []byte, t dtype.Type, shape []int) (data []byte, inFil
 	data, inFile = stored, true
 	whole := v.FileShape(shape)
 	if v.Transposed {
+		if r := v.Rows; len(whole) == 2 && r.Times == 1 && t.BlockSize() == 1 { // one part of a shared matrix: the others stay
+			return turnColumns(data, t.Bytes(1), whole[0], whole[1], r.From, r.Count), false, nil
+		}
 		if data, err = transpose(data, t, whole); err != nil {
 			return nil, false, err
 		}
@@ -116,22 +119,4 @@ func (r Rows) Each(outer int, do func(at int)) {
 			do(o*r.Total + r.From + i*r.Every)
 		}
 	}
-}
-
-// transpose swaps the last two axes.
-func transpose(data []byte, t dtype.Type, shape []int) ([]byte, error) {
-	if t.BlockSize() != 1 {
-		return nil, fmt.Errorf("a matrix of %v cannot be turned", t)
-	}
-	n, size := len(shape), t.Bytes(1)
-	rows, columns := shape[n-2], shape[n-1]
-	out := make([]byte, len(data))
-	for base := 0; base < len(data); base += rows * columns * size {
-		for i := range rows {
-			for j := range columns {
-				copy(out[base+(j*rows+i)*size:][:size], data[base+(i*columns+j)*size:])
-			}
-		}
-	}
-	return out, nil
 }

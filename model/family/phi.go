@@ -20,6 +20,9 @@ var _ = register(Family{
 		"norm":              at("model.final_layernorm"),
 	}),
 	Spec: func(c *Config) nn.Spec {
+		if c.Has("n_embd") {
+			c.Fail("this is the layout that Phi first had (mixformer-sequential, phi-msft); take the revision in transformers' layout")
+		}
 		c.Default("partial_rotary_factor", 0.5)
 		c.Default("hidden_act", "gelu_new")
 		s := decoder(c)

@@ -19,8 +19,11 @@ func (c *converter) folder() bool {
 
 // saveWords writes tokenizer, template and what transformers wants to know of them. A folder's files go on as they are.
 func (c *converter) saveWords(path string, end []int32, ids map[string]any) error {
-	if c.folder() {
+	switch {
+	case c.folder():
 		return copyBeside(c.Path, path)
+	case !c.gguf: // one file of weights, in a folder that may hold other things than this model's
+		return copyWords(c.Dir(), path)
 	}
 	if err := c.Tokenizer.Save(filepath.Join(path, "tokenizer.json")); err != nil {
 		return err
@@ -95,6 +98,27 @@ func copyBeside(from, to string) error {
 	}
 	for _, e := range entries {
 		if e.Type().IsRegular() && besideWeights(e.Name()) {
+			if err := copyFile(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// wordsFiles are those of a folder that a tokenizer or a template is in.
+var wordsFiles = []string{"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "chat_template.jinja", "chat_template.json",
+	"vocab.json", "merges.txt", "vocab.txt", "tokenizer.bin", "*.model", "*.tiktoken"}
+
+// copyWords copies the files of a tokenizer and a template.
+func copyWords(from, to string) error {
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		ours := slices.ContainsFunc(wordsFiles, func(pattern string) bool { ok, _ := filepath.Match(pattern, e.Name()); return ok })
+		if e.Type().IsRegular() && ours {
 			if err := copyFile(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
 				return err
 			}

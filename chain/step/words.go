@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"lian/chat"
+	"lian/format/container"
 	"lian/format/gguf"
 	"lian/tokenizer"
 )
@@ -80,8 +81,15 @@ func wordsPath(path string) (string, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("%s: there is no such file or folder, and no built-in template of this name (there are %s)", base, strings.Join(chat.BuiltInNames(), ", "))
 	}
-	if err != nil || !info.IsDir() {
-		return base, err
+	if err != nil {
+		return "", err
+	}
+	if !info.IsDir() {
+		switch kind, _ := container.Look(base); kind {
+		case container.Torch, container.TorchLegacy, container.TorchIndex, container.Llama2C, container.Safetensors, container.SafetensorsIndex:
+			return filepath.Dir(base), nil // words lie beside weights
+		}
+		return base, nil
 	}
 	if tokenizer.InFolder(base) {
 		return base, nil

@@ -2,16 +2,16 @@ package step
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"lian/format/gguf"
+	"lian/store"
 	"lian/tokenizer"
 )
 
@@ -23,6 +23,12 @@ func ggufWords(m *Opened, end int32) ([]gguf.KeyValue, error) {
 		return copiedWords(m.Path)
 	}
 	d := m.Tokenizer.Definition()
+	if len(d.Normalize) > 0 && d.Normalize[0].Kind == tokenizer.LlamaSpaces && !d.Normalize[0].EscapeSpaces { // llama2.c's have plain blanks
+		d.Tokens = slices.Clone(d.Tokens)
+		for id, text := range d.Tokens {
+			d.Tokens[id] = strings.ReplaceAll(text, " ", "\u2581")
+		}
+	}
 	out, err := ggufVocabulary(m.Tokenizer, &d, m.Model.Spec.Vocab)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w; --weights-only converts the weights alone", m.Path, err)
@@ -88,19 +94,11 @@ func ggufSpecial(kind string) string {
 // specialIDs are the special tokens that a model folder names: in tokenizer_config.json by their text, or in config.json by number.
 func specialIDs(m *Opened) (map[string]int32, error) {
 	ids := map[string]int32{}
-	for _, name := range []string{"tokenizer_config.json", "config.json"} {
-		file := filepath.Join(m.Path, name)
-		raw, err := os.ReadFile(file)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		var fields map[string]any
-		if err == nil {
-			err = json.Unmarshal(raw, &fields)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
+	settings := map[string]any{}
+	if err := store.ReadJSON(filepath.Join(m.Dir(), "tokenizer_config.json"), &settings); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, fields := range []map[string]any{settings, m.Config} {
 		for _, kind := range specialKinds {
 			if _, known := ids[kind]; known {
 				continue

@@ -261,6 +261,9 @@ func folder(dir string) (Kind, error) {
 	case like("consolidated.*.pth"):
 		return MetaFolder, nil
 	case named("config.json"):
+		if _, err := torch.InFolder(dir); err == nil {
+			return TorchFolder, nil
+		}
 		return ConfigFolder, nil
 	case named("tokenizer.json", "tokenizer.model", "vocab.json"), like("*.tiktoken"):
 		return TokenizerFolder, nil

@@ -79,7 +79,7 @@ func init() {
 		"pytorch_lightning.utilities.parsing.AttributeDict", "lightning_fabric.utilities.data.AttributeDict", "lightning.fabric.utilities.data.AttributeDict"} {
 		allow(class, func(args pickle.Tuple) (any, error) { return dict(class, args) })
 	}
-	for _, class := range []string{"argparse.Namespace", "types.SimpleNamespace"} {
+	for _, class := range []string{"argparse.Namespace", "types.SimpleNamespace", "mmengine.logging.history_buffer.HistoryBuffer"} { // the last in XTuner's .pth
 		allow(class, func(args pickle.Tuple) (any, error) { return &pickle.Dict{Class: class, Object: true}, none(args) })
 	}
 	for _, builtin := range []string{"builtins.", "__builtin__."} { // Python 3, Python 2

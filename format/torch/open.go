@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,12 +33,8 @@ func Open(path string) (*File, error) {
 	}
 	if info.IsDir() {
 		dir := path
-		path = filepath.Join(dir, hubIndex)
-		if _, err := os.Stat(path); err != nil {
-			path = filepath.Join(dir, hubFile)
-		}
-		if _, err := os.Stat(path); err != nil {
-			return nil, fmt.Errorf("%s: holds neither %s nor %s", dir, hubIndex, hubFile)
+		if path, err = InFolder(dir); err != nil {
+			return nil, err
 		}
 	}
 	f := &File{tensors: map[string]place{}}
@@ -50,6 +47,48 @@ func Open(path string) (*File, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// InFolder returns the file of a folder in which the weights are: the hub's index or
+// file, else the only one of the usual endings that is a checkpoint and no trainer's
+// leftover.
+func InFolder(dir string) (string, error) {
+	for _, name := range []string{hubIndex, hubFile} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return filepath.Join(dir, name), nil
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", err
+	}
+	var found []string
+	for _, e := range entries {
+		name := e.Name()
+		leftover := strings.HasPrefix(name, ".") || strings.HasPrefix(name, "optimizer") || strings.HasPrefix(name, "scheduler") || strings.HasPrefix(name, "rng_state") || name == "training_args.bin"
+		if slices.Contains([]string{".bin", ".pt", ".pth", ".ckpt"}, filepath.Ext(name)) && !leftover && isCheckpoint(filepath.Join(dir, name)) {
+			found = append(found, name)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return filepath.Join(dir, found[0]), nil
+	case 0:
+		return "", fmt.Errorf("%s: holds neither %s nor %s, nor another checkpoint of PyTorch", dir, hubIndex, hubFile)
+	}
+	return "", fmt.Errorf("%s: holds several checkpoints (%s) and no %s that says which belong together; name the one that is meant", dir, strings.Join(found, ", "), hubIndex)
+}
+
+// isCheckpoint looks at the start of a file.
+func isCheckpoint(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, 32)
+	n, _ := io.ReadFull(f, head)
+	return isZip(head[:n]) || IsLegacy(head[:n])
 }
 
 // openIndex opens every shard that an index names and checks that they hold what

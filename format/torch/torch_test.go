@@ -146,6 +146,15 @@ func TestShardsAreOneModel(t *testing.T) {
 			t.Errorf("%s: %v", c.index, err)
 		}
 	}
+	os.Remove(filepath.Join(dir, "pytorch_model.bin.index.json"))
+	if err := os.WriteFile(filepath.Join(dir, "optimizer.pt"), []byte("PK\x03\x04"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := Open(dir); err != nil {
+		t.Errorf("a folder with one checkpoint: %v", err)
+	} else {
+		f.Close()
+	}
 	if _, err := Open(t.TempDir()); err == nil || !strings.Contains(err.Error(), "holds neither") {
 		t.Errorf("an empty folder: %v", err)
 	}

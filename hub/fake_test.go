@@ -54,7 +54,7 @@ func newFake(t *testing.T, files map[string][]byte) *fake {
 	t.Cleanup(f.cdn.Close)
 	home := t.TempDir()
 	for _, name := range []string{"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN_PATH", "MODELSCOPE_API_TOKEN", "MODELSCOPE_CACHE",
-		"MODELSCOPE_DOMAIN", "OPENXLAB_AK", "OPENXLAB_SK", "LIAN_HUB", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "OLLAMA_MODELS", "XDG_CACHE_HOME"} {
+		"MODELSCOPE_DOMAIN", "OPENXLAB_AK", "OPENXLAB_SK", "LIAN_HUB", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy", "HTTPS_PROXY", "https_proxy", "OLLAMA_MODELS", "XDG_CACHE_HOME"} {
 		t.Setenv(name, "")
 	}
 	t.Setenv("HOME", home)

@@ -513,6 +513,21 @@ func TestMirrorsThatKnowLessAreRead(t *testing.T) {
 	}
 }
 
+func TestProxiesOfTheEnvironmentAreUsed(t *testing.T) {
+	for _, variable := range []string{"HTTP_PROXY", "http_proxy", "ALL_PROXY"} {
+		f := newFake(t, aModel()) // which is the proxy here: it is asked for whole addresses
+		t.Setenv("HF_ENDPOINT", "http://hub.example.invalid")
+		t.Setenv(variable, f.hub.URL)
+		f.pull(t, "o/m", Options{})
+		os.RemoveAll(Home())
+		t.Setenv("NO_PROXY", "hub.example.invalid")
+		if _, _, err := f.ready(t, "o/m", Options{}); err == nil {
+			t.Errorf("%s: NO_PROXY is not heeded", variable)
+		}
+		t.Setenv("NO_PROXY", "")
+	}
+}
+
 // TestMain lets the test binary be the process that TestAKilledPullGoesOn kills.
 func TestMain(m *testing.M) {
 	if name := os.Getenv("LIAN_TEST_PULL"); name != "" {

@@ -28,8 +28,11 @@ func (o *Clip) Outputs(list []*Tensor) []*Tensor { return append(list, o.Out) }
 
 // Check implements Op.
 func (o *Clip) Check() error {
-	return check(o).that(sameShape(o.X, o.Out) && o.X.Type == dtype.F32, "X %v and Out %v must be F32 of one shape", o.X, o.Out).
-		that(o.Low <= o.High, "Low is %v, expected at most High, %v", o.Low, o.High).err
+	c := check(o).that(sameShape(o.X, o.Out) && o.X.Type == dtype.F32, "X %v and Out %v must be F32 of one shape", o.X, o.Out)
+	if !(o.Low <= o.High) { // numbers would be boxed, right or wrong
+		c.that(false, "Low is %v, expected at most High, %v", o.Low, o.High)
+	}
+	return c.err
 }
 
 // Backward implements Differentiable.

@@ -22,13 +22,18 @@ var _ = provides((*backend).activation)
 func (b *backend) activation(o *compute.Activation) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	spansWith(b, o.Out.Elements(), stretch, o, (*backend).activationSpan)
+	return nil
+}
+
+func (b *backend) activationSpan(o *compute.Activation, s *scratch, from, to int) {
 	x, out, f := host.F32(o.X), host.F32(o.Out), b.activate[o.Kind]
 	k := sinkOf(out, slotF, x)
-	b.stretches(len(out), func(s *scratch, from, n int) {
+	for ; from < to; from += stretch {
+		n := min(stretch, to-from)
 		f(k.at(s, from, n), at(x, from), n)
 		k.done(b.kernels, s, from, n)
-	})
-	return nil
+	}
 }
 
 var _ = provides((*backend).activationBackward)
@@ -36,13 +41,18 @@ var _ = provides((*backend).activationBackward)
 func (b *backend) activationBackward(o *compute.ActivationBackward) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	spansWith(b, o.DX.Elements(), stretch, o, (*backend).activationBackwardSpan)
+	return nil
+}
+
+func (b *backend) activationBackwardSpan(o *compute.ActivationBackward, s *scratch, from, to int) {
 	x, d, dx, f := host.F32(o.X), host.F32(o.DOut), host.F32(o.DX), b.activateGrad[o.Kind]
 	k := sinkOf(dx, slotF, x, d)
-	b.stretches(len(dx), func(s *scratch, from, n int) {
+	for ; from < to; from += stretch {
+		n := min(stretch, to-from)
 		f(k.at(s, from, n), at(x, from), at(d, from), n)
 		k.done(b.kernels, s, from, n)
-	})
-	return nil
+	}
 }
 
 var _ = provides((*backend).gated)

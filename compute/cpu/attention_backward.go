@@ -153,17 +153,24 @@ func (a *attending) clearGradients() {
 
 // sinkGradients sums −P(sink)·D over the rows of each head.
 func (a *attending) sinkGradients() {
-	out, dout, lse, d := host.F32(a.o.Out), host.F32(a.back.o.DOut), host.F32(a.o.LogSumExp), host.F32(a.back.o.DSinks)
-	a.b.each(a.heads, func(_ *scratch, h int) {
-		sum := 0.0
-		for s := range a.lengths {
-			for row := int(a.starts[s]); row < int(a.starts[s+1]); row++ {
-				i := row*a.heads + h
-				sum -= math.Exp(float64(a.sinks[h])-float64(lse[i])) * float64(a.b.dot(at(out, i*a.value), at(dout, i*a.value), a.value))
-			}
+	t := frame[sinkTask](a.b)
+	t.attending = a
+	a.b.eachOf(a.heads, t)
+}
+
+// sinkTask is the gradient of one head's sink.
+type sinkTask struct{ *attending }
+
+func (t *sinkTask) task(_ *scratch, h int) {
+	out, dout, lse, d := host.F32(t.o.Out), host.F32(t.back.o.DOut), host.F32(t.o.LogSumExp), host.F32(t.back.o.DSinks)
+	sum := 0.0
+	for s := range t.lengths {
+		for row := int(t.starts[s]); row < int(t.starts[s+1]); row++ {
+			i := row*t.heads + h
+			sum -= math.Exp(float64(t.sinks[h])-float64(lse[i])) * float64(t.b.dot(at(out, i*t.value), at(dout, i*t.value), t.value))
 		}
-		d[h] = float32(sum)
-	})
+	}
+	d[h] = float32(sum)
 }
 
 // panels is the number of panels of so many rows.

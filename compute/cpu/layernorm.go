@@ -42,25 +42,36 @@ var _ = provides((*backend).layernorm)
 func (b *backend) layernorm(o *compute.LayerNorm) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	x, out, n := host.F32(o.X), host.F32(o.Out), o.X.Columns()
-	w, bias := b.filled(o.Weight, slotC, n, 1), b.filled(o.Bias, slotD, n, 0)
-	residual, sums := host.F32(o.Residual), host.F32(o.Sum)
-	k := sinkOf(out, slotF, x, residual, sums)
-	b.spans(o.X.Rows(), 4, func(s *scratch, from, to int) {
-		for i := from; i < to; i++ {
-			xi, sum := at(x, i*n), float32(0)
-			if residual != nil {
-				sum = b.addSum(at(sums, i*n), xi, at(residual, i*n), n)
-				xi = at(sums, i*n)
-			} else {
-				sum = b.sum(xi, n)
-			}
-			mean, r := b.spread(xi, n, sum, o.Epsilon)
-			b.layerScale(k.at(s, i*n, n), xi, at(w, 0), at(bias, 0), n, mean, r)
-			k.done(b.kernels, s, i*n, n)
-		}
-	})
+	n := o.X.Columns()
+	t := frame[layerTask](b)
+	*t = layerTask{b: b, o: o, w: b.filled(o.Weight, slotC, n, 1), bias: b.filled(o.Bias, slotD, n, 0)}
+	b.spansOf(o.X.Rows(), 4, t)
 	return nil
+}
+
+// layerTask is what a span of LayerNorm needs to know.
+type layerTask struct {
+	b       *backend
+	o       *compute.LayerNorm
+	w, bias []float32
+}
+
+func (t *layerTask) span(s *scratch, from, to int) {
+	b, x, out, n := t.b, host.F32(t.o.X), host.F32(t.o.Out), t.o.X.Columns()
+	residual, sums := host.F32(t.o.Residual), host.F32(t.o.Sum)
+	k := sinkOf(out, slotF, x, residual, sums)
+	for i := from; i < to; i++ {
+		xi, sum := at(x, i*n), float32(0)
+		if residual != nil {
+			sum = b.addSum(at(sums, i*n), xi, at(residual, i*n), n)
+			xi = at(sums, i*n)
+		} else {
+			sum = b.sum(xi, n)
+		}
+		mean, r := b.spread(xi, n, sum, t.o.Epsilon)
+		b.layerScale(k.at(s, i*n, n), xi, at(t.w, 0), at(t.bias, 0), n, mean, r)
+		k.done(b.kernels, s, i*n, n)
+	}
 }
 
 var _ = provides((*backend).layernormBackward)

@@ -16,9 +16,15 @@ var _ = provides((*backend).scaleOp)
 func (b *backend) scaleOp(o *compute.Scale) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	x, out := host.F32(o.X), host.F32(o.Out)
-	b.stretches(len(out), func(_ *scratch, from, n int) { b.scaleTo(at(out, from), at(x, from), n, o.By) })
+	spansWith(b, o.Out.Elements(), stretch, o, (*backend).scaleSpan)
 	return nil
+}
+
+func (b *backend) scaleSpan(o *compute.Scale, _ *scratch, from, to int) {
+	x, out := host.F32(o.X), host.F32(o.Out)
+	for ; from < to; from += stretch {
+		b.scaleTo(at(out, from), at(x, from), min(stretch, to-from), o.By)
+	}
 }
 
 var _ = provides((*backend).mulOp)
@@ -26,17 +32,27 @@ var _ = provides((*backend).mulOp)
 func (b *backend) mulOp(o *compute.Mul) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	x, y, out, n := host.F32(o.A), host.F32(o.B), host.F32(o.Out), o.A.Columns()
-	if len(x) == len(y) {
-		b.stretches(len(out), func(_ *scratch, from, n int) { b.mul(at(out, from), at(x, from), at(y, from), n) })
-		return nil
+	if o.A.Elements() == o.B.Elements() {
+		spansWith(b, o.Out.Elements(), stretch, o, (*backend).mulSpan)
+	} else {
+		spansWith(b, o.A.Rows(), 4, o, (*backend).mulByRow)
 	}
-	b.spans(o.A.Rows(), 4, func(_ *scratch, from, to int) {
-		for i := from; i < to; i++ {
-			b.mul(at(out, i*n), at(x, i*n), at(y, 0), n)
-		}
-	})
 	return nil
+}
+
+func (b *backend) mulSpan(o *compute.Mul, _ *scratch, from, to int) {
+	x, y, out := host.F32(o.A), host.F32(o.B), host.F32(o.Out)
+	for ; from < to; from += stretch {
+		b.mul(at(out, from), at(x, from), at(y, from), min(stretch, to-from))
+	}
+}
+
+// mulByRow multiplies each row by the same one.
+func (b *backend) mulByRow(o *compute.Mul, _ *scratch, from, to int) {
+	x, y, out, n := host.F32(o.A), host.F32(o.B), host.F32(o.Out), o.A.Columns()
+	for i := from; i < to; i++ {
+		b.mul(at(out, i*n), at(x, i*n), at(y, 0), n)
+	}
 }
 
 var _ = provides((*backend).sumProducts)

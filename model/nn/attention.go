@@ -62,7 +62,7 @@ func (f *forward) headNorm(n *norm, a *Attention, x *compute.Tensor, heads int) 
 		x = f.norm(&bare, x.View(f.rows*heads, a.HeadSize)).View(f.rows, heads*a.HeadSize)
 		if n.gain != nil {
 			out := f.Tensor(x.Shape...)
-			model.Launch(f.Pass, compute.Mul{A: x, B: n.gain.View(heads * a.HeadSize), Out: out})
+			model.Launch(f.Pass, compute.Mul{A: x, B: n.gain, Out: out})
 			x = out
 		}
 	}

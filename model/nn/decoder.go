@@ -60,7 +60,11 @@ func (d *Decoder) norm(there bool, n Norm, name string) *norm {
 	if !there {
 		return nil
 	}
-	return &norm{n, d.parameters.Get(name), d.parameters.Get(name + ".bias")}
+	gain := d.parameters.Get(name)
+	if gain != nil && len(gain.Shape) > 1 { // of each head
+		gain = gain.View(gain.Elements())
+	}
+	return &norm{n, gain, d.parameters.Get(name + ".bias")}
 }
 
 // New makes a decoder of given weights. Every weight of the Spec must be there in its shape, and no other.

@@ -63,6 +63,9 @@ func openHub(path, file string, src format.Reader, config *family.Config, b comp
 	if err != nil {
 		return nil, errors.Join(err, src.Close())
 	}
+	if q := config.Object("quantization_config"); q != nil && q.String("quant_method", "") == "mxfp4" {
+		src = &mxfp4{Reader: src}
+	}
 	c := &Checkpoint{Path: path, Family: f, Unread: config.Unread(), Config: config.Fields(), close: src.Close}
 	if config.Wrapped() {
 		text := NewText(src)

@@ -40,9 +40,13 @@ func readPacking(c *family.Config) (*packing, error) {
 	if method == "" && (q.Bool("load_in_4bit", false) || q.Bool("load_in_8bit", false)) {
 		method = "bitsandbytes"
 	}
+	if method == "mxfp4" { // a type of its own
+		q.Ignore("modules_to_not_convert")
+		return nil, c.Err()
+	}
 	read := packings[method]
 	if read == nil {
-		q.Fail("quant_method is %q, which Lian does not read (it reads awq, gptq, bitsandbytes, fp8, compressed-tensors)", method)
+		q.Fail("quant_method is %q, which Lian does not read (it reads awq, gptq, bitsandbytes, fp8, compressed-tensors, mxfp4)", method)
 		return nil, c.Err()
 	}
 	p := read(q)

@@ -295,6 +295,33 @@ func base(family string) (config map[string]any, plain map[string][]int, product
 			products[at+"attention.wqkv"], products[at+"attention.wo"] = [2]int{128, 64}, [2]int{64, 64}
 			products[at+"feed_forward.w1"], products[at+"feed_forward.w3"], products[at+"feed_forward.w2"] = [2]int{96, 64}, [2]int{96, 64}, [2]int{64, 96}
 		}
+	case "deepseek_v3": // a dense layer and one of experts, all of which are chosen: rounding must not choose others
+		for name, value := range map[string]any{"architectures": []string{"DeepseekV3ForCausalLM"}, "q_lora_rank": 32, "kv_lora_rank": 32, "qk_nope_head_dim": 16,
+			"qk_rope_head_dim": 32, "v_head_dim": 16, "n_routed_experts": 4, "n_shared_experts": 1, "num_experts_per_tok": 4, "moe_intermediate_size": 32,
+			"first_k_dense_replace": 1, "n_group": 1, "topk_group": 1, "num_nextn_predict_layers": 1} {
+			config[name] = value
+		}
+		plain["model.embed_tokens.weight"], plain["lm_head.weight"] = []int{50, 64}, []int{50, 64}
+		for l := range 2 {
+			at := fmt.Sprintf("model.layers.%d.", l)
+			plain[at+"input_layernorm.weight"], plain[at+"post_attention_layernorm.weight"] = []int{64}, []int{64}
+			plain[at+"self_attn.q_a_layernorm.weight"], plain[at+"self_attn.kv_a_layernorm.weight"] = []int{32}, []int{32}
+			products[at+"self_attn.q_a_proj"], products[at+"self_attn.q_b_proj"] = [2]int{32, 64}, [2]int{384, 32}
+			products[at+"self_attn.kv_a_proj_with_mqa"], products[at+"self_attn.kv_b_proj"], products[at+"self_attn.o_proj"] = [2]int{64, 64}, [2]int{256, 32}, [2]int{64, 128}
+			feedForward := func(at string, n int) {
+				products[at+"gate_proj"], products[at+"up_proj"], products[at+"down_proj"] = [2]int{n, 64}, [2]int{n, 64}, [2]int{64, n}
+			}
+			if l == 0 {
+				feedForward(at+"mlp.", 96)
+				continue
+			}
+			plain[at+"mlp.gate.weight"], plain[at+"mlp.gate.e_score_correction_bias"] = []int{4, 64}, []int{4}
+			feedForward(at+"mlp.shared_experts.", 32)
+			for e := range 4 {
+				feedForward(fmt.Sprintf("%smlp.experts.%d.", at, e), 32)
+			}
+		}
+		plain["model.layers.2.eh_proj.weight"] = []int{64, 128} // predicts further tokens: not needed
 	}
 	return config, plain, products
 }
@@ -346,7 +373,7 @@ func TestQuantisedFoldersComputeWhatTheirWeightsMean(t *testing.T) {
 		if c.name == "gptq8" { // version 2 must be said
 			c.config["checkpoint_format"] = "gptq_v2"
 		}
-		for _, family := range []string{"llama", "internlm2"} {
+		for _, family := range []string{"llama", "internlm2", "deepseek_v3"} {
 			t.Run(c.name+"/"+family, func(t *testing.T) {
 				r := rand.New(rand.NewPCG(7, uint64(len(c.name))))
 				config, plain, products := base(family)

@@ -36,7 +36,7 @@ func settledAllocations(runs int, step func()) float64 {
 func each(t *testing.T, test func(t *testing.T, b compute.Backend, d *nn.Decoder)) {
 	b := cpu.New(2)
 	t.Run("llama", func(t *testing.T) { test(t, b, small(t, b)) })
-	for name, spec := range specs() {
+	for name, spec := range parts() {
 		t.Run(name, func(t *testing.T) {
 			d, err := nn.Initialise(b, spec, 3, 0.5)
 			if err != nil {

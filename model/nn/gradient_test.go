@@ -1,6 +1,7 @@
 package nn_test
 
 import (
+	"maps"
 	"math"
 	"testing"
 
@@ -85,7 +86,9 @@ func odd() map[string]nn.Spec {
 
 // TestGradientsAreSlopesOfTheLoss: along each parameter's gradient the loss rises as the gradient says, whatever the switches.
 func TestGradientsAreSlopesOfTheLoss(t *testing.T) {
-	for name, spec := range odd() {
+	all := odd()
+	maps.Copy(all, parts())
+	for name, spec := range all {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := ref.New()

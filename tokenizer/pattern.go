@@ -22,6 +22,20 @@ const (
 	PatternLlama3 = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 	// patternGPT2NoTail is GPT-2's as llama.cpp writes it inside sequences; the white
 	// space that it does not match is a piece anyhow, so the pieces are the same.
+	// PatternCL100K (scanner): tiktoken's writing, where white space at the end is one
+	// piece. Source: tiktoken_ext. In a tokenizer.json {1,3}+ takes any number of digits.
+	PatternCL100K     = `'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s`
+	patternCL100KJSON = `'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s`
+	// patternR50K (scanner) is tiktoken's writing of GPT-2's.
+	patternR50K = `'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s`
+	// PatternO200K and patternTekken (scanners): words by their case. Sources:
+	// tiktoken_ext, Mistral's tekken.json; with "plain" as llama.cpp writes them.
+	PatternO200K       = `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	patternTekken      = `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	patternO200KPlain  = `[^\r\n\p{L}\p{N}]?((?=[\p{L}])([^a-z]))*((?=[\p{L}])([^A-Z]))+(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?|[^\r\n\p{L}\p{N}]?((?=[\p{L}])([^a-z]))+((?=[\p{L}])([^A-Z]))*(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	patternTekkenPlain = `[^\r\n\p{L}\p{N}]?((?=[\p{L}])([^a-z]))*((?=[\p{L}])([^A-Z]))+|[^\r\n\p{L}\p{N}]?((?=[\p{L}])([^a-z]))+((?=[\p{L}])([^A-Z]))*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	// patternDigits3 (scanner) cuts numbers by three from the left.
+	patternDigits3 = `\p{N}{1,3}`
 	// patternLines isolates lines and runs of line breaks (scanner).
 	patternLines      = `[^\n]+|[\n]+`
 	patternGPT2NoTail = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)`
@@ -42,10 +56,22 @@ var scanners = map[string]func(s string, i int) int{
 	PatternLlama3:     func(s string, i int) int { return scanCL100K(s, i, 3) },
 	`\p{N}`:           scanDigits,
 	patternLines:      scanLines,
+	patternR50K:       scanGPT2,
+	PatternCL100K: func(s string, i int) int {
+		return scanTail(s, i, func(s string, i int) int { return scanCL100K(s, i, 3) })
+	},
+	patternCL100KJSON: func(s string, i int) int {
+		return scanTail(s, i, func(s string, i int) int { return scanCL100K(s, i, len(s)) })
+	},
+	PatternO200K:       func(s string, i int) int { return scanO200K(s, i, 3, true, false) },
+	patternTekken:      func(s string, i int) int { return scanO200K(s, i, 1, false, false) },
+	patternO200KPlain:  func(s string, i int) int { return scanO200K(s, i, 3, true, true) },
+	patternTekkenPlain: func(s string, i int) int { return scanO200K(s, i, 1, false, true) },
+	patternDigits3:     scanDigits3,
 }
 
 // covers marks the patterns that match every character of any text.
-var covers = map[string]bool{PatternGPT2: true, PatternQwen2: true, PatternLlama3: true}
+var covers = map[string]bool{PatternGPT2: true, PatternQwen2: true, PatternLlama3: true, PatternCL100K: true, PatternO200K: true, patternTekken: true}
 
 // A named pattern is a way of splitting that GGUF files name in tokenizer.ggml.pre.
 type named struct {

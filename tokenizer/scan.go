@@ -140,6 +140,24 @@ func scanDigits(s string, i int) int {
 	return i
 }
 
+// scanDigits3 isolates numbers of up to three characters and what lies between.
+func scanDigits3(s string, i int) int {
+	if c, _ := at(s, i); c != number {
+		return scanDigits(s, i)
+	}
+	for range 3 {
+		if i == len(s) {
+			break
+		}
+		c, n := at(s, i)
+		if c != number {
+			break
+		}
+		i += n
+	}
+	return i
+}
+
 // scanNumbers isolates runs of number characters: `\p{N}+` and what lies between.
 func scanNumbers(s string, i int) int {
 	c, _ := at(s, i)

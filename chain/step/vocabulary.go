@@ -117,11 +117,13 @@ func TrainVocabulary(ctx context.Context, files []string, o VocabularyOptions, s
 					return
 				}
 			}
-			sink.Emit(event.KindProgress, event.Progress{Stage: "reading", Done: min(v.Bytes, total), Total: total, Unit: "bytes"})
 		}
 		readAll = true
 	}
-	tok, model, err := o.train(ctx, texts, v, func(done, total int) {
+	reading := func(bytes int64) {
+		sink.Emit(event.KindProgress, event.Progress{Stage: "reading", Done: min(bytes, total), Total: total, Unit: "bytes"})
+	}
+	tok, model, err := o.train(ctx, texts, v, reading, func(done, total int) {
 		sink.Emit(event.KindProgress, event.Progress{Stage: "vocabulary", Done: int64(done), Total: int64(total), Unit: "tokens"})
 	})
 	if readErr != nil {
@@ -153,21 +155,21 @@ func (o *VocabularyOptions) parts(text string) iter.Seq[string] {
 }
 
 // train learns; model is the sentencepiece file, nil for the other kinds.
-func (o *VocabularyOptions) train(ctx context.Context, texts iter.Seq[string], v *Vocabulary, progress func(done, total int)) (tok *tokenizer.Tokenizer, model []byte, err error) {
+func (o *VocabularyOptions) train(ctx context.Context, texts iter.Seq[string], v *Vocabulary, reading func(int64), progress func(done, total int)) (tok *tokenizer.Tokenizer, model []byte, err error) {
 	switch o.Kind {
 	case "bpe":
 		tok, err = train.Train(ctx, texts, train.Options{VocabSize: o.Vocab, Special: o.special(), Pattern: o.Pattern, MinFrequency: o.MinFrequency,
 			MaxTokenBytes: o.MaxTokenLength, SeenBytesOnly: o.Alphabet == "text", LimitAlphabet: o.LimitAlphabet, PrefixSpace: o.AddPrefixSpace,
-			Workers: o.Workers, Progress: progress})
+			Workers: o.Workers, Progress: progress, Reading: reading})
 		return tok, nil, err
 	case "wordpiece":
 		w := o.WordPiece
-		w.VocabSize, w.Special, w.MinFrequency, w.LimitAlphabet, w.Workers, w.Progress = o.Vocab, o.special(), o.MinFrequency, o.LimitAlphabet, o.Workers, progress
+		w.VocabSize, w.Special, w.MinFrequency, w.LimitAlphabet, w.Workers, w.Progress, w.Reading = o.Vocab, o.special(), o.MinFrequency, o.LimitAlphabet, o.Workers, progress, reading
 		tok, err = train.TrainWordPiece(ctx, texts, w)
 		return tok, nil, err
 	}
 	s := o.SentencePiece
-	s.Model, s.VocabSize, s.Control, s.Workers, s.Progress = tokenizer.ScoreBPE, o.Vocab, o.special(), o.Workers, progress
+	s.Model, s.VocabSize, s.Control, s.Workers, s.Progress, s.Reading = tokenizer.ScoreBPE, o.Vocab, o.special(), o.Workers, progress, reading
 	if o.Kind == "unigram" {
 		s.Model = tokenizer.Unigram
 	}

@@ -16,7 +16,9 @@ const chunkBytes = 1 << 18
 // count gives how often each piece comes in the texts. split calls its argument with
 // the pieces of a chunk; the workers share the chunks. Counts are sums, so neither the
 // workers nor the order of texts change them.
-func count(ctx context.Context, texts iter.Seq[chunk], workers int, split func(c chunk, piece func(string))) (*bag, error) {
+//
+// read, unless it is nil, is told how many bytes were handed out.
+func count(ctx context.Context, texts iter.Seq[chunk], workers int, read func(bytes int64), split func(c chunk, piece func(string))) (*bag, error) {
 	batches := make(chan []chunk, workers)
 	bags := make([]*bag, workers)
 	var wait sync.WaitGroup
@@ -34,7 +36,7 @@ func count(ctx context.Context, texts iter.Seq[chunk], workers int, split func(c
 		})
 	}
 	var batch []chunk
-	size := 0
+	size, all := 0, int64(0)
 	for c := range texts {
 		batch = append(batch, c)
 		if size += len(c.text); size >= chunkBytes {
@@ -42,6 +44,9 @@ func count(ctx context.Context, texts iter.Seq[chunk], workers int, split func(c
 				break
 			}
 			batches <- batch
+			if all += int64(size); read != nil {
+				read(all)
+			}
 			batch, size = nil, 0
 		}
 	}

@@ -53,8 +53,9 @@ type SentencePieceOptions struct {
 	// Workers is the number of goroutines, 0 for one per CPU.
 	Workers int `yaml:"-"`
 	// Progress is called now and then: BPE counts merges, unigram the pieces that
-	// pruning has removed.
+	// pruning has removed. Reading is called before that with the bytes of text read.
 	Progress func(done, total int) `yaml:"-"`
+	Reading  func(bytes int64)     `yaml:"-"`
 }
 
 // DefaultSentencePiece are the defaults.

@@ -53,7 +53,7 @@ func (r *SentencePiece) read(ctx context.Context, texts iter.Seq[string], meta m
 		return nil, err
 	}
 	reader := sentenceReader{o: o, normalizer: normalizer, shapes: newShapes(o), special: newFinder(meta)}
-	all, err := count(ctx, lookAhead(cutLines(texts)), o.Workers, reader.chunk)
+	all, err := count(ctx, lookAhead(cutLines(texts)), o.Workers, o.Reading, reader.chunk)
 	if err != nil {
 		return nil, err
 	}

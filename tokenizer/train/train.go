@@ -36,8 +36,10 @@ type Options struct {
 	PrefixSpace bool
 	// Workers is the number of goroutines, 0 for one per CPU.
 	Workers int
-	// Progress is called now and then with the number of tokens found so far.
+	// Progress is called now and then with the number of tokens found so far, Reading
+	// before that with the bytes of text read.
 	Progress func(done, total int)
+	Reading  func(bytes int64)
 }
 
 // Train learns a vocabulary from texts; each is split on its own. When the texts
@@ -65,7 +67,7 @@ func Train(ctx context.Context, texts iter.Seq[string], o Options) (*tokenizer.T
 	if err != nil {
 		return nil, err
 	}
-	words, err := count(ctx, lookAhead(texts), o.Workers, func(c chunk, add func(string)) { splitter.Split(c.text, add) })
+	words, err := count(ctx, lookAhead(texts), o.Workers, o.Reading, func(c chunk, add func(string)) { splitter.Split(c.text, add) })
 	if err != nil {
 		return nil, err
 	}

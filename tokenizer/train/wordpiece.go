@@ -28,8 +28,10 @@ type WordPieceOptions struct {
 
 	// Workers is the number of goroutines, 0 for one per CPU.
 	Workers int `yaml:"-"`
-	// Progress is called now and then with the number of tokens found so far.
+	// Progress is called now and then with the number of tokens found so far, Reading
+	// before that with the bytes of text read.
 	Progress func(done, total int) `yaml:"-"`
+	Reading  func(bytes int64)     `yaml:"-"`
 }
 
 // TrainWordPiece learns a vocabulary for BERT's tokenizer as Hugging Face's
@@ -70,7 +72,7 @@ func TrainWordPiece(ctx context.Context, texts iter.Seq[string], o WordPieceOpti
 		return nil, err
 	}
 	r.prefix = o.Prefix
-	words, err := count(ctx, lookAhead(cutLines(texts)), o.Workers, func(c chunk, add func(string)) {
+	words, err := count(ctx, lookAhead(cutLines(texts)), o.Workers, o.Reading, func(c chunk, add func(string)) {
 		splitter.Split(normalizer.Normalize(c.text), add) // white space is no part of words, so lines can be cut
 	})
 	if err != nil {

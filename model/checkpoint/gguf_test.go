@@ -175,3 +175,31 @@ func compareGGUF(t *testing.T, ours, theirs string) {
 		}
 	}
 }
+
+// TestTheSizeOfAFeedForwardThatNoLayerHasIsKept: config.json says it, GGUF too, though every layer is a mixture.
+func TestTheSizeOfAFeedForwardThatNoLayerHasIsKept(t *testing.T) {
+	was, err := Open(shared.Path(t, "testdata", "golden", "infer", "hf", "qwen2_moe"), cpu.New(1), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer was.Close()
+	path := filepath.Join(t.TempDir(), "m.gguf")
+	typeOf := func(model.Binding, nn.Kind, []int) dtype.Type { return dtype.F16 }
+	if _, err := SaveGGUF(path, cpu.New(1).NewStream(), was.Family, was.Model, GGUFOptions{Name: "m", Config: was.Config, Main: dtype.F16, TypeOf: typeOf}); err != nil {
+		t.Fatal(err)
+	}
+	f, err := gguf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if n, _ := f.Uint("qwen2moe.feed_forward_length"); n != 56 {
+		t.Errorf("feed_forward_length is %d, config.json says 56", n)
+	}
+	for name, want := range map[string]dtype.Type{"blk.0.ffn_gate_exps.weight": dtype.F16, "blk.0.ffn_gate_inp.weight": dtype.F32, "blk.0.ffn_gate_inp_shexp.weight": dtype.F32,
+		"blk.0.attn_norm.weight": dtype.F32, "token_embd.weight": dtype.F16} {
+		if info, ok := f.Info(name); !ok || info.Type != want {
+			t.Errorf("%v, want %v", info, want)
+		}
+	}
+}

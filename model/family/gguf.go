@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"lian/format"
@@ -128,7 +129,7 @@ func (f *Family) ToGGUF(s *nn.Spec, config map[string]any) ([]gguf.KeyValue, err
 	for _, k := range g.Keys {
 		if k.write != nil {
 			k.write(s, func(key string, value any) {
-				if size, ok := config["intermediate_size"].(float64); ok && key == "feed_forward_length" && mixture(s).Hidden > 0 {
+				if size, err := strconv.ParseUint(fmt.Sprint(config["intermediate_size"]), 10, 32); err == nil && key == "feed_forward_length" && mixture(s).Hidden > 0 {
 					value = uint32(size)
 				}
 				out = append(out, gguf.KeyValue{Key: g.Architecture + "." + key, Value: value})

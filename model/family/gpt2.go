@@ -3,6 +3,7 @@ package family
 import (
 	"math"
 
+	"lian/compute"
 	"lian/model/nn"
 )
 
@@ -91,4 +92,38 @@ var _ = register(Family{
 		return s
 	},
 	Config: func(s *nn.Spec) Fields { return gpt2Config(s).with(Fields{"multi_query": s.Attention.KVHeads == 1}) },
+})
+
+// gpt1: the first GPT: norms after the sums, and none at the end. Source: Radford et al. 2018 and transformers, modeling_openai.py.
+var _ = register(Family{
+	ModelTypes:    []string{"openai-gpt"},
+	Architectures: []string{"OpenAIGPTLMHeadModel"},
+	Prefix:        "transformer.",
+	Ignored:       []string{".attn.bias"},
+	Names: gpt2Names.with(stackedQKV(at("transformer.h.{layer}.attn.c_attn").turned()), Names{
+		"embedding":         at("transformer.tokens_embed"),
+		"positions":         at("transformer.positions_embed"),
+		"attention.o":       gpt2Names["attention.o"].turned(),
+		"feed_forward.up":   gpt2Names["feed_forward.up"].turned(),
+		"feed_forward.down": gpt2Names["feed_forward.down"].turned(),
+	}),
+	Spec: func(c *Config) nn.Spec {
+		c.Default("n_positions", 512)
+		s := gpt2Spec(c)
+		s.Attention.Scale, s.NormAfter, s.NoFinalNorm = 0, true, true
+		s.FeedForward.Activation = activation(c, "afn", "gelu")
+		if s.FeedForward.Activation == compute.GELU { // its gelu is the one by tanh
+			s.FeedForward.Activation = compute.GELUTanh
+		}
+		s.FeedForward.Hidden = 4 * s.Hidden
+		c.Ignore("n_ctx", "n_special", "predict_special_tokens")
+		return s
+	},
+	Config: func(s *nn.Spec) Fields {
+		name := activationNames[s.FeedForward.Activation]
+		if s.FeedForward.Activation == compute.GELUTanh {
+			name = "gelu"
+		}
+		return gptConfig(s).without("n_inner", "activation_function").with(Fields{"afn": name})
+	},
 })

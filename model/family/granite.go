@@ -43,3 +43,41 @@ func inverse(x float32) float32 {
 	}
 	return y
 }
+
+// granite_swa: Granite with sinks, a window in three of four layers, and a rotary base by layer, where 0 is none. Source: transformers,
+// modeling_granite_swa.py.
+var _ = register(Family{
+	ModelTypes:    []string{"granite_swa"},
+	Architectures: []string{"GraniteSWAForCausalLM"},
+	Names:         llamaNames.with(Names{"attention.sinks": full("model.layers.{layer}.self_attn.sinks")}),
+	Spec: func(c *Config) nn.Spec {
+		c.Default("sliding_window", 128)
+		c.Default("num_key_value_heads", 4)
+		c.Default("max_position_embeddings", 8192)
+		c.Default("tie_word_embeddings", true)
+		s := graniteSpec(c)
+		s.Norm = rms(c, 1e-5)
+		s.Attention.Sinks = true
+		bases := c.Floats("layer_rope_theta")
+		if bases != nil && len(bases) != s.Layers {
+			c.Fail("layer_rope_theta has %d entries, expected one for each layer", len(bases))
+			return s
+		}
+		windowedLayers(c, &s, func(l int) bool { return l%4 != 0 }, func(l int, _ bool, b *nn.Block) {
+			if bases == nil {
+				return
+			}
+			if b.Attention.RoPE.Theta = bases[l]; bases[l] == 0 {
+				b.Attention.RoPE = nn.RoPE{}
+			}
+		})
+		return s
+	},
+	Config: func(s *nn.Spec) Fields {
+		bases := make([]float64, s.Layers)
+		for l := range bases {
+			bases[l] = s.Layer(l).Attention.RoPE.Theta
+		}
+		return graniteConfig(s).without("partial_rotary_factor").with(Fields{"sliding_window": window(s), "layer_types": layerTypes(s), "layer_rope_theta": bases})
+	},
+})

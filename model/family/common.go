@@ -96,6 +96,11 @@ func scaling(s, outer *Config, context int) compute.RoPEScaling {
 		ShortFactor:     s.Floats("short_factor"),
 		LongFactor:      s.Floats("long_factor"),
 	}
+	if short, long := s.Float("short_mscale", 0), s.Float("long_mscale", 0); short != long { // of Phi-3.5-MoE
+		s.Fail("short_mscale is %v and long_mscale %v, expected the same", short, long)
+	} else if short != 0 {
+		r.AttentionFactor = short
+	}
 	switch r.Rule {
 	case "mrope": // Qwen2-VL: of text, its three axes are one
 		r.Rule = "default"

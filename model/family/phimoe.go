@@ -32,7 +32,11 @@ var _ = register(Family{
 		return s
 	},
 	Config: func(s *nn.Spec) Fields {
-		return written(s).without("layer_norm_eps").with(localExperts(s)).with(Fields{"rms_norm_eps": s.Norm.Epsilon, "lm_head_bias": s.HeadBias,
+		f := written(s)
+		if r := s.Attention.RoPE.Scaling; r.Rule == "longrope" {
+			f = f.with(Fields{"rope_scaling": scalingFields(r).with(Fields{"short_mscale": r.AttentionFactor, "long_mscale": r.AttentionFactor})})
+		}
+		return f.without("layer_norm_eps").with(localExperts(s)).with(Fields{"rms_norm_eps": s.Norm.Epsilon, "lm_head_bias": s.HeadBias,
 			"attention_bias": s.Attention.Bias, "sliding_window": window(s), "router_jitter_noise": mixture(s).Experts.Route.Jitter})
 	},
 })

@@ -1,24 +1,33 @@
-// Package tokenizer turns text into token ids and back: byte-level byte-pair
-// encoding (BPE) as GPT-2 introduced it (Radford et al. 2019) and as Llama 3, Qwen,
-// SmolLM, DeepSeek and most open models use it.
+// Package tokenizer turns text into token ids and back, for every kind of tokenizer
+// that open models come with: byte-level BPE (GPT-2, Llama 3, Qwen), tiktoken's rank
+// files, BPE over characters, sentencepiece's BPE, unigram, word and character models,
+// WordPiece, word lists and longest match (RWKV).
 //
-// It reads and writes Hugging Face tokenizer.json and reads the vocabulary of GGUF
-// files. Its ids equal those of the `tokenizers` library.
+// It reads tokenizer.json with all its parts, sentencepiece .model files, .tiktoken
+// rank files, vocab.json with merges.txt, vocab.txt, llama2.c's tokenizer.bin and the
+// vocabularies in GGUF files. Each is a Definition, which New makes work. Ids, places
+// and decoded texts equal those of the project that the file belongs to: tokenizers,
+// sentencepiece, tiktoken, llama.cpp.
 //
 // It guarantees:
 //
-//   - Every byte survives: Decode(Encode(text)) == text for any bytes, also invalid
-//     UTF-8, when the vocabulary holds all 256 byte symbols (see MissingBytes) and
-//     the file asks for no normalisation.
+//   - Every byte survives byte-level BPE: Decode(Encode(text)) == text for any bytes,
+//     also invalid UTF-8, when the vocabulary holds all 256 byte symbols (see
+//     MissingBytes) and the file asks for no normalisation. Other kinds change text as
+//     their project does.
 //   - Special tokens inside text are plain text unless the caller says otherwise
 //     for that very place (EncodeWith): nobody becomes the system by typing
-//     "<|im_start|>".
+//     "<|im_start|>". This holds also where the reference's model would make a control
+//     token of its text.
 //   - A Tokenizer is immutable and may be used from many goroutines.
 //   - A Stream never gives half a character.
 //
-// It refuses, by name, everything in a file that it does not implement: other
-// models (unigram, WordPiece, SentencePiece-style byte fallback), normalisers other
-// than NFC, unknown pre-tokenisers, decoders and fields. Nothing in a file is
-// ignored; what is read but left to the caller (truncation, padding, tokens added
-// around a text) is listed by Notes.
+// Character classes are those of Go's Unicode tables; for the few classes where the
+// tokenizers library has older ones, unicode.yaml says so.
+//
+// It refuses, by name, everything in a file that it does not implement: BPE with
+// dropout (ids would be random), sentencepiece's denormaliser, GGUF's PLaMo-2 and
+// HybridDNA vocabularies, rank files of unknown name, unknown parts and fields. Nothing
+// in a file is ignored; what is read but left to the caller (truncation, padding,
+// tokens added around a text) is listed by Notes.
 package tokenizer

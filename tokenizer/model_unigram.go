@@ -40,7 +40,9 @@ func newUnigram(t *Tokenizer) (*unigram, error) {
 	}
 	t.byteTokens(&m.bytes)
 	m.score = make([]float64, len(d.Scores))
-	m.least, m.best = math.Inf(1), math.Inf(-1)
+	// sentencepiece begins at the least positive float32, which logarithms of
+	// probabilities never pass: user-defined tokens score just under zero.
+	m.least, m.best = math.Inf(1), 0x1p-126
 	for id, s := range d.Scores {
 		m.score[id] = s
 		if d.Roles == nil || d.role(int32(id)) == Ordinary {

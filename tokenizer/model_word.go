@@ -165,7 +165,10 @@ func (m *characters) encode(dst []int32, piece string, w *work) []int32 {
 
 func (m *characters) parts(dst []part, piece string, _ *work) []part {
 	for i := 0; i < len(piece); {
-		end := m.frozen(piece, i)
+		end := 0
+		if !m.words {
+			end = m.frozen(piece, i)
+		}
 		if end == 0 {
 			_, n := utf8.DecodeRuneInString(piece[i:])
 			end = i + n

@@ -140,6 +140,9 @@ func (l *binder) load(w nn.Weight, v model.View) (*compute.Tensor, error) {
 
 // stack makes a parameter of the tensors of all experts.
 func (l *binder) stack(w nn.Weight, v model.View) (out *compute.Tensor, err error) {
+	if whole, ok := l.together(v, w.Shape[1]); ok {
+		return l.load(w, whole)
+	}
 	var stored dtype.Type
 	each := v
 	each.Experts = 0
@@ -165,6 +168,27 @@ func (l *binder) stack(w nn.Weight, v model.View) (out *compute.Tensor, err erro
 		}
 	}
 	return out, nil
+}
+
+// together is where a source that has no tensor for each expert holds all of them, if it does: gate above up in gate_up_proj, and
+// down_proj. That is how transformers 5 names them itself.
+func (l *binder) together(v model.View, rows int) (model.View, bool) {
+	if _, ok := l.source.Info(strings.TrimPrefix(strings.ReplaceAll(v.Name, "{expert}", "0"), l.cut)); ok {
+		return v, false
+	}
+	before, after, _ := strings.Cut(v.Name, "{expert}.")
+	whole := model.View{Name: before + "down_proj"}
+	switch after {
+	case "gate_proj.weight":
+		whole = model.View{Name: before + "gate_up_proj", Rows: model.Rows{Total: 2 * rows, Count: rows, Times: 1, Axis: 1}}
+	case "up_proj.weight":
+		whole = model.View{Name: before + "gate_up_proj", Rows: model.Rows{Total: 2 * rows, From: rows, Count: rows, Times: 1, Axis: 1}}
+	case "down_proj.weight":
+	default:
+		return v, false
+	}
+	_, ok := l.source.Info(strings.TrimPrefix(whole.Name, l.cut))
+	return whole, ok
 }
 
 // typeOf is what a parameter is kept as: vectors and everything under Float32 as float32, matrices as they are stored.

@@ -46,12 +46,17 @@ func (b *bag) add(text string, times int64) {
 			}
 		}
 	}
-	b.items = append(b.items, item{times, len(b.bytes), int32(len(text))})
-	b.bytes = append(b.bytes, text...)
+	b.append(text, times)
 	b.slots[i] = h&^math.MaxUint32 | uint64(len(b.items))
 	if 4*len(b.items) > 3*len(b.slots) {
 		b.grow()
 	}
+}
+
+// append adds a text without looking whether it is there.
+func (b *bag) append(text string, times int64) {
+	b.items = append(b.items, item{times, len(b.bytes), int32(len(text))})
+	b.bytes = append(b.bytes, text...)
 }
 
 func (b *bag) grow() {

@@ -7,8 +7,11 @@ import (
 	"sync"
 )
 
-// chunk is some text and the text that comes after it.
-type chunk struct{ text, next string }
+// chunk is some text and the text that comes after it. Chunks are numbered from 0.
+type chunk struct {
+	text, next string
+	number     int
+}
 
 // chunkBytes is how much text a worker takes at a time.
 const chunkBytes = 1 << 18
@@ -62,15 +65,16 @@ func count(ctx context.Context, texts iter.Seq[chunk], workers int, read func(by
 // lookAhead gives each text with the one after it.
 func lookAhead(texts iter.Seq[string]) iter.Seq[chunk] {
 	return func(yield func(chunk) bool) {
-		before, begun := "", false
+		before, number := "", -1
 		for text := range texts {
-			if begun && !yield(chunk{before, text}) {
+			if number >= 0 && !yield(chunk{before, text, number}) {
 				return
 			}
-			before, begun = text, true
+			before = text
+			number++
 		}
-		if begun {
-			yield(chunk{text: before})
+		if number >= 0 {
+			yield(chunk{before, "", number})
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"iter"
 	"slices"
@@ -66,8 +67,12 @@ func (r *SentencePiece) read(ctx context.Context, texts iter.Seq[string], meta m
 	if o.Model == tokenizer.Unigram {
 		c.contexts = newBag()
 	}
-	c.cut(all, kept, o.Model == tokenizer.Unigram && reader.bytes.Load() <= wholeBytes)
-	if o.Model == tokenizer.Unigram {
+	whole := o.Model == tokenizer.Unigram && reader.bytes.Load() <= wholeBytes
+	if whole {
+		c.keepWhole(all, kept, o.SplitByWhitespace)
+	}
+	c.cut(all, kept, whole)
+	if o.Model == tokenizer.Unigram && !(whole && !o.SplitByWhitespace) {
 		c.words.sort()
 	}
 	return c, nil
@@ -95,8 +100,9 @@ func (r *sentenceReader) sentence(line string) string {
 // chunk adds the words of the sentences of a chunk.
 func (r *sentenceReader) chunk(c chunk, add func(string)) {
 	var key []byte
-	before := ""
+	before, order := "", uint64(c.number)<<32 // where a sentence stands in the texts
 	for line := range strings.Lines(c.text) {
+		order++
 		s := r.sentence(line)
 		if s == "" {
 			switch {
@@ -109,7 +115,7 @@ func (r *sentenceReader) chunk(c chunk, add func(string)) {
 		}
 		r.sentences.Add(1)
 		if before != "" {
-			key = r.words(key, before, s[:1], add)
+			key = r.words(key, before, s[:1], order, add)
 		}
 		before = s
 	}
@@ -123,11 +129,12 @@ func (r *sentenceReader) chunk(c chunk, add func(string)) {
 			break
 		}
 	}
-	r.words(key, before, next, add)
+	r.words(key, before, next, order+1, add)
 }
 
-// words adds the words of a sentence; next is the first byte of the one after it.
-func (r *sentenceReader) words(key []byte, sentence, next string, add func(string)) []byte {
+// words adds the words of a sentence; next is the first byte of the one after it, order
+// rises from sentence to sentence.
+func (r *sentenceReader) words(key []byte, sentence, next string, order uint64, add func(string)) []byte {
 	emit := func(word, after string) {
 		if r.o.Model != tokenizer.Unigram {
 			add(word)
@@ -138,9 +145,15 @@ func (r *sentenceReader) words(key []byte, sentence, next string, add func(strin
 	}
 	whole := r.o.Model == tokenizer.Unigram && r.bytes.Add(int64(len(sentence))) <= wholeBytes
 	emitWhole := func(word string) {
-		if whole {
-			add(string(append(append(key[:0], wholeMark), word...)))
+		if !whole {
+			return
 		}
+		key = append(key[:0], wholeMark)
+		if !r.o.SplitByWhitespace { // the reference takes whole sentences as they come
+			key = binary.BigEndian.AppendUint64(key, order)
+		}
+		key = append(key, word...)
+		add(string(key))
 	}
 	begin, last, word := 0, rune(-1), 0
 	for i, c := range sentence {
@@ -183,10 +196,10 @@ func (c *corpus) cover(all *bag, o *SentencePieceOptions) (kept []bool, err erro
 	counts := make([]int64, unicode.MaxRune+1)
 	total := int64(0)
 	for i, x := range all.items {
-		word, _, _ := bytes.Cut(all.text(i), []byte{contextMark})
-		if word[0] == wholeMark {
+		if all.text(i)[0] == wholeMark {
 			continue
 		}
+		word, _, _ := bytes.Cut(all.text(i), []byte{contextMark})
 		for _, r := range string(word) {
 			if r != 0 {
 				counts[r] += x.times
@@ -234,7 +247,35 @@ func (c *corpus) cover(all *bag, o *SentencePieceOptions) (kept []bool, err erro
 	return kept, nil
 }
 
-// cut takes rare characters out of the words, or marks them where words stay whole.
+// keepWhole takes the whole words, with marks for rare characters. Sentences that are
+// not split at blanks stay in their order.
+func (c *corpus) keepWhole(all *bag, kept []bool, split bool) {
+	mark := func(word []byte) string {
+		return strings.Map(func(r rune) rune {
+			if kept[r] {
+				return r
+			}
+			return rareMark
+		}, string(word))
+	}
+	var keys []string
+	for i, x := range all.items {
+		switch key := all.text(i); {
+		case key[0] != wholeMark:
+		case split:
+			c.words.add(mark(key[1:]), x.times)
+		default:
+			keys = append(keys, string(key[1:]))
+		}
+	}
+	slices.Sort(keys) // by the order before each
+	for _, key := range keys {
+		c.words.append(mark([]byte(key[8:])), 1)
+	}
+}
+
+// cut takes rare characters out of the words. Where words stay whole it is for the
+// contexts only.
 func (c *corpus) cut(all *bag, kept []bool, whole bool) {
 	var key []byte
 	add := func(word []byte, after []byte, times int64) {
@@ -251,18 +292,10 @@ func (c *corpus) cut(all *bag, kept []bool, whole bool) {
 	}
 	rare := []byte(string(rareMark))[:1]
 	for i, x := range all.items {
-		word, after, _ := bytes.Cut(all.text(i), []byte{contextMark})
-		if word[0] == wholeMark {
-			if whole {
-				c.words.add(strings.Map(func(r rune) rune {
-					if kept[r] {
-						return r
-					}
-					return rareMark
-				}, string(word[1:])), x.times)
-			}
+		if all.text(i)[0] == wholeMark {
 			continue
 		}
+		word, after, _ := bytes.Cut(all.text(i), []byte{contextMark})
 		begin := 0
 		for at := 0; at < len(word); {
 			r, n := utf8.DecodeRune(word[at:])

@@ -1,7 +1,6 @@
 package tokenizer
 
 import (
-	"strings"
 	"unicode/utf8"
 )
 
@@ -54,40 +53,46 @@ func (t *Tokenizer) joined(ids []int32, raw, skipSpecial bool) (text string, ok 
 	if t.join == joinNot {
 		return "", false
 	}
-	size := 0
-	for _, id := range ids {
-		if uint(id) >= uint(len(t.kind)) {
-			size += 3
+	const room = 16 // most tokens are no longer; copying so many bytes needs no loop
+	out, at, valid := make([]byte, 5*len(ids)+64), 0, true
+	kinds, ends, all := t.kind, t.vocab.ends, t.vocab.padded
+	for k, id := range ids {
+		if uint(id) >= uint(len(kinds)) {
+			out = append(out[:at], "\ufffd"...)
+			at = len(out)
+			out = append(out, make([]byte, 64)...)
 			continue
 		}
-		if t.join == joinUnlessBytes && t.kind[id] != ordinary {
-			return "", false
-		}
-		size += len(t.vocab.token(id))
-	}
-	var out strings.Builder
-	out.Grow(size)
-	first := true
-	for _, id := range ids {
-		if uint(id) >= uint(len(t.kind)) {
-			out.WriteString("\ufffd")
-			first = false
-			continue
-		}
-		if t.kind[id] != ordinary && skipSpecial && t.kind[id] == special {
-			continue
-		}
-		s := t.vocab.token(id)
-		if first || t.dropAll && out.Len() == 0 {
-			first = false
-			for range t.stripped {
-				s = strings.TrimPrefix(s, " ")
+		kind := kinds[id]
+		if kind != ordinary {
+			if t.join == joinUnlessBytes {
+				return "", false
+			}
+			if skipSpecial && kind == special {
+				continue
 			}
 		}
-		out.WriteString(s)
+		start, end := uint32(0), ends[id]
+		if id > 0 {
+			start = ends[id-1]
+		}
+		if t.stripped > 0 && (k == 0 || at == 0 && t.dropAll) && end > start && all[start] == ' ' {
+			start++
+		}
+		n := int(end - start)
+		if len(out)-at < n+room {
+			out = append(out, make([]byte, len(out)+n+room)...)
+		}
+		if n <= room {
+			*(*[room]byte)(out[at:]) = *(*[room]byte)(all[start:])
+		} else {
+			copy(out[at:], all[start:end])
+		}
+		valid = valid && t.vocab.whole[id]
+		at += n
 	}
-	text = out.String()
-	if raw || utf8.ValidString(text) {
+	text = string(out[:at])
+	if raw || valid || utf8.ValidString(text) {
 		return text, true
 	}
 	return repaired(text), true

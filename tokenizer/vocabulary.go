@@ -1,11 +1,17 @@
 package tokenizer
 
-import "fmt"
+import (
+	"fmt"
+	"unicode/utf8"
+)
 
 // vocabulary keeps the bytes of all tokens in one string.
 type vocabulary struct {
 	all  string
 	ends []uint32 // by id
+	// padded is all with 16 more bytes, whole tells by id whether a token is UTF-8.
+	padded []byte
+	whole  []bool
 }
 
 // token are the bytes of an id.
@@ -78,13 +84,17 @@ func (t *Tokenizer) words() error {
 	all := make([]byte, 0, total)
 	t.vocab.ends = make([]uint32, size)
 	show := d.shower()
+	t.vocab.whole = make([]bool, size)
 	for id, text := range d.Tokens {
+		from := len(all)
 		if text != "" {
 			all = show(all, int32(id), t.kind[id])
 		}
+		t.vocab.whole[id] = utf8.Valid(all[from:])
 		t.vocab.ends[id] = uint32(len(all))
 	}
 	t.vocab.all = string(all)
+	t.vocab.padded = append(all, make([]byte, 16)...)
 	return nil
 }
 

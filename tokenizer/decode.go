@@ -65,7 +65,7 @@ func (t *Tokenizer) joined(ids []int32, raw, skipSpecial bool) (text string, ok 
 		}
 		kind := kinds[id]
 		if kind != ordinary {
-			if t.join == joinUnlessBytes {
+			if t.join == joinUnlessBytes && (kind != byteful || t.def.Roles != nil && t.def.Roles[id] != ByteRole) {
 				return "", false
 			}
 			if skipSpecial && kind == special {
@@ -95,6 +95,9 @@ func (t *Tokenizer) joined(ids []int32, raw, skipSpecial bool) (text string, ok 
 	if raw || valid || utf8.ValidString(text) {
 		return text, true
 	}
+	if t.join == joinUnlessBytes { // each kind replaces wrong byte tokens its own way
+		return "", false
+	}
 	return repaired(text), true
 }
 
@@ -113,7 +116,7 @@ type joining uint8
 const (
 	joinNot joining = iota
 	joinAlways
-	joinUnlessBytes // unless there are other tokens than ordinary ones
+	joinUnlessBytes // unless there are control tokens, or byte tokens that are not UTF-8
 )
 
 // howToJoin looks at the decoding steps.

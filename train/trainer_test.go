@@ -155,7 +155,7 @@ func TestAdaptersTrainOnlyThemselves(t *testing.T) {
 	l := tr.Adapter.(*adapter.LoRA)
 	bindings, _ := mustFamily(t).Bindings(tinySpec())
 	dir := t.TempDir()
-	if err := l.Save(dir, tr.Backend.NewStream(), "base"); err != nil {
+	if err := l.Save(dir, tr.Backend.NewStream(), bindings, "base"); err != nil {
 		t.Fatal(err)
 	}
 	again, err := adapter.Load(dir, tr.Backend, tr.Model, bindings)

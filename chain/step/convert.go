@@ -23,6 +23,7 @@ import (
 type ConvertOptions struct {
 	Type        string `yaml:"type" help:"type of the weights in OUT; same keeps that of each matrix" default:"same" range:"same|f32|f16|bf16"`
 	WeightsOnly bool   `yaml:"weights_only" help:"leave out tokenizer and chat template"`
+	Adapter     bool   `yaml:"adapter" help:"convert the adapter alone, for PEFT or as GGUF, not the model with it merged in"`
 	// Bytes of weights in one file: what is more goes into shards, or into further GGUF files.
 	MaxShardSize config.Bytes `yaml:"max_shard_size" help:"largest file of weights, such as 2GB; 0 is 5GB in a folder and one file in GGUF" default:"0"`
 }
@@ -52,6 +53,9 @@ func Convert(ctx context.Context, in, out string, o ConvertOptions, sink event.S
 	b, err := Backend()
 	if err != nil {
 		return nil, err
+	}
+	if o.Adapter {
+		return convertAdapter(in, out, b)
 	}
 	m, err := OpenWeights(in, b, checkpoint.Options{})
 	if err != nil {

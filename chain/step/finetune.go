@@ -118,7 +118,7 @@ func Finetune(ctx context.Context, dir string, o FinetuneOptions, events event.S
 	if lora != nil {
 		r.Output = filepath.Join(dir, "adapter")
 		weights = filepath.Join(r.Output, "adapter_model.safetensors")
-		err = lora.Save(r.Output, b.NewStream(), m.Path)
+		err = lora.Save(r.Output, b.NewStream(), m.Bindings, m.Path)
 	} else {
 		r.Output = filepath.Join(dir, "model")
 		weights = filepath.Join(r.Output, "model.safetensors")

@@ -98,7 +98,7 @@ func TestAnAdapterSurvivesEveryFormat(t *testing.T) {
 			}
 			ids := [][]int32{{1, 5, 9, 2, 7}}
 			want, out := logits(t, b, c, l, ids), t.TempDir()
-			if err := l.Save(out, s, dir); err != nil {
+			if err := l.Save(out, s, c.Bindings, dir); err != nil {
 				t.Fatal(err)
 			}
 			paths := []string{out}

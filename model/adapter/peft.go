@@ -13,6 +13,7 @@ import (
 	"lian/compute"
 	"lian/dtype"
 	"lian/format/safetensors"
+	"lian/model"
 	"lian/store/atomicfile"
 )
 
@@ -26,14 +27,30 @@ const (
 	prefix      = "base_model.model."
 )
 
-// Save writes the adapter; base names the model it belongs to.
-func (l *LoRA) Save(dir string, s compute.Stream, base string) error {
+// Save writes the adapter's products; base names the model it belongs to.
+func (l *LoRA) Save(dir string, s compute.Stream, bindings []model.Binding, base string) error {
+	l, err := l.inHubNames(s, bindings)
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	var tensors []safetensors.Tensor
 	var targets []string
+	rank, alpha := l.modules[0].a.Shape[0], float64(l.modules[0].scale)*float64(l.modules[0].a.Shape[0])
+	ranks, alphas := map[string]int{}, map[string]float64{}
 	for _, x := range l.modules {
+		if len(l.changes) > 0 || x.members[0].gain != nil || x.members[0].bias != nil {
+			return fmt.Errorf("%s: this adapter changes more than products, which only the program that made it can write again", dir)
+		}
+		r := x.a.Shape[0]
+		if own := float64(x.scale) * float64(r); own != alpha {
+			alphas[x.name] = own
+		}
+		if r != rank {
+			ranks[x.name] = r
+		}
 		if last := x.name[strings.LastIndexByte(x.name, '.')+1:]; !slices.Contains(targets, last) {
 			targets = append(targets, last)
 		}
@@ -41,9 +58,8 @@ func (l *LoRA) Save(dir string, s compute.Stream, base string) error {
 		if err != nil {
 			return err
 		}
-		rank := x.a.Shape[0]
 		shape := x.members[0].view.FileShape(x.members[0].b.Shape)
-		whole := make([]byte, 4*shape[0]*rank)
+		whole := make([]byte, 4*shape[0]*r)
 		for _, y := range x.members {
 			b, err := floats(s, y.b)
 			if err != nil {
@@ -61,7 +77,7 @@ func (l *LoRA) Save(dir string, s compute.Stream, base string) error {
 	}
 	config, err := json.MarshalIndent(map[string]any{
 		"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base, "inference_mode": true,
-		"r": l.Config.Rank, "lora_alpha": l.Config.Alpha, "lora_dropout": 0.0, "target_modules": targets,
+		"r": rank, "lora_alpha": alpha, "rank_pattern": ranks, "alpha_pattern": alphas, "lora_dropout": 0.0, "target_modules": targets,
 		"bias": "none", "fan_in_fan_out": false, "use_rslora": false, "use_dora": false, "modules_to_save": nil,
 	}, "", "  ")
 	if err != nil {

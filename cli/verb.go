@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"regexp"
 	"strings"
@@ -168,7 +167,7 @@ func (s *settingsFlags) resolve(cmd *cobra.Command, options any) error {
 func (s *settingsFlags) save(options any, out *ui.Out) error {
 	text := config.Marshal(options)
 	if s.write == "-" {
-		_, err := io.WriteString(out.Stdout(), string(text))
+		_, err := out.Stdout().Write(text)
 		return err
 	}
 	if _, err := os.Stat(s.write); err == nil {

@@ -33,7 +33,6 @@ type fake struct {
 	files    map[string][]byte
 	lfs      map[string]bool
 
-	sums     sync.Map // name → SHA-256
 	mu       sync.Mutex
 	requests []string                                                             // METHOD host path Range
 	leaked   []string                                                             // requests to the second host that carried a secret

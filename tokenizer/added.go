@@ -12,7 +12,6 @@ type trie struct {
 	token []int32          // by node: index into added, -1 for none
 	added []Added
 	first [256]bool // bytes that begin a token: most positions are dismissed by it
-	inner bool      // a token may begin within another, or is looked for as a word
 }
 
 func (t *trie) add(a Added, text string) {

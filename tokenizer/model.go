@@ -24,7 +24,6 @@ type work struct {
 	long  map[string][]int32
 	merge merger
 	parts []part
-	ids   []int32
 	paths []path
 }
 

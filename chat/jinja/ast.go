@@ -66,13 +66,9 @@ type (
 		scoped bool
 		body   []node
 	}
-	breakNode      struct{}
-	continueNode   struct{}
-	loaderNode     struct{ line int } // include, import, extends: there is nothing to load from
-	expressionNode struct {
-		line  int
-		value expression
-	}
+	breakNode    struct{}
+	continueNode struct{}
+	loaderNode   struct{ line int } // include, import, extends: there is nothing to load from
 )
 
 type parameter struct {

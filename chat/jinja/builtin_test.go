@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"math"
 	"testing"
 	"time"
 )
@@ -9,7 +10,7 @@ import (
 // every kind of argument. It may refuse; it must not panic in another way.
 func TestBuiltinsRefuseWhatTheyCannotTake(t *testing.T) {
 	values := []Value{
-		None(), Bool(true), Int(-3), Int(2), Float(2.5), Float(-0.0), String(""), String("你好 a\nb"), String("%d{0}{x}"), List(), List(Int(1), String("a"), None()),
+		None(), Bool(true), Int(-3), Int(2), Float(2.5), Float(math.Copysign(0, -1)), String(""), String("你好 a\nb"), String("%d{0}{x}"), List(), List(Int(1), String("a"), None()),
 		tuple(Int(1)), tuple(String("a"), String("b")), Dict(), Dict(Pair{"a", Int(1)}, Pair{"b", String("x")}), undefined(UndefinedError, "'x' is undefined"),
 		undefined(SecurityError, "no"), newGenerator([]Value{Int(1)}), {kind: kindRange, ref: &rangeValue{0, 3, 1, 3}},
 		view("dict_keys", None(), []Value{Int(1)}), {kind: kindNamespace, ref: newDict(0)},

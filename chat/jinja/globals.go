@@ -69,7 +69,7 @@ func newDictionary(in *interpreter, _ Value, a callArguments) Value {
 	d := newDict(0)
 	for _, from := range a.positional {
 		in.use(from)
-		items := []Value{}
+		var items []Value
 		if from.kind == kindDict {
 			items = in.pairs(from)
 		} else {

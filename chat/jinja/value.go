@@ -17,10 +17,9 @@ const Template Origin = 0
 // whether a generation block wrote it.
 type tag int32
 
-func (o Origin) tag() tag       { return tag(o) << 1 }
-func (t tag) origin() Origin    { return Origin(t >> 1) }
-func (t tag) generated() bool   { return t&1 != 0 }
-func (t tag) with(gen bool) tag { return map[bool]tag{true: t | 1, false: t}[gen] }
+func (o Origin) tag() tag     { return tag(o) << 1 }
+func (t tag) origin() Origin  { return Origin(t >> 1) }
+func (t tag) generated() bool { return t&1 != 0 }
 
 type kind uint8
 

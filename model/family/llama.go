@@ -4,7 +4,7 @@ import "lian/model/nn"
 
 // llama: RMSNorm, rotary halves, grouped-query attention, SwiGLU; also Yi, DeepSeek-LLM, TinyLlama, SmolLM and SmolLM2, whose
 // config.json names it. Sources: arXiv 2302.13971, 2307.09288, 2407.21783 and the published config.json files.
-var llama = register(Family{
+var _ = register(Family{
 	ModelTypes:    []string{"llama"},
 	Architectures: []string{"LlamaForCausalLM", "LLaMAForCausalLM"},
 	Spec:          llamaSpec,

@@ -47,7 +47,7 @@ func (b Block) check() error {
 		return fmt.Errorf("window %d, clip %v and softcap %v must not be negative", a.Window, a.Clip, a.Softcap)
 	case (f.Limit != 0 || f.Offset != 0) && (f.Plain || f.Function() != compute.SiLU && f.Function() != compute.QuickGELU):
 		return fmt.Errorf("limit %v and offset %v are for gates with silu or quick_gelu", f.Limit, f.Offset)
-	case f.Activation < 0 || f.Activation >= compute.ActivationKinds:
+	case f.Activation >= compute.ActivationKinds:
 		return fmt.Errorf("activation %d is not known", f.Activation)
 	case b.SharedNorm && !b.Parallel || b.Parallel && (b.NormAfter || b.NoPreNorm):
 		return fmt.Errorf("a shared norm is for parallel branches, which are normed before")

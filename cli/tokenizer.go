@@ -44,8 +44,12 @@ func tokenizerEncodeCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		encoder, err := step.NewTextEncoder(tok, o)
+		if err != nil {
+			return usageError{err}
+		}
 		if o.JSONL {
-			return step.EncodeLines(tok, jsonInput(args[1:], out), out.Stdout(), o)
+			return encoder.Lines(jsonInput(args[1:], out), out.Stdout())
 		}
 		text, err := textOrInput(args[1:], out)
 		if err != nil {
@@ -55,8 +59,11 @@ func tokenizerEncodeCommand() *cobra.Command {
 		if o.Lines {
 			texts = strings.Split(text, "\n")
 		}
-		for _, text := range texts {
-			e := step.EncodeText(tok, text, o)
+		encoded, err := encoder.Texts(texts)
+		if err != nil {
+			return err
+		}
+		for _, e := range encoded {
 			switch {
 			case out.JSON:
 				if err := out.Line(e); err != nil {
@@ -71,7 +78,9 @@ func tokenizerEncodeCommand() *cobra.Command {
 					return err
 				}
 			default:
-				fmt.Fprintln(out.Stdout(), commas(e.IDs))
+				for _, ids := range append([][]int32{e.IDs}, e.Overflowing...) {
+					fmt.Fprintln(out.Stdout(), commas(ids))
+				}
 			}
 		}
 		return nil

@@ -53,6 +53,9 @@ type Definition struct {
 	// Before and After are ids that the model expects around a text (such as BOS);
 	// Encode does not add them, Around tells them.
 	Before, After []int32
+	// Single and Pair are the templates of one text and of two; nil puts Before and
+	// After around each text (see Template). Single has what Before and After have.
+	Single, Pair []Part
 	// BOS and EOS are the tokens that may begin and end a text where Before and After
 	// are empty; nil for none.
 	BOS, EOS []int32
@@ -61,6 +64,8 @@ type Definition struct {
 	TrimOffsets, KeepFirstSpace bool
 	// Truncation is how the file asks to cut encodings; Encode never does.
 	Truncation *Truncation
+	// Padding is how the file asks to pad encodings; Encode never does.
+	Padding *Padding
 	// CleanSpaces takes blanks before punctuation away where a whole text is decoded for
 	// comparison with llama.cpp (Detokenize).
 	CleanSpaces bool

@@ -28,6 +28,6 @@
 // It refuses, by name, everything in a file that it does not implement: BPE with
 // dropout (ids would be random), sentencepiece's denormaliser, GGUF's PLaMo-2 and
 // HybridDNA vocabularies, rank files of unknown name, unknown parts and fields. Nothing
-// in a file is ignored; what is read but left to the caller (truncation, padding,
-// tokens added around a text) is listed by Notes.
+// in a file is ignored; what Encode leaves to the caller is listed by Notes: tokens around
+// a text, two texts as one, truncation (Template, Assemble) and padding (Padding).
 package tokenizer

@@ -123,7 +123,10 @@ type golden struct {
 	TextSkip   string `json:"text_skip"`
 	PrefixesOf string `json:"prefixes_of"`
 	Truncate   []any
+	Overflow   [][]int32
 	Pad        []any
+	Texts      []string
+	Mask       [][]int32
 }
 
 func TestEqualsHuggingFace(t *testing.T) {
@@ -151,7 +154,10 @@ func TestEqualsHuggingFace(t *testing.T) {
 			rows(t, shared.Path(t, "testdata", "golden", "data", "tokenizers", c.name+".jsonl"), func(g golden) {
 				checked++
 				switch {
-				case g.Truncate != nil || g.Pad != nil:
+				case g.Truncate != nil:
+					checkTruncation(t, c.tok, g)
+				case g.Pad != nil:
+					checkPadding(t, c.tok, g)
 				case g.PrefixesOf != "":
 					checkPrefixes(t, c.tok, texts[g.PrefixesOf], g, c.limit)
 				case g.ID != "":

@@ -118,6 +118,9 @@ func (f *file) definition() (*Definition, []string, error) {
 		notes = append(notes, fmt.Sprintf("the file asks to truncate (%s); Encode never truncates", compact(f.truncation)))
 	}
 	if !null(f.padding) {
+		if d.Padding, err = padding(f.padding); err != nil {
+			return nil, nil, err
+		}
 		notes = append(notes, fmt.Sprintf("the file asks to pad (%s); Encode never pads", compact(f.padding)))
 	}
 	return d, notes, nil

@@ -20,23 +20,6 @@ func (t *Tokenizer) Edges() (bos, eos []int32) {
 	return bos, eos
 }
 
-// Truncate cuts tokens as the tokenizer's file asks, so that with the given number of
-// ids around them they are not more than it allows.
-func (t *Tokenizer) Truncate(tokens []Token, around int) []Token {
-	c := t.def.Truncation
-	if c == nil {
-		return tokens
-	}
-	most := max(0, c.MaxLength-around)
-	if len(tokens) <= most {
-		return tokens
-	}
-	if c.Direction == "Left" {
-		return tokens[len(tokens)-most:]
-	}
-	return tokens[:most]
-}
-
 // Offsets are the places of tokens of text as the reference tells them: without the
 // blanks around a token where the file asks to trim them, and with chars in code
 // points, widened to whole ones, instead of bytes.
@@ -94,4 +77,20 @@ func (t *Tokenizer) trim(s string, i, start, end int) (int, int) {
 		end = max(end-trailing, start)
 	}
 	return start, end
+}
+
+// Places are the Offsets of an encoding in its texts; [0 0] for tokens of none.
+func (t *Tokenizer) Places(e *Encoding, texts []string, chars bool) [][2]int {
+	out := make([][2]int, len(e.Tokens))
+	for i := 0; i < len(out); {
+		end := i + 1
+		for end < len(out) && e.Texts[end] == e.Texts[i] {
+			end++
+		}
+		if k := e.Texts[i]; k > 0 {
+			copy(out[i:end], t.Offsets(texts[k-1], e.Tokens[i:end], chars))
+		}
+		i = end
+	}
+	return out
 }

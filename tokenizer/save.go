@@ -55,6 +55,9 @@ func (d Definition) JSON() ([]byte, error) {
 	if d.Truncation != nil {
 		top.Truncation = d.Truncation
 	}
+	if d.Padding != nil {
+		top.Padding = d.Padding
+	}
 	if top.Normalizer, err = oneOrSequence("normalizers", d.Normalize, (*Normalization).json); err != nil {
 		return nil, err
 	}
@@ -279,27 +282,25 @@ func (d *Definition) vocab() (json.RawMessage, error) {
 }
 
 func (d *Definition) postProcessor() any {
-	if len(d.Before)+len(d.After) == 0 {
+	if len(d.Before)+len(d.After) == 0 && d.Single == nil && d.Pair == nil {
 		return nil
 	}
 	special := object{}
-	piece := func(id int32, kind int) object {
-		text := d.Tokens[id]
-		special[text] = object{"id": text, "ids": []int32{id}, "tokens": []string{text}}
-		return object{"SpecialToken": object{"id": text, "type_id": kind}}
-	}
-	part := func(name string, kind int) []any {
-		var out []any
-		for _, id := range d.Before {
-			out = append(out, piece(id, kind))
-		}
-		out = append(out, object{"Sequence": object{"id": name, "type_id": kind}})
-		for _, id := range d.After {
-			out = append(out, piece(id, kind))
+	write := func(parts []Part) []any {
+		out := []any{}
+		for _, p := range parts {
+			if p.Text > 0 {
+				out = append(out, object{"Sequence": object{"id": string(rune('A' + p.Text - 1)), "type_id": p.Type}})
+			}
+			for _, id := range p.IDs {
+				text := d.Tokens[id]
+				special[text] = object{"id": text, "ids": []int32{id}, "tokens": []string{text}}
+				out = append(out, object{"SpecialToken": object{"id": text, "type_id": p.Type}})
+			}
 		}
 		return out
 	}
-	return object{"type": "TemplateProcessing", "single": part("A", 0), "pair": append(part("A", 0), part("B", 1)...), "special_tokens": special}
+	return object{"type": "TemplateProcessing", "single": write(d.template(false)), "pair": write(d.template(true)), "special_tokens": special}
 }
 
 // Save writes tokenizer.json to path.

@@ -88,10 +88,8 @@ func New(d Definition) (*Tokenizer, error) {
 	if err := t.checkDecoders(); err != nil {
 		return nil, err
 	}
-	for _, id := range append(append([]int32(nil), d.Before...), d.After...) {
-		if id < 0 || int(id) >= len(t.kind) || t.kind[id] == unused {
-			return nil, fmt.Errorf("post_processor: token %d is not in the vocabulary of %d", id, len(t.kind))
-		}
+	if err := t.checkTemplates(); err != nil {
+		return nil, err
 	}
 	t.addedTokens()
 	t.howToJoin()

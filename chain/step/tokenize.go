@@ -48,89 +48,8 @@ func OpenTokenizer(path string) (*tokenizer.Tokenizer, error) {
 	return t, nil
 }
 
-// EncodedText is a text as token ids.
-type EncodedText struct {
-	Text          string        `json:"text"`
-	IDs           []int32       `json:"ids"`
-	Pieces        []EncodedPart `json:"pieces,omitempty"`
-	BytesPerToken float64       `json:"bytes_per_token"`
-}
-
-// EncodedPart is a token of a text and the bytes it came from.
-type EncodedPart struct {
-	ID    int32  `json:"id"`
-	Start int    `json:"start"`
-	End   int    `json:"end"`
-	Text  string `json:"text"`
-}
-
-// EncodeOptions are the settings of lian tokenizer encode.
-type EncodeOptions struct {
-	Special    bool   `yaml:"special" help:"recognise special tokens in the text"`
-	AddSpecial bool   `yaml:"add_special" help:"put the tokens around the text that the model expects, such as BOS"`
-	BOS        bool   `yaml:"bos" help:"put the BOS token before the text"`
-	EOS        bool   `yaml:"eos" help:"put the EOS token after the text"`
-	Truncate   bool   `yaml:"truncate" help:"cut as the tokenizer's file asks"`
-	Pieces     bool   `yaml:"pieces" help:"show each token with its place"`
-	Offsets    string `yaml:"offsets" help:"JSON lines: the place of each token" default:"none" range:"none|bytes|chars"`
-	NBest      int    `yaml:"nbest" help:"JSON lines: so many best ways to encode (unigram models)" default:"0" range:"0..1024"`
-	Lines      bool   `yaml:"lines" help:"each line is a text of its own"`
-	JSONL      bool   `yaml:"jsonl" help:"each line is a JSON object with text, base64 or hex; one comes out for each, in order"`
-}
-
-// tokens encodes a text with what belongs around it.
-func (o *EncodeOptions) tokens(tok *tokenizer.Tokenizer, text string) []tokenizer.Token {
-	var special func(int, int) bool
-	if o.Special {
-		special = func(int, int) bool { return true }
-	}
-	tokens := tok.EncodeReference(text, special)
-	var before, after []int32
-	if o.AddSpecial {
-		before, after = tok.Around()
-	}
-	if bos, eos := tok.Edges(); o.BOS || o.EOS {
-		if o.BOS {
-			before = bos
-		}
-		if o.EOS {
-			after = eos
-		}
-	}
-	if o.Truncate {
-		tokens = tok.Truncate(tokens, len(before)+len(after))
-	}
-	if len(before)+len(after) == 0 {
-		return tokens
-	}
-	out := make([]tokenizer.Token, 0, len(tokens)+2)
-	for _, id := range before {
-		out = append(out, tokenizer.Token{ID: id})
-	}
-	out = append(out, tokens...)
-	for _, id := range after {
-		out = append(out, tokenizer.Token{ID: id})
-	}
-	return out
-}
-
-// EncodeText gives the ids of a text.
-func EncodeText(tok *tokenizer.Tokenizer, text string, o EncodeOptions) EncodedText {
-	e := EncodedText{Text: text, IDs: []int32{}}
-	for _, t := range o.tokens(tok, text) {
-		e.IDs = append(e.IDs, t.ID)
-		if o.Pieces {
-			e.Pieces = append(e.Pieces, EncodedPart{t.ID, t.Start, t.End, string(tok.TokenBytes(t.ID))})
-		}
-	}
-	if len(e.IDs) > 0 {
-		e.BytesPerToken = float64(len(text)) / float64(len(e.IDs))
-	}
-	return e
-}
-
 // row is a JSON line: what came in goes out again with more fields.
-type row = map[string]json.RawMessage
+type row map[string]json.RawMessage
 
 // jsonLines calls do with each line of in and writes the row that it changed. A line
 // that cannot be done becomes a row with "error"; the others go on, and the error at
@@ -183,7 +102,7 @@ func quoted(s string) json.RawMessage {
 	return data
 }
 
-func (o *EncodeOptions) set(r row, key string, v any) error {
+func (r row) set(key string, v any) error {
 	data, err := json.Marshal(v)
 	r[key] = data
 	return err
@@ -217,48 +136,6 @@ func bytesOf(r row) (string, error) {
 		return string(b), nil
 	}
 	return "", fmt.Errorf("no text in the object; expected text, base64 or hex")
-}
-
-// EncodeLines encodes JSON lines: {"text": …} gives the object with "ids", and as asked
-// "tokens" and "offsets".
-func EncodeLines(tok *tokenizer.Tokenizer, in io.Reader, out io.Writer, o EncodeOptions) error {
-	names := tok.Vocabulary()
-	return jsonLines(in, out, func(r row) error {
-		text, err := bytesOf(r)
-		if err != nil {
-			return err
-		}
-		if o.NBest > 0 {
-			ways, err := tok.NBest(text, o.NBest)
-			if err != nil {
-				return err
-			}
-			if err := o.set(r, "nbest", ways); err != nil {
-				return err
-			}
-		}
-		tokens := o.tokens(tok, text)
-		ids := make([]int32, len(tokens))
-		for i, t := range tokens {
-			ids[i] = t.ID
-		}
-		if err := o.set(r, "ids", ids); err != nil {
-			return err
-		}
-		if o.Pieces {
-			surface := make([]string, len(ids))
-			for i, id := range ids {
-				surface[i] = names[id].Text
-			}
-			if err := o.set(r, "tokens", surface); err != nil {
-				return err
-			}
-		}
-		if o.Offsets != "none" && o.Offsets != "" {
-			return o.set(r, "offsets", tok.Offsets(text, tokens, o.Offsets == "chars"))
-		}
-		return nil
-	})
 }
 
 // DecodeOptions are the settings of lian tokenizer decode.

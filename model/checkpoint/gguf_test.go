@@ -20,6 +20,7 @@ import (
 
 // lostInGGUF are switches for which GGUF has no words, by tiny model: its readers take something else.
 var lostInGGUF = map[string]string{
+	"bitnet":            "activation",
 	"gemma2":            "scale of scores",
 	"gemma3":            "scale of scores",
 	"internlm2-dynamic": "dynamic rotary embedding",

@@ -33,20 +33,26 @@ var _ = register(Family{
 		return s
 	},
 	Config: func(s *nn.Spec) Fields {
-		m, first, last := mixture(s), s.Layers, s.Layers-1
-		for l := range s.Layers {
-			if s.Layer(l).FeedForward.Experts.Count > 0 {
-				first, last = min(first, l), l
-			}
-		}
-		step := 1
-		for l := first; l <= last; l++ { // layers between are dense but for every step-th
-			if s.Layer(l).FeedForward.Experts.Count == 0 {
-				step = max(step, first+1)
-			}
-		}
+		m := mixture(s)
+		first, last, step := ernieMixtures(s)
 		return written(s).with(Fields{"intermediate_size": max(dense(s).Hidden, 1), "use_bias": false, "moe_num_experts": m.Experts.Count, "moe_k": m.Experts.Chosen,
 			"moe_intermediate_size": m.Hidden, "moe_num_shared_experts": m.Experts.Shared / max(m.Hidden, 1), "moe_layer_start_index": first,
 			"moe_layer_end_index": last, "moe_layer_interval": step})
 	},
 })
+
+// ernieMixtures are the first and the last mixture, and how many layers there are from one to the next.
+func ernieMixtures(s *nn.Spec) (first, last, step int) {
+	first, last, step = s.Layers, s.Layers-1, 1
+	for l := range s.Layers {
+		if s.Layer(l).FeedForward.Experts.Count > 0 {
+			first, last = min(first, l), l
+		}
+	}
+	for l := first; l <= last; l++ { // layers between are dense but for every step-th
+		if s.Layer(l).FeedForward.Experts.Count == 0 {
+			step = max(step, first+1)
+		}
+	}
+	return first, last, step
+}

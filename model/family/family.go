@@ -82,7 +82,11 @@ func (f *Family) Read(c *Config) (nn.Spec, error) {
 // last.
 func (f *Family) Ignores(s *nn.Spec, name string) bool {
 	if before, _, ok := strings.Cut(f.MoreLayers, "{layer}"); ok {
-		if rest, ok := strings.CutPrefix(name, before); ok {
+		rest, ok := strings.CutPrefix(name, before)
+		if !ok {
+			rest, ok = strings.CutPrefix(name, "blk.") // in GGUF
+		}
+		if ok {
 			number, _, _ := strings.Cut(rest, ".")
 			if l, err := strconv.Atoi(number); err == nil && l >= s.Layers {
 				return true

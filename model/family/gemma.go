@@ -15,10 +15,19 @@ var _ = register(Family{
 	Names:         llamaNames,
 	Spec: func(c *Config) nn.Spec {
 		s := gemmaSpec(c)
-		s.FeedForward.Activation = compute.GELUTanh // whatever hidden_act says: the authors' code computes this one
+		s.FeedForward.Activation = activation(c, "hidden_act", "gelu_pytorch_tanh")
+		if c.String("hidden_act", "") == "gelu" { // of the first files, which mean the other one
+			s.FeedForward.Activation = compute.GELUTanh
+		}
 		return s
 	},
-	Config: func(s *nn.Spec) Fields { return gemmaConfig(s).named("hidden_activation", "hidden_act") },
+	Config: func(s *nn.Spec) Fields {
+		f := gemmaConfig(s).named("hidden_activation", "hidden_act")
+		if f["hidden_act"] == "gelu" {
+			f["hidden_act"] = "gelu_python" // gelu would be read as the other one
+		}
+		return f
+	},
 })
 
 func gemmaSpec(c *Config) nn.Spec {

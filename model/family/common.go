@@ -184,3 +184,9 @@ func windowedLayers(c *Config, s *nn.Spec, otherwise func(l int) bool, change fu
 func every(n int) func(l int) bool {
 	return func(l int) bool { return n <= 0 || (l+1)%n != 0 }
 }
+
+// savedByTransformers5 says whether transformers 5 wrote a model. Where its class computes other things than its authors' code, such a
+// model was trained and saved as that class computes it.
+func savedByTransformers5(c *Config) bool {
+	return strings.HasPrefix(c.String("transformers_version", ""), "5.")
+}

@@ -26,7 +26,8 @@ var _ = register(Family{
 })
 
 // deepseek_v2: latent attention, experts in groups. Source: arXiv 2405.04434, the published modeling_deepseek.py and transformers,
-// modeling_deepseek_v2.py. Where norm_topk_prob is set weights are not scaled besides, which is what the published code does.
+// modeling_deepseek_v2.py. Where norm_topk_prob is set weights are not scaled besides, which is what the published code does; the class
+// of transformers 5 leaves the field alone.
 var _ = register(Family{
 	ModelTypes:    []string{"deepseek_v2"},
 	Architectures: []string{"DeepseekV2ForCausalLM"},
@@ -39,7 +40,7 @@ var _ = register(Family{
 		c.Refuse("scoring_func", "softmax")
 		c.Refuse("topk_method", "greedy", "group_limited_greedy")
 		rule := compute.RouteRule{Scale: c.Float32("routed_scaling_factor", 1)}
-		if c.Bool("norm_topk_prob", false) {
+		if c.Bool("norm_topk_prob", false) && !savedByTransformers5(c) {
 			rule = softmaxOfChosen
 		}
 		if c.String("topk_method", "greedy") == "group_limited_greedy" {

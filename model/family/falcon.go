@@ -1,10 +1,6 @@
 package family
 
-import (
-	"strings"
-
-	"lian/model/nn"
-)
+import "lian/model/nn"
 
 // falcon: 7B (one kv head, branches parallel through one norm), 40B and 180B (grouped heads, two norms), RW (linear biases by
 // distance, one branch after the other). Sources: arXiv 2311.16867 and transformers, modeling_falcon.py.
@@ -55,8 +51,7 @@ var _ = register(Family{
 		}
 		if c.Bool("alibi", false) {
 			// transformers 5 adds the biases twice in its plain attention; what it saved is read as it computes it.
-			twice := strings.HasPrefix(c.String("transformers_version", ""), "5.")
-			a.RoPE, a.ALiBi = nn.RoPE{}, nn.ALiBi{Rule: nn.ALiBiPress, Scaled: true, Twice: twice}
+			a.RoPE, a.ALiBi = nn.RoPE{}, nn.ALiBi{Rule: nn.ALiBiPress, Scaled: true, Twice: savedByTransformers5(c)}
 		}
 		a.Bias = c.Bool("bias", false)
 		a.OutputBias, s.FeedForward.Bias, s.FeedForward.Plain = a.Bias, a.Bias, true

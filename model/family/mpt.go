@@ -31,7 +31,9 @@ var _ = register(Family{
 		if inner := c.Object("attn_config"); inner != nil {
 			a.Clip = inner.Float32("clip_qkv", 0)
 			a.Scale = inner.Float32("softmax_scale", 0)
-			a.ALiBi.Max = inner.Float("alibi_bias_max", 8)
+			if a.ALiBi.Max = inner.Float("alibi_bias_max", 8); savedByTransformers5(c) {
+				a.ALiBi.Max = 8 // whatever the field says
+			}
 			inner.Refuse("attn_type", "multihead_attention")
 			inner.Refuse("qk_ln", false)
 			inner.Refuse("prefix_lm", false)

@@ -286,9 +286,14 @@ func (f *forward) gate(s *FeedForward, w *weight, h *compute.Tensor) *compute.Te
 // activated is activation(gate) · up, or without a gate activation(up).
 func (f *forward) activated(s *FeedForward, gate, up *compute.Tensor) *compute.Tensor {
 	out := f.Tensor(up.Shape...)
-	if gate == nil {
+	switch {
+	case gate == nil:
 		model.Launch(f.Pass, compute.Activation{X: up, Out: out, Kind: s.Function()})
-	} else {
+	case !slices.Contains(compute.GatedKinds(), s.Function()):
+		opened := f.Tensor(up.Shape...)
+		model.Launch(f.Pass, compute.Activation{X: gate, Out: opened, Kind: s.Function()})
+		model.Launch(f.Pass, compute.Mul{A: opened, B: up, Out: out})
+	default:
 		model.Launch(f.Pass, compute.Gated{Gate: gate, Up: up, Out: out, Kind: s.Function(), Limit: s.Limit, Offset: s.Offset})
 	}
 	return out

@@ -5,6 +5,7 @@ type Binding struct {
 	Parameter string // logical name
 	Shape     []int
 	Hub, GGUF View // in the authors' files, and in GGUF; a View without a Name is not there
+	OlderGGUF View // in GGUF files of former times, where they had it elsewhere
 	// Adaptable parameters are products that LoRA and its relatives may change.
 	Adaptable bool
 }

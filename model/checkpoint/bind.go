@@ -127,6 +127,13 @@ func (l *binder) load(w nn.Weight, v model.View) (*compute.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
+	if v.Turned && p.info.Type.BlockSize() > 1 { // blocks do not turn
+		values := make([]float32, p.info.Elements())
+		if err := dtype.Dequantize(p.info.Type, p.data, values); err != nil {
+			return nil, fmt.Errorf("tensor %s: %w", v.Name, err)
+		}
+		p.info.Type, p.data = dtype.F32, compute.HostBytes(values)
+	}
 	data, inFile, err := v.Take(p.data, p.info.Type, w.Shape)
 	if err != nil {
 		return nil, fmt.Errorf("tensor %s: %w", v.Name, err)

@@ -38,7 +38,14 @@ func (c *Checkpoint) fromGGUF(path string, file *gguf.File, b compute.Backend, o
 		return err
 	}
 	c.Family, c.Unread = f, config.Unread()
-	return c.bind(b, spec, file, o, nil, ggufView)
+	return c.bind(b, spec, file, o, nil, func(b model.Binding) model.View {
+		if _, ok := file.Info(b.GGUF.Name); !ok && b.OlderGGUF.Name != "" {
+			if _, ok := file.Info(b.OlderGGUF.Name); ok {
+				return b.OlderGGUF
+			}
+		}
+		return b.GGUF
+	})
 }
 
 // ReadGGUF is ReadConfig for a GGUF file: the config.json is what its metadata mean.

@@ -78,16 +78,21 @@ var latent = Keys{
 			}
 		},
 		read: func(r *reading) {
-			for _, key := range []string{"attention.head_count_kv", "attention.key_length", "attention.value_length"} {
+			for _, key := range []string{"attention.head_count_kv", "attention.key_length", "attention.value_length", "attention.value_length_mla"} {
 				r.value(key)
 			}
 			turns, ok := r.number("rope.dimension_count")
 			head, mla := r.number("attention.key_length_mla")
+			values := "attention.value_length_mla"
+			if !mla { // files of before April 2025 give the heads' sizes under the usual names
+				head, mla = r.number("attention.key_length")
+				values = "attention.value_length"
+			}
 			if !ok || !mla {
-				r.fail("metadata %sattention.key_length_mla or rope.dimension_count is missing: the file is of before April 2025, when keys and values were kept in one tensor; make it again", r.prefix)
+				r.fail("metadata %sattention.key_length or rope.dimension_count is missing", r.prefix)
 			}
 			r.fields["qk_rope_head_dim"], r.fields["qk_nope_head_dim"] = turns, head-turns
-			r.copy("attention.value_length_mla", "v_head_dim")
+			r.copy(values, "v_head_dim")
 		},
 	},
 }
@@ -96,7 +101,11 @@ var latent = Keys{
 var deepseekGGUF = GGUF{
 	Architecture: "deepseek2",
 	Keys:         keys(sizesWithoutKV, latent, ropeScaling, ropeTheta, rmsEpsilon, vocabulary, experts("n_routed_experts"), routed),
+	Older:        keysWithValues,
 }
+
+// keysWithValues is how files of before April 2025 have the keys' and values' own parts: in one tensor, as the authors have them.
+var keysWithValues = Names{"attention.k_b": keysAndValues("blk.{layer}.attn_kv_b", false), "attention.v_b": keysAndValues("blk.{layer}.attn_kv_b", true)}
 
 // sigmoids says whether a router's function is the sigmoid.
 func sigmoids(f GGUFFile) bool {
@@ -136,6 +145,6 @@ var _ = stored("minicpm3", GGUF{
 			}
 		},
 	}),
-	Names: Names{"attention.k_b": keysAndValues("blk.{layer}.attn_kv_b", false), "attention.v_b": keysAndValues("blk.{layer}.attn_kv_b", true)},
+	Names: keysWithValues,
 	Extra: ropeFactors,
 })

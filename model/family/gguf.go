@@ -29,6 +29,8 @@ type GGUF struct {
 	// Names are where tensors lie, where that is not the usual place (ggufNames); NamesOf where it depends on the model.
 	Names   Names
 	NamesOf func(s *nn.Spec) Names
+	// Older are places of parameters in files of former times, for tensors that a file does not have at the others.
+	Older Names
 	// Interleaved: rows of q and k are stored in the order of interleaved rotary pairs.
 	Interleaved bool
 	// WriteOnly: the architecture's files are opened as another family's. Reads says which of several families a file is of.

@@ -266,6 +266,11 @@ func (f *Family) Bindings(s nn.Spec) ([]model.Binding, error) {
 				}
 			}
 		}
+		if g != nil {
+			if place, ok := g.Older[base]; ok {
+				b.OlderGGUF = place.viewOf(&s, w, layer, bias)
+			}
+		}
 		out = append(out, b)
 	}
 	return out, nil

@@ -102,7 +102,7 @@ func (e *encoder) segment(text string, base int, allowed allow) {
 	t := e.t
 	p := passage{s: text, base: base, track: e.places || t.first && base == 0, exact: e.exact}
 	if len(t.normal) > 0 && !(t.onlyNFC && norm.NFC.IsNormalString(text)) {
-		if t.def.Model != ByteBPE {
+		if t.def.Model != ByteBPE && t.def.Normalize[0].Kind != LlamaSpaces { // llama.cpp takes any bytes
 			p.valid()
 		}
 		for _, n := range t.normal {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -284,40 +285,81 @@ func checkPrefixes(t *testing.T, tok *tokenizer.Tokenizer, text string, g golden
 	}
 }
 
+// TestPiecesEqualReference splits by the patterns that the file's first row has, and by
+// those of their names.
 func TestPiecesEqualReference(t *testing.T) {
 	texts := inputs(t)
-	type row struct {
-		ID     string
-		GPT2   json.RawMessage
-		Qwen2  json.RawMessage
-		Llama3 json.RawMessage
+	path := shared.Path(t, "testdata", "golden", "data", "tokenizers", "pretokenize.jsonl")
+	splitters := map[string][]*tokenizer.Splitter{}
+	add := func(key string, steps []tokenizer.Step) {
+		splitter, err := tokenizer.NewSplitter(steps)
+		if err != nil {
+			t.Fatal(err)
+		}
+		splitters[key] = append(splitters[key], splitter)
 	}
-	rows(t, shared.Path(t, "testdata", "golden", "data", "tokenizers", "pretokenize.jsonl"), func(r row) {
-		for name, want := range map[string]json.RawMessage{"gpt-2": r.GPT2, "qwen2": r.Qwen2, "llama-bpe": r.Llama3} {
-			steps, _ := tokenizer.PatternSteps(name)
-			splitter, err := tokenizer.NewSplitter(steps)
-			if err != nil {
-				t.Fatal(err)
-			}
-			pieces, lengths := []string{}, []int{}
-			splitter.Split(texts[r.ID], func(p string) {
-				pieces = append(pieces, p)
-				lengths = append(lengths, utf8.RuneCountInString(p))
-			})
-			var wantPieces []string
-			if json.Unmarshal(want, &wantPieces) == nil {
-				if !slices.Equal(pieces, wantPieces) {
-					t.Errorf("%s %s: got %q, want %q", r.ID, name, pieces, wantPieces)
-				}
-				continue
-			}
-			var wantLengths []int
-			if err := json.Unmarshal(want, &wantLengths); err != nil {
-				t.Fatalf("%s: %.80s: %v", r.ID, want, err)
-			}
-			if !slices.Equal(lengths, wantLengths) {
-				t.Errorf("%s %s: lengths %v, want %v", r.ID, name, lengths, wantLengths)
+	for key, name := range map[string]string{"gpt2": "gpt-2", "qwen2": "qwen2", "llama3": "llama-bpe"} {
+		steps, _ := tokenizer.PatternSteps(name)
+		add(key, steps)
+	}
+	for key, pattern := range patternsOf(t, path) {
+		// {1,3}+ takes one to three for tiktoken, and any number for tokenizer.json.
+		pattern = strings.ReplaceAll(pattern, "{1,3}+", "{1,3}")
+		add(key, []tokenizer.Step{{Kind: tokenizer.Split, Pattern: pattern}})
+	}
+	if len(splitters) != 5 {
+		t.Errorf("the file has patterns of other names than the test knows: %d", len(splitters))
+	}
+	rows(t, path, func(r map[string]json.RawMessage) {
+		var id string
+		if err := json.Unmarshal(r["id"], &id); err != nil {
+			t.Fatal(err)
+		}
+		for key, all := range splitters {
+			for _, splitter := range all {
+				checkPieces(t, id+" "+key, splitter, texts[id], r[key])
 			}
 		}
 	})
+}
+
+// patternsOf reads the patterns of the first row.
+func patternsOf(t *testing.T, path string) map[string]string {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var first struct {
+		Meta struct{ Patterns map[string]string }
+	}
+	if err := json.NewDecoder(file).Decode(&first); err != nil {
+		t.Fatal(err)
+	}
+	return first.Meta.Patterns
+}
+
+// checkPieces compares pieces, or for long texts their lengths, with what is wanted.
+func checkPieces(t *testing.T, where string, splitter *tokenizer.Splitter, text string, want json.RawMessage) {
+	t.Helper()
+	pieces, lengths := []string{}, []int{}
+	splitter.Split(text, func(p string) {
+		pieces = append(pieces, p)
+		lengths = append(lengths, utf8.RuneCountInString(p))
+	})
+	var wantPieces []string
+	if json.Unmarshal(want, &wantPieces) == nil {
+		if !slices.Equal(pieces, wantPieces) {
+			t.Errorf("%s: got %q, want %q", where, pieces, wantPieces)
+		}
+		return
+	}
+	var wantLengths []int
+	if err := json.Unmarshal(want, &wantLengths); err != nil {
+		t.Fatalf("%s: %.80s: %v", where, want, err)
+	}
+	if !slices.Equal(lengths, wantLengths) {
+		t.Errorf("%s: lengths %v, want %v", where, lengths, wantLengths)
+	}
 }

@@ -63,12 +63,13 @@ func jsonLines(in io.Reader, out io.Writer, do func(r row) error) error {
 		line, err := lines.ReadBytes('\n')
 		if len(line) > 0 && strings.TrimSpace(string(line)) != "" {
 			n++
-			r := row{}
-			if bad := json.Unmarshal(line, &r); bad != nil {
-				bad = fmt.Errorf("line %d: not a JSON object: %w", n, bad)
-				r, first = row{"error": quoted(bad.Error())}, errors.Join(first, bad)
-				failed++
-			} else if bad := do(r); bad != nil {
+			r, bad := parseRow(line)
+			if bad != nil {
+				r = row{}
+			} else {
+				bad = do(r)
+			}
+			if bad != nil {
 				r["error"] = quoted(bad.Error())
 				if failed++; first == nil {
 					first = fmt.Errorf("line %d: %w", n, bad)
@@ -94,6 +95,22 @@ func jsonLines(in io.Reader, out io.Writer, do func(r row) error) error {
 		return fmt.Errorf("%d of %d lines failed; the first: %w", failed, n, first)
 	}
 	return nil
+}
+
+// parseRow reads a line as a JSON object.
+func parseRow(line []byte) (row, error) {
+	var r row
+	err := json.Unmarshal(line, &r)
+	var other *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &other):
+		return nil, fmt.Errorf("a JSON %s, expected an object", other.Value)
+	case err != nil:
+		return nil, fmt.Errorf("not a JSON object: %w", err)
+	case r == nil: // null is no error to json.Unmarshal
+		return nil, errors.New("a JSON null, expected an object")
+	}
+	return r, nil
 }
 
 // quoted is a string as JSON.

@@ -96,8 +96,12 @@ func TestAFolderThatDoesNotFitIsRefusedByName(t *testing.T) {
 		"a bias is not there": {func(ts map[string]safetensors.Tensor, _ map[string]any) {
 			delete(ts, strings.Replace(q, "weight", "bias", 1))
 		}, []string{"q_proj.bias", "[8]", "missing"}},
-		"a size is missing":        {func(_ map[string]safetensors.Tensor, c map[string]any) { delete(c, "hidden_size") }, []string{"config.json", "hidden_size", "missing"}},
-		"a size is text":           {func(_ map[string]safetensors.Tensor, c map[string]any) { c["num_attention_heads"] = "two" }, []string{"num_attention_heads", "two"}},
+		"a size is missing": {func(_ map[string]safetensors.Tensor, c map[string]any) { delete(c, "hidden_size") }, []string{"config.json", "hidden_size", "missing"}},
+		"a size is text":    {func(_ map[string]safetensors.Tensor, c map[string]any) { c["num_attention_heads"] = "two" }, []string{"num_attention_heads", `"two"`, "expected a number"}},
+		"there are a thousand million layers": {func(_ map[string]safetensors.Tensor, c map[string]any) { c["num_hidden_layers"] = 1e9 },
+			[]string{"num_hidden_layers is 1000000000", "expected at most"}},
+		"half a layer is configured": {func(_ map[string]safetensors.Tensor, c map[string]any) { c["num_hidden_layers"] = 1.5 },
+			[]string{"num_hidden_layers is 1.5", "whole number"}},
 		"an activation is unknown": {func(_ map[string]safetensors.Tensor, c map[string]any) { c["hidden_act"] = "mystery" }, []string{"hidden_act", "mystery"}},
 		"a rotary rule is unknown": {func(_ map[string]safetensors.Tensor, c map[string]any) {
 			c["rope_scaling"] = map[string]any{"rope_type": "spiral", "factor": 2.0}

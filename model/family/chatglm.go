@@ -40,7 +40,7 @@ func chatglmSpec(c *Config) nn.Spec {
 		c.Fail("this is the first ChatGLM-6B, whose prompts are read in both directions; Lian computes ChatGLM2 and later")
 	}
 	s := nn.Spec{
-		Vocab: c.Need("padded_vocab_size"), Hidden: c.Need("hidden_size"), Layers: c.Need("num_layers"), Context: c.Int("seq_length", 2048),
+		Vocab: c.Need("padded_vocab_size"), Hidden: c.Need("hidden_size"), Layers: layers(c, "num_layers"), Context: c.Int("seq_length", 2048),
 		TiedEmbedding: c.Bool("tie_word_embeddings", false), NoFinalNorm: !c.Bool("post_layer_norm", true),
 	}
 	s.NormedResidual = c.Bool("apply_residual_connection_post_layernorm", false)

@@ -13,7 +13,7 @@ func decoder(c *Config) nn.Spec {
 	s := nn.Spec{
 		Vocab:         c.Need("vocab_size"),
 		Hidden:        c.Need("hidden_size|n_embd|d_model"),
-		Layers:        c.Need("num_hidden_layers|n_layer|num_layers|n_layers"),
+		Layers:        layers(c, "num_hidden_layers|n_layer|num_layers|n_layers"),
 		Context:       c.Int("max_position_embeddings|n_positions|max_seq_len|seq_length", 2048),
 		TiedEmbedding: c.Bool("tie_word_embeddings", false),
 	}
@@ -27,6 +27,20 @@ func decoder(c *Config) nn.Spec {
 	s.FeedForward.Hidden = c.Int("intermediate_size|n_inner", 4*s.Hidden)
 	s.FeedForward.Activation = activation(c, "hidden_act|hidden_activation|activation_function", "silu")
 	return s
+}
+
+// mostLayers is more than any model has; a count beyond it is a mistake that would have to be walked through to be found.
+const mostLayers = 1 << 14
+
+// layers is how many layers a model has.
+func layers(c *Config, names string) int {
+	n := c.Need(names)
+	if n > mostLayers {
+		name, _ := c.find(names)
+		c.Fail("%s is %d, expected at most %d", name, n, mostLayers)
+		return 0
+	}
+	return n
 }
 
 // rope reads the rotary embedding of heads of a size: rope_parameters as transformers 5 writes it, or rope_theta and rope_scaling

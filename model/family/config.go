@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -43,7 +44,14 @@ func (c *Config) Default(name string, value any) {
 func ParseConfig(file string, data []byte) (*Config, error) {
 	c := &Config{file: file, read: map[string]bool{}, err: new(error)}
 	if err := json.Unmarshal(data, &c.fields); err != nil {
+		var other *json.UnmarshalTypeError
+		if errors.As(err, &other) {
+			return nil, fmt.Errorf("%s: is a JSON %s, expected an object", file, other.Value)
+		}
 		return nil, fmt.Errorf("%s: not a JSON object: %w", file, err)
+	}
+	if c.fields == nil {
+		return nil, fmt.Errorf("%s: is a JSON null, expected an object", file)
 	}
 	again := json.NewDecoder(bytes.NewReader(data))
 	again.UseNumber()
@@ -155,7 +163,8 @@ func (c *Config) Float32(names string, missing float64) float32 {
 func (c *Config) Int(names string, missing int) int {
 	v := field(c, names, float64(missing))
 	if v != float64(int(v)) {
-		c.Fail("%s is %v, expected a whole number", names, v)
+		name, _ := c.find(names)
+		c.Fail("%s is %v, expected a whole number", name, v)
 	}
 	return int(v)
 }
@@ -244,8 +253,30 @@ func field[T any](c *Config, names string, missing T) T {
 	}
 	typed, ok := v.(T)
 	if !ok {
-		c.Fail("%s is %v (%T), expected %T", name, v, v, missing)
+		c.Fail("%s is %s, expected %s", name, asJSON(v), kindOf(missing))
 		return missing
 	}
 	return typed
+}
+
+// asJSON is a value as a file has it.
+func asJSON(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(text)
+}
+
+// kindOf names the kind of a value as JSON does.
+func kindOf(v any) string {
+	switch v.(type) {
+	case float64:
+		return "a number"
+	case bool:
+		return "true or false"
+	case string:
+		return "a text"
+	}
+	return fmt.Sprintf("%T", v)
 }

@@ -81,8 +81,10 @@ var _ = register(Family{
 	Names:         llamaNames,
 	Spec: func(c *Config) nn.Spec {
 		c.Default("head_dim", 128)
+		c.Default("num_key_value_heads", 2)
 		c.Default("max_position_embeddings", 32768)
 		s := llamaSpec(c)
+		s.Norm = rms(c, 1e-5)
 		s.Attention.Bias = c.Bool("qkv_bias|attention_bias", false)
 		s.Attention.OutputBias = c.Bool("bias|mlp_bias", false)
 		s.FeedForward.Bias = s.Attention.OutputBias

@@ -20,6 +20,7 @@ var _ = register(Family{
 		c.Default("num_local_experts", 8)
 		c.Default("num_experts_per_tok", 2)
 		c.Default("num_key_value_heads", 8)
+		c.Default("rope_theta", 1000000.0)
 		c.Default("max_position_embeddings", 4096*32)
 		c.Ignore("router_jitter_noise") // of training
 		s := decoder(c)

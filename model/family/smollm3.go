@@ -19,8 +19,8 @@ var _ = register(Family{
 			return s
 		}
 		still := func(l int) bool { return turns != nil && turns[l] == 0 || turns == nil && !every(interval)(l) }
-		if !c.Bool("use_sliding_window", false) {
-			c.Ignore("sliding_window", "layer_types")
+		if windows := c.Bool("use_sliding_window", false); !windows && c.Strings("layer_types") == nil {
+			c.Ignore("sliding_window")
 			s.Vary(func(l int, b *nn.Block) {
 				if still(l) {
 					b.Attention.RoPE = nn.RoPE{}

@@ -88,6 +88,14 @@ func TestFieldsThatAreMissingMeanWhatTheAuthorsClassSays(t *testing.T) {
 		{"FalconForCausalLM", Fields{"new_decoder_architecture": true, "num_kv_heads": 2}, func(s nn.Spec) any { return []any{s.Attention.KVHeads, s.Parallel, s.SharedNorm} }, "[2 true false]"},
 		{"RWForCausalLM", Fields{"model_type": "RefinedWeb", "n_head_kv": 2}, func(s nn.Spec) any { return []any{s.Attention.KVHeads, s.SharedNorm} }, "[2 false]"},
 		{"FalconForCausalLM", Fields{"alibi": true, "transformers_version": "4.27.4"}, func(s nn.Spec) any { return s.Attention.ALiBi.Twice }, "false"},
+		{"MixtralForCausalLM", Fields{"num_key_value_heads": 2}, func(s nn.Spec) any { return []any{s.Attention.RoPE.Theta, s.Norm.Epsilon} }, "[1e+06 1e-05]"},
+		{"InternLM3ForCausalLM", nil, func(s nn.Spec) any { return []any{s.Attention.KVHeads, s.Attention.HeadSize, s.Norm.Epsilon} }, "[2 128 1e-05]"},
+		{"GemmaForCausalLM", Fields{"hidden_act": "gelu", "hidden_activation": nil}, func(s nn.Spec) any { return s.FeedForward.Activation }, "gelu_tanh"},
+		{"GemmaForCausalLM", Fields{"hidden_act": "relu"}, func(s nn.Spec) any { return s.FeedForward.Activation }, "relu"},
+		{"GPT2LMHeadModel", Fields{"n_embd": 12, "hidden_size": nil}, func(s nn.Spec) any { return s.Attention.HeadSize }, "3"},
+		{"SmolLM3ForCausalLM", Fields{"layer_types": []string{"full_attention", "sliding_attention", "full_attention", "sliding_attention"}, "sliding_window": 5}, func(s nn.Spec) any { return windows(s) }, "[0 5 0 5]"},
+		{"MptForCausalLM", Fields{"attn_config": Fields{"alibi_bias_max": 4}}, func(s nn.Spec) any { return s.Attention.ALiBi.Max }, "4"},
+		{"MptForCausalLM", Fields{"attn_config": Fields{"alibi_bias_max": 4}, "transformers_version": "5.0.0"}, func(s nn.Spec) any { return s.Attention.ALiBi.Max }, "8"},
 		{"BaichuanForCausalLM", Fields{"model_max_length": 4096}, func(s nn.Spec) any {
 			return []any{s.Attention.RoPE.Rotary, s.Attention.ALiBi.Rule, s.UnitHead, s.Context}
 		}, "[0 1 false 4096]"},

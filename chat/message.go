@@ -153,7 +153,7 @@ func ParseTools(data []byte) ([]Tool, error) { return parseList[Tool]("tools", d
 func parseList[T any](what string, data []byte) ([]T, error) {
 	var items []json.RawMessage
 	if err := json.Unmarshal(data, &items); err != nil {
-		return nil, fmt.Errorf("%s: expected a list: %w", what, err)
+		return nil, fmt.Errorf("%s: expected a list, found %s", what, abridge(data))
 	}
 	if items == nil {
 		return nil, nil

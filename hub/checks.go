@@ -1,22 +1,9 @@
 package hub
 
 import (
-	"bytes"
-	"os"
 	"path/filepath"
 	"strings"
 )
-
-// IsPointer says whether a file is one of git-lfs that only names the real one.
-func IsPointer(path string) bool {
-	const begins = "version https://git-lfs.github.com/spec/"
-	info, err := os.Stat(path)
-	if err != nil || info.Size() > mostText {
-		return false
-	}
-	text, err := os.ReadFile(path)
-	return err == nil && bytes.HasPrefix(text, []byte(begins))
-}
 
 // Expected is the SHA-256 that a file should have, "" if nobody knows: by the mark of a pull, where name is the file in its folder, or by
 // its own name in the caches of Hugging Face (blobs/HASH) and Ollama (blobs/sha256-HASH).

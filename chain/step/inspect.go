@@ -221,9 +221,6 @@ func (i *inspector) file(path string) error {
 	case strings.HasSuffix(path, ".jsonl"):
 		return i.lines(path)
 	}
-	if hub.IsPointer(path) {
-		return fmt.Errorf("%s: a pointer of git-lfs, not the file that it stands for; git lfs pull fetches that, or lian models pull the whole model", path)
-	}
 	kind, err := container.Look(path)
 	if err != nil {
 		return err

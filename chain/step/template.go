@@ -164,7 +164,7 @@ func (c *conversation) parse(raw []byte) (err error) {
 	}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &members); err != nil {
-		return fmt.Errorf("expected a list of messages, or an object with messages and tools: %w", err)
+		return fmt.Errorf("expected a list of messages, or an object with messages and tools: %w", jsonKind(err))
 	}
 	for key, value := range members {
 		switch key {

@@ -101,16 +101,22 @@ func jsonLines(in io.Reader, out io.Writer, do func(r row) error) error {
 func parseRow(line []byte) (row, error) {
 	var r row
 	err := json.Unmarshal(line, &r)
-	var other *json.UnmarshalTypeError
 	switch {
-	case errors.As(err, &other):
-		return nil, fmt.Errorf("a JSON %s, expected an object", other.Value)
 	case err != nil:
-		return nil, fmt.Errorf("not a JSON object: %w", err)
+		return nil, fmt.Errorf("expected a JSON object: %w", jsonKind(err))
 	case r == nil: // null is no error to json.Unmarshal
-		return nil, errors.New("a JSON null, expected an object")
+		return nil, errors.New("expected a JSON object: found null")
 	}
 	return r, nil
+}
+
+// jsonKind says in JSON's words what json.Unmarshal says in Go's: which kind of value stood where another was expected.
+func jsonKind(err error) error {
+	var other *json.UnmarshalTypeError
+	if errors.As(err, &other) {
+		return fmt.Errorf("found a JSON %s", other.Value)
+	}
+	return err
 }
 
 // quoted is a string as JSON.

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 
+	"lian/format"
 	"lian/format/internevo"
 	"lian/format/llama2c"
 	"lian/format/torch"
@@ -96,6 +97,9 @@ func Look(path string) (Kind, error) {
 	}
 	if kind := byHead(head, info.Size()); kind != "" {
 		return kind, nil
+	}
+	if format.IsPointer(head) {
+		return "", fmt.Errorf("%s: %w", path, format.ErrPointer)
 	}
 	if isText(head) {
 		return text(path, head, info.Size())

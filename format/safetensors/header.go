@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"lian/dtype"
+	"lian/format"
 )
 
 // maxHeader is the reference library's limit on the header's length.
@@ -27,6 +28,9 @@ type entry struct {
 // parse checks a whole file and returns its tensors in the order of their bytes.
 // Its errors do not name the file.
 func parse(file []byte) (entries []entry, metadata map[string]string, err error) {
+	if format.IsPointer(file) {
+		return nil, nil, format.ErrPointer
+	}
 	if len(file) < 8 {
 		return nil, nil, fmt.Errorf("%d bytes are too few for a safetensors file; its first 8 are the header's length", len(file))
 	}

@@ -129,14 +129,14 @@ func (l *loader) find(tensor string) []model.Binding {
 func (l *loader) get(name string, shape ...int) ([]float32, []int, error) {
 	info, ok := l.source.Info(name)
 	if !ok {
-		return nil, nil, fmt.Errorf("tensor %s %v is missing", name, shape)
+		return nil, nil, fmt.Errorf("tensor %s %v is missing", name, strings.ReplaceAll(fmt.Sprint(shape), "-1", "any"))
 	}
 	match := len(info.Shape) == len(shape)
 	for i := 0; match && i < len(shape); i++ {
 		match = shape[i] < 0 || shape[i] == info.Shape[i]
 	}
 	if !match {
-		return nil, nil, fmt.Errorf("tensor %s is %v, expected %v; the adapter is of another base", name, info.Shape, shape)
+		return nil, nil, fmt.Errorf("tensor %s is %v, expected %v; the adapter is of another base", name, info.Shape, strings.ReplaceAll(fmt.Sprint(shape), "-1", "any"))
 	}
 	data, err := l.source.Data(name)
 	if err != nil {

@@ -24,21 +24,24 @@ func openGGUF(path string, b compute.Backend, o Options) (*Checkpoint, error) {
 	c := &Checkpoint{Path: path, close: file.Close}
 	if err := c.fromGGUF(path, file, b, o); err != nil {
 		file.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	return c, nil
 }
 
 func (c *Checkpoint) fromGGUF(path string, file *gguf.File, b compute.Backend, o Options) error {
 	if kind, _ := file.String("general.type"); kind == "adapter" {
-		return fmt.Errorf("an adapter, not a model; name its base too: BASE+%s", path)
+		return fmt.Errorf("%s: an adapter, not a model; name its base too: BASE+%s", path, path)
+	}
+	if len(file.Names()) == 0 {
+		return fmt.Errorf("%s: holds a vocabulary and no tensors, so it is no model; lian tokenizer reads it", path)
 	}
 	f, spec, config, err := ReadGGUF(path, file)
 	if err != nil {
 		return err
 	}
 	c.Family, c.Unread = f, config.Unread()
-	return c.bind(b, spec, file, o, nil, func(b model.Binding) model.View {
+	err = c.bind(b, spec, file, o, nil, func(b model.Binding) model.View {
 		if _, ok := file.Info(b.GGUF.Name); !ok && b.OlderGGUF.Name != "" {
 			if _, ok := file.Info(b.OlderGGUF.Name); ok {
 				return b.OlderGGUF
@@ -46,6 +49,10 @@ func (c *Checkpoint) fromGGUF(path string, file *gguf.File, b compute.Backend, o
 		}
 		return b.GGUF
 	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
 }
 
 // ReadGGUF is ReadConfig for a GGUF file: the config.json is what its metadata mean.

@@ -104,7 +104,8 @@ func sigmoidFields(s *nn.Spec) Fields {
 	return Fields{"n_group": max(r.Groups, 1), "topk_group": max(r.TopGroups, 1)}
 }
 
-// deepseekMixtures makes the layers from first_k_dense_replace on mixtures, every moe_layer_freq-th of them.
+// deepseekMixtures makes the layers from first_k_dense_replace on mixtures, every moe_layer_freq-th of them, or those that
+// mlp_layer_types calls sparse.
 func deepseekMixtures(c *Config, s *nn.Spec, rule compute.RouteRule) {
 	c.Ignore("num_nextn_predict_layers", "num_mtp_layers", "ep_size", "aux_loss_alpha", "seq_aux")
 	first, step := c.Int("first_k_dense_replace", 0), max(c.Int("moe_layer_freq", 1), 1)
@@ -117,7 +118,22 @@ func deepseekMixtures(c *Config, s *nn.Spec, rule compute.RouteRule) {
 	if s.FeedForward.Bias {
 		c.Fail("mlp_bias is true, which Lian does not compute in mixtures of experts")
 	}
-	mixedLayers(s, size, e, func(l int) bool { return l >= first && l%step == 0 })
+	types := c.Strings("mlp_layer_types")
+	if types != nil && len(types) != s.Layers {
+		c.Fail("mlp_layer_types has %d entries, expected one for each of %d layers", len(types), s.Layers)
+		return
+	}
+	for l, kind := range types {
+		if kind != "dense" && kind != "sparse" {
+			c.Fail("mlp_layer_types[%d] is %q, expected dense or sparse", l, kind)
+		}
+	}
+	mixedLayers(s, size, e, func(l int) bool {
+		if types != nil {
+			return types[l] == "sparse"
+		}
+		return l >= first && l%step == 0
+	})
 }
 
 func deepseekMixtureFields(s *nn.Spec) Fields {

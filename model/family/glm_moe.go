@@ -52,15 +52,6 @@ var _ = register(Family{
 		s := latentSpec(c)
 		s.Norm = rms(c, 1e-5)
 		s.Attention.RoPE.Interleaved = c.Bool("rope_interleave", true)
-		types := c.Strings("mlp_layer_types")
-		for l, kind := range types { // dense ones first, as first_k_dense_replace has them
-			if kind != "dense" && kind != "sparse" || l > 0 && kind == "dense" && types[l-1] == "sparse" {
-				c.Fail("mlp_layer_types[%d] is %q, expected dense layers and then sparse ones", l, kind)
-			}
-			if kind == "dense" {
-				c.Default("first_k_dense_replace", l+1)
-			}
-		}
 		deepseekMixtures(c, &s, sigmoidRule(c, 1, 1, 1.8))
 		return s
 	},

@@ -94,6 +94,7 @@ func TestFieldsThatAreMissingMeanWhatTheAuthorsClassSays(t *testing.T) {
 		{"GemmaForCausalLM", Fields{"hidden_act": "relu"}, func(s nn.Spec) any { return s.FeedForward.Activation }, "relu"},
 		{"GPT2LMHeadModel", Fields{"n_embd": 12, "hidden_size": nil}, func(s nn.Spec) any { return s.Attention.HeadSize }, "3"},
 		{"SmolLM3ForCausalLM", Fields{"layer_types": []string{"full_attention", "sliding_attention", "full_attention", "sliding_attention"}, "sliding_window": 5}, func(s nn.Spec) any { return windows(s) }, "[0 5 0 5]"},
+		{"Glm4MoeLiteForCausalLM", Fields{"n_routed_experts": 8, "mlp_layer_types": []string{"sparse", "dense", "sparse", "dense"}}, func(s nn.Spec) any { return denseLayers(&s) }, "[1 3]"},
 		{"MptForCausalLM", Fields{"attn_config": Fields{"alibi_bias_max": 4}}, func(s nn.Spec) any { return s.Attention.ALiBi.Max }, "4"},
 		{"MptForCausalLM", Fields{"attn_config": Fields{"alibi_bias_max": 4}, "transformers_version": "5.0.0"}, func(s nn.Spec) any { return s.Attention.ALiBi.Max }, "8"},
 		{"BaichuanForCausalLM", Fields{"model_max_length": 4096}, func(s nn.Spec) any {

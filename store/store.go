@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -46,6 +47,14 @@ func ReadJSON(path string, v any) error {
 		return err
 	}
 	if err := json.Unmarshal(text, v); err != nil {
+		var other *json.UnmarshalTypeError
+		if errors.As(err, &other) { // its own words are of Go's types
+			where := other.Field
+			if where == "" {
+				where = "the whole"
+			}
+			return fmt.Errorf("%s: not the expected JSON: %s is a JSON %s", path, where, other.Value)
+		}
 		return fmt.Errorf("%s: not the expected JSON: %w", path, err)
 	}
 	return nil

@@ -45,8 +45,9 @@ func Forward(path string, o ForwardOptions) (*Forwarded, error) {
 		return nil, err
 	}
 	defer m.Close()
-	if n, most := len(o.IDs), m.Model.Spec.Context; n > most {
-		return nil, fmt.Errorf("%d ids are more than the context of %d tokens that %s was made for", n, most, m.Name)
+	// Only learned positions end; others go on past the context a model was made for, as dynamic rotary embeddings are meant to.
+	if n, most := len(o.IDs), m.Model.Spec.Positions-m.Model.Spec.PositionOffset; m.Model.Spec.Positions > 0 && n > most {
+		return nil, fmt.Errorf("%d ids are more than the %d positions that %s has", n, most, m.Name)
 	}
 	hidden, logits, err := m.forward(o.IDs, o.Precision)
 	if err != nil {

@@ -127,9 +127,20 @@ func TestWhatIsNotComputedIsRefused(t *testing.T) {
 	}
 }
 
+func TestForwardGoesPastTheContextOfADynamicRotation(t *testing.T) {
+	dir := shared.Path(t, "testdata", "golden", "infer", "hf", "internlm2-dynamic") // made for 24
+	if _, err := Forward(dir, ForwardOptions{IDs: make([]int32, 41), Out: filepath.Join(t.TempDir(), "x.safetensors"), Precision: model.Exact}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestForwardRefusesWrongIDs(t *testing.T) {
 	dir := shared.Path(t, "testdata", "golden", "infer", "hf", "llama")
-	for want, ids := range map[string][]int32{"311": {1, 311}, "-1": {-1}, "context of 256": make([]int32, 257)} {
+	for want, ids := range map[string][]int32{"311": {1, 311}, "-1": {-1}, "128 positions": make([]int32, 129)} {
+		dir := dir
+		if len(ids) > 100 {
+			dir = shared.Path(t, "testdata", "golden", "infer", "hf", "gpt2")
+		}
 		out := filepath.Join(t.TempDir(), "x.safetensors")
 		_, err := Forward(dir, ForwardOptions{IDs: ids, Out: out, Precision: model.Exact})
 		if err == nil || !strings.Contains(err.Error(), want) {

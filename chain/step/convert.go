@@ -223,11 +223,11 @@ func (c *converter) verify(path string, r *Converted) error {
 		if err := c.ctx.Err(); err != nil {
 			return err
 		}
-		want, err := checkpoint.Floats(stream, p.Tensor)
+		want, err := model.Floats(stream, p.Tensor)
 		if err != nil {
 			return err
 		}
-		got, err := checkpoint.Floats(stream, list[i].Tensor)
+		got, err := model.Floats(stream, list[i].Tensor)
 		if err != nil {
 			return err
 		}

@@ -33,7 +33,7 @@ func (l *LoRA) Prepare(s compute.Stream, m model.Model) error {
 		case c.a != nil:
 			s.Launch(&compute.MatMul{A: c.b, B: c.a, Out: w, Alpha: c.scale, Accumulate: true})
 		case c.rows != nil:
-			values, err := floats(s, w)
+			values, err := model.Floats(s, w)
 			if err != nil {
 				return err
 			}

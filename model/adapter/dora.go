@@ -27,14 +27,14 @@ func (t *member) applyDoRA(p *model.Pass, x, low, out *compute.Tensor) {
 
 // dora fills in the gain: magnitude / ‖row of base + scale·B·A‖.
 func (t *member) dora(s compute.Stream, base *compute.Tensor, magnitude []float32) error {
-	w, err := floats(s, base)
+	w, err := model.Floats(s, base)
 	if err != nil {
 		return err
 	}
 	sum := compute.NewTensor(s.Backend(), dtype.F32, base.Shape...)
 	s.Write(sum, compute.HostBytes(w))
 	s.Launch(&compute.MatMul{A: t.b, B: t.a, Out: sum, Alpha: t.scale, Accumulate: true})
-	if w, err = floats(s, sum); err != nil {
+	if w, err = model.Floats(s, sum); err != nil {
 		return err
 	}
 	gain, in := make([]float32, len(magnitude)), base.Shape[1]
@@ -51,11 +51,11 @@ func (t *member) dora(s compute.Stream, base *compute.Tensor, magnitude []float3
 
 // scaleRows multiplies the rows of a float32 matrix.
 func scaleRows(s compute.Stream, w, by *compute.Tensor) error {
-	values, err := floats(s, w)
+	values, err := model.Floats(s, w)
 	if err != nil {
 		return err
 	}
-	gain, err := floats(s, by)
+	gain, err := model.Floats(s, by)
 	if err != nil {
 		return err
 	}
@@ -72,19 +72,4 @@ func tensorOf(s compute.Stream, values []float32, shape ...int) *compute.Tensor 
 	t := compute.NewTensor(s.Backend(), dtype.F32, shape...)
 	s.Write(t, compute.HostBytes(values))
 	return t
-}
-
-// floats are a tensor's values.
-func floats(s compute.Stream, t *compute.Tensor) ([]float32, error) {
-	if t.Packed != nil {
-		out := compute.NewTensor(s.Backend(), dtype.F32, t.Shape...)
-		s.Launch(&compute.Unpack{Weight: *t.Packed, Out: out})
-		t = out
-	}
-	raw := make([]byte, t.Bytes())
-	if err := s.Read(t, raw); err != nil {
-		return nil, err
-	}
-	values := make([]float32, t.Elements())
-	return values, dtype.Dequantize(t.Type, raw, values)
 }

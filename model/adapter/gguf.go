@@ -125,11 +125,11 @@ func (l *LoRA) SaveGGUF(path string, s compute.Stream, architecture, name string
 			return fmt.Errorf("%s: %s is part of %s in GGUF", path, binding.Parameter, binding.GGUF.Name)
 		}
 		alpha = own
-		a, err := floats(s, x.a)
+		a, err := model.Floats(s, x.a)
 		if err != nil {
 			return err
 		}
-		b, err := floats(s, x.b)
+		b, err := model.Floats(s, x.b)
 		if err != nil {
 			return err
 		}

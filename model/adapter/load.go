@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -153,7 +154,7 @@ func (l *loader) get(name string, shape ...int) ([]float32, []int, error) {
 func (l *loader) product(name string, s *stored) error {
 	list := l.find(name + ".weight")
 	if list == nil {
-		return fmt.Errorf("tensor %s belongs to no product of this model; the adapter is of another base", cmpOr(s.a, s.embeddingA, s.b, s.magnitude))
+		return fmt.Errorf("tensor %s belongs to no product of this model; the adapter is of another base", cmp.Or(s.a, s.embeddingA, s.b, s.magnitude))
 	}
 	if s.embeddingA != "" || !list[0].Adaptable {
 		return l.embedding(name, s, list[0])
@@ -315,13 +316,4 @@ func (l *loader) tokens(name, module string) error {
 	c.values, _, err = l.get(name, len(c.rows), list[0].Shape[1])
 	l.changes = append(l.changes, c)
 	return err
-}
-
-func cmpOr(names ...string) string {
-	for _, n := range names {
-		if n != "" {
-			return n
-		}
-	}
-	return ""
 }

@@ -54,14 +54,14 @@ func (l *LoRA) Save(dir string, s compute.Stream, bindings []model.Binding, base
 		if last := x.name[strings.LastIndexByte(x.name, '.')+1:]; !slices.Contains(targets, last) {
 			targets = append(targets, last)
 		}
-		a, err := floats(s, x.a)
+		a, err := model.Floats(s, x.a)
 		if err != nil {
 			return err
 		}
 		shape := x.members[0].view.FileShape(x.members[0].b.Shape)
 		whole := make([]byte, 4*shape[0]*r)
 		for _, y := range x.members {
-			b, err := floats(s, y.b)
+			b, err := model.Floats(s, y.b)
 			if err != nil {
 				return err
 			}

@@ -21,11 +21,11 @@ func (l *LoRA) inHubNames(s compute.Stream, bindings []model.Binding) (*LoRA, er
 		if x.a == nil {
 			x.a, x.scale = was.a, was.scale
 		} else if x.a != was.a {
-			first, err := floats(s, x.a)
+			first, err := model.Floats(s, x.a)
 			if err != nil {
 				return nil, err
 			}
-			second, err := floats(s, was.a)
+			second, err := model.Floats(s, was.a)
 			if err != nil {
 				return nil, err
 			}
@@ -54,11 +54,11 @@ func Compare(s compute.Stream, a, b *LoRA) (products int, err error) {
 			return products, fmt.Errorf("%s is scaled by %v and by %v", name, x.scale, y.scale)
 		}
 		for _, pair := range [][2]*compute.Tensor{{x.a, y.a}, {x.b, y.b}} {
-			first, err := floats(s, pair[0])
+			first, err := model.Floats(s, pair[0])
 			if err != nil {
 				return products, err
 			}
-			second, err := floats(s, pair[1])
+			second, err := model.Floats(s, pair[1])
 			if err != nil {
 				return products, err
 			}

@@ -14,8 +14,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"lian/compute"
-	"lian/dtype"
 	"lian/model"
 	"lian/model/family"
 	"lian/model/nn"
@@ -87,19 +85,4 @@ func ReadSpec(file string, c *family.Config) (f *family.Family, s nn.Spec, err e
 	c.Ignore("quantization_config", "compression_config") // readPacking's
 	s, err = f.Read(c)
 	return f, s, err
-}
-
-// Floats are a parameter's values.
-func Floats(s compute.Stream, t *compute.Tensor) ([]float32, error) {
-	if t.Packed != nil {
-		out := compute.NewTensor(s.Backend(), dtype.F32, t.Shape...)
-		s.Launch(&compute.Unpack{Weight: *t.Packed, Out: out})
-		t = out
-	}
-	raw := make([]byte, t.Bytes())
-	if err := s.Read(t, raw); err != nil {
-		return nil, err
-	}
-	values := make([]float32, t.Elements())
-	return values, dtype.Dequantize(t.Type, raw, values)
 }

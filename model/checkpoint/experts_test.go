@@ -9,6 +9,7 @@ import (
 
 	"lian/compute/cpu"
 	"lian/format/safetensors"
+	"lian/model"
 	"lian/verify/shared"
 )
 
@@ -57,11 +58,11 @@ func TestExpertsInOneTensorAreThoseOfTensorsEach(t *testing.T) {
 	defer now.Close()
 	s := b.NewStream()
 	for i, p := range was.Model.Parameters().All() {
-		want, err := Floats(s, p.Tensor)
+		want, err := model.Floats(s, p.Tensor)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := Floats(s, now.Model.Parameters().All()[i].Tensor)
+		got, err := model.Floats(s, now.Model.Parameters().All()[i].Tensor)
 		if err != nil {
 			t.Fatal(err)
 		}

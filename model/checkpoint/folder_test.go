@@ -10,6 +10,7 @@ import (
 
 	"lian/compute/cpu"
 	"lian/dtype"
+	"lian/model"
 	"lian/verify/shared"
 )
 
@@ -64,11 +65,11 @@ func checkFolder(t *testing.T, dir, out string) {
 	}
 	s := b.NewStream()
 	for i, p := range was.Model.Parameters().All() {
-		want, err := Floats(s, p.Tensor)
+		want, err := model.Floats(s, p.Tensor)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := Floats(s, now.Model.Parameters().All()[i].Tensor)
+		got, err := model.Floats(s, now.Model.Parameters().All()[i].Tensor)
 		if err != nil {
 			t.Fatal(err)
 		}

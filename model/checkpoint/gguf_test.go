@@ -102,11 +102,11 @@ func openAgain(t *testing.T, path string, was *Checkpoint, name string) *Checkpo
 	}
 	s := b.NewStream()
 	for i, p := range was.Model.Parameters().All() {
-		got, err := Floats(s, now.Model.Parameters().All()[i].Tensor)
+		got, err := model.Floats(s, now.Model.Parameters().All()[i].Tensor)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := Floats(s, p.Tensor)
+		want, err := model.Floats(s, p.Tensor)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -97,7 +97,7 @@ func TestGradientsAreTheReference(t *testing.T) {
 			if err != nil || json.Unmarshal(raw, &result) != nil {
 				t.Fatal("result.json:", err)
 			}
-			losses, err := Floats(stream, loss)
+			losses, err := model.Floats(stream, loss)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -113,7 +113,7 @@ func TestGradientsAreTheReference(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got, err := Floats(stream, g.Of(w.Tensor))
+				got, err := model.Floats(stream, g.Of(w.Tensor))
 				if err != nil {
 					t.Fatal(err)
 				}

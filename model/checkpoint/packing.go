@@ -20,7 +20,6 @@ type packing struct {
 	bits, group    int
 	version        int // of GPTQ's format
 	block          [2]int
-	symmetric      bool
 	reference      dtype.Type // what the method's own code dequantises to
 	ignoredEndings []string
 }
@@ -134,7 +133,7 @@ func (l *binder) plain() dtype.Type {
 
 // dequantised are the bytes of a parameter of type plain.
 func (l *binder) dequantised(p *compute.PackedWeight, v model.View, shape []int) ([]byte, error) {
-	values, err := Floats(l.stream, &compute.Tensor{Shape: []int{p.Outputs, p.Inputs}, Packed: p})
+	values, err := model.Floats(l.stream, &compute.Tensor{Shape: []int{p.Outputs, p.Inputs}, Packed: p})
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +198,7 @@ func (f *parts) floats(t *compute.Tensor, shape ...int) *compute.Tensor {
 	if shape == nil {
 		shape = t.Shape
 	}
-	values, err := Floats(f.stream, t)
+	values, err := model.Floats(f.stream, t)
 	if err != nil {
 		f.err = err
 		return nil

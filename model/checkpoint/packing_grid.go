@@ -55,7 +55,7 @@ func compressedPacking(q *family.Config) *packing {
 		if p.bits != 0 && p.bits != bits {
 			q.Fail("config_groups hold weights of %d and of %d bits, expected one number", p.bits, bits)
 		}
-		p.bits, p.symmetric = bits, w.Bool("symmetric", true)
+		p.bits = bits
 		if b := w.Floats("block_structure"); len(b) == 2 {
 			p.block = [2]int{int(b[0]), int(b[1])}
 		}

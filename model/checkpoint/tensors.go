@@ -82,7 +82,7 @@ func converted(s compute.Stream, x *compute.Tensor, t dtype.Type, offset float32
 		data := make([]byte, x.Bytes())
 		return data, s.Read(x, data)
 	}
-	values, err := Floats(s, x)
+	values, err := model.Floats(s, x)
 	if err != nil {
 		return nil, err
 	}

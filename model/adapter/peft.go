@@ -100,11 +100,10 @@ type peftConfig struct {
 	Tokens       any                `json:"trainable_token_indices"`
 }
 
-// changing are settings of adapter_config.json that would change the result and are not computed, with the values that do not.
-var changing = map[string][]any{
-	"use_qalora": {nil, false}, "use_bdlora": {nil, false}, "arrow_config": {nil}, "alora_invocation_tokens": {nil}, "kasa_config": {nil}, "lora_ga_config": {nil},
-	"layer_replication": {nil}, "monteclora_config": {nil}, "velora_config": {nil}, "target_parameters": {nil},
-}
+// changing are settings of adapter_config.json that would change the result and are not computed. Absent, false and empty they
+// change nothing.
+var changing = []string{"use_qalora", "use_bdlora", "arrow_config", "alora_invocation_tokens", "kasa_config", "lora_ga_config", "layer_replication", "monteclora_config",
+	"velora_config", "target_parameters"}
 
 // readConfig reads and checks an adapter_config.json.
 func readConfig(dir string) (c peftConfig, err error) {
@@ -120,9 +119,10 @@ func readConfig(dir string) (c peftConfig, err error) {
 	if err := json.Unmarshal(raw, &all); err != nil {
 		return c, fmt.Errorf("%s: %w", file, err)
 	}
-	for name, harmless := range changing {
-		if v := all[name]; v != nil && v != false && !(slices.Contains([]string{"target_parameters", "layer_replication"}, name) && fmt.Sprint(v) == "[]") {
-			return c, fmt.Errorf("%s: %s is %v, which Lian does not compute (it understands %v)", file, name, v, harmless)
+	for _, name := range changing {
+		list, isList := all[name].([]any)
+		if v := all[name]; v != nil && v != false && !(isList && len(list) == 0) {
+			return c, fmt.Errorf("%s: %s is %v, which Lian does not compute (expected none)", file, name, v)
 		}
 	}
 	switch {

@@ -93,6 +93,9 @@ func Convert(ctx context.Context, in, out string, o ConvertOptions, sink event.S
 	if r.LeftOut, err = leftOut(m.Path, made); err != nil {
 		return nil, err
 	}
+	if n := len(m.Unused); n > 0 { // towers for pictures, layers past the last
+		r.LeftOut = append(r.LeftOut, fmt.Sprintf("%d tensors that the model does not need (%s first)", n, m.Unused[0]))
+	}
 	if err := c.verify(written[0], r); err != nil {
 		return nil, fmt.Errorf("what was written does not agree with %s, so it was not kept: %w", in, err)
 	}

@@ -84,8 +84,11 @@ func OpenIndex(home string) (*Index, error) {
 // errUnusable marks an index that is best made anew.
 var errUnusable = errors.New("not a usable index")
 
+// busyTimeout is how long one process waits for another's write.
+const busyTimeout = 10 * time.Second
+
 func openIndex(path string) (*Index, error) {
-	settings := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)"}, "_txlock": {"immediate"}}
+	settings := url.Values{"_pragma": {fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "journal_mode(WAL)", "synchronous(NORMAL)"}, "_txlock": {"immediate"}}
 	location := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath(), RawQuery: settings.Encode()}).String()
 	db, err := sql.Open("sqlite", location)
 	if err != nil {
@@ -93,11 +96,18 @@ func openIndex(path string) (*Index, error) {
 	}
 	db.SetMaxOpenConns(1) // an index is never the bottleneck, and one writer cannot deadlock
 	x := &Index{db: db}
-	if err := x.prepare(); err != nil {
-		db.Close()
-		return nil, err
+	// SQLite does not wait when several processes turn one new file into a
+	// write-ahead log at once, whatever its busy_timeout: it says busy at once.
+	for patience := time.Now().Add(busyTimeout); ; time.Sleep(5 * time.Millisecond) {
+		err = x.prepare()
+		if err == nil {
+			return x, nil
+		}
+		if !strings.Contains(err.Error(), "SQLITE_BUSY") || time.Now().After(patience) {
+			db.Close()
+			return nil, err
+		}
 	}
-	return x, nil
 }
 
 // prepare makes the tables of a new file and checks those of an old one.

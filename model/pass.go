@@ -26,6 +26,17 @@ type Pass struct {
 	Precision Precision
 	// BF16 rounds the operands of large products to bfloat16 (accumulation stays float32): training at twice the speed.
 	BF16 bool
+	Taps Taps
+}
+
+// Taps look inside a forward as it runs. A tap reads what it wants before it returns: the tensors are the arena's. They may change
+// nothing. What is nil is not called.
+type Taps struct {
+	// Hidden is given the stream [rows, hidden] that goes into each layer, and as layer number Layers what leaves the last one,
+	// before the final norm.
+	Hidden func(layer int, x *compute.Tensor)
+	// Input is given what the product with a parameter multiplies [rows, columns].
+	Input func(parameter string, x *compute.Tensor)
 }
 
 // Adapter changes what a layer computes without changing its weight.

@@ -185,7 +185,13 @@ func (d *Decoder) Forward(p *model.Pass, b *model.Batch) (*compute.Tensor, error
 		return nil, err
 	}
 	for l := range d.layers {
+		if f.Taps.Hidden != nil {
+			f.Taps.Hidden(l, x)
+		}
 		x = d.layer(f, l, x)
+	}
+	if f.Taps.Hidden != nil {
+		f.Taps.Hidden(len(d.layers), x)
 	}
 	if d.finalNorm != nil {
 		x = f.norm(d.finalNorm, x)

@@ -72,6 +72,9 @@ func (f *forward) norm(n *norm, x *compute.Tensor) *compute.Tensor {
 
 // linear is by · x·Wᵀ + bias + residual, and what the pass's adapter adds.
 func (f *forward) linear(w *weight, x, residual *compute.Tensor, by float32) *compute.Tensor {
+	if f.Taps.Input != nil {
+		f.Taps.Input(w.name, x)
+	}
 	out := f.Tensor(x.Rows(), w.matrix.Shape[0])
 	if w.matrix.Packed != nil {
 		model.Launch(f.Pass, compute.PackedMatMul{A: x, Weight: *w.matrix.Packed, Out: out, Alpha: by, Bias: w.bias, Residual: residual, Fast: f.Precision == model.Fast})

@@ -12,8 +12,13 @@ type Request struct {
 	Prompt     []int32
 	Sample     sample.Params
 	Constraint *grammar.Grammar // nil is free text
+	Adapter    string           // name of the adapter that the reply is computed with; "" is the model as it is
+	Priority   int              // more is served first; requests of one priority in the order of their arrival
+	Deadline   time.Time        // when the reply ends, however far it is; zero is never
+	N          int              // branches that share the prompt, see GenerateAll; 0 is 1
 	StopIDs    []int32          // tokens that end the reply and are not part of it
 	StopText   []string         // texts that end the reply and are not part of it
+	MinTokens  int              // StopIDs and StopText end no reply that is shorter
 	MaxTokens  int              // 0: as many as the context allows
 	LogProbs   bool             // give each token's log-probability
 	Top        int              // and those of the most likely tokens at its place
@@ -39,6 +44,7 @@ const (
 	FinishLength     = "length"     // MaxTokens or the context
 	FinishConstraint = "constraint" // the constraint left no token
 	FinishCancelled  = "cancelled"
+	FinishDeadline   = "deadline" // Deadline passed; what there is until then is the reply
 	FinishError      = "error"
 )
 
@@ -49,6 +55,16 @@ type Result struct {
 	Finish       string
 	Err          error // why, for FinishError
 	PromptTokens int
+	CachedTokens int           // of the prompt, whose keys were in the cache when the request began
+	Miss         string        // why not more were, see the Miss constants; "" for a whole prompt
 	First        time.Duration // from the request to the first token
 	Total        time.Duration
 }
+
+// Why a prompt's keys were not all in the cache (Result.Miss), apart from its last token, which is always computed.
+const (
+	MissCold    = "cold"    // nothing that begins like it was seen
+	MissDiffers = "differs" // what was seen begins like it and goes on otherwise
+	MissEvicted = "evicted" // its keys had to make room
+	MissLength  = "length"  // keys of this model depend on the length of the prompt, and no other of its length class was seen
+)

@@ -267,7 +267,15 @@ func TestAnInterruptedStepGoesOn(t *testing.T) {
 		return r
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	time.AfterFunc(40*time.Millisecond, cancel)
+	go func() { // in the middle of the step, whenever that is
+		for {
+			if _, err := os.Stat(filepath.Join(runs, "r", "one", "checkpoint.txt")); err == nil {
+				cancel()
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
 	_, err := Run(ctx, load(), KindSet(slowKind(true)), Options{Runs: runs, Command: "lian demo"})
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "step one: interrupted") || !strings.HasSuffix(err.Error(), "go on with: lian demo") {
 		t.Fatal(err)

@@ -25,6 +25,15 @@ func Processor() string {
 // where it is not known.
 func Memory() (total, available int64) { return memory() }
 
+// Residence is the memory that this process has in the machine, in bytes; 0 where it is not known.
+type Residence struct {
+	Now, Peak int64
+	Own       int64 // now, without the files that it maps
+}
+
+// Resident is the memory of this process.
+func Resident() Residence { return resident() }
+
 // FreeDisk is how many bytes this user can still write where dir is, or would be: its nearest folder above that exists is asked.
 func FreeDisk(dir string) int64 {
 	dir, err := filepath.Abs(dir)

@@ -17,3 +17,9 @@ func TestTheMachineIsKnown(t *testing.T) {
 		t.Errorf("%d of %d bytes available", available, total)
 	}
 }
+
+func TestTheMemoryOfThisProcessIsKnown(t *testing.T) {
+	if r := Resident(); runtime.GOOS == "linux" && (r.Own <= 0 || r.Now < r.Own || r.Peak < r.Now) {
+		t.Errorf("resident memory = %+v", r)
+	}
+}

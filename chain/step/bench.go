@@ -23,6 +23,16 @@ type Setting struct {
 	Value any
 }
 
+// Setting is the value of a setting, nil if it has none of that name.
+func (b Benched) Setting(name string) any {
+	for _, s := range b.Settings {
+		if s.Name == name {
+			return s.Value
+		}
+	}
+	return nil
+}
+
 // MarshalJSON writes the settings as further fields, in their order.
 func (b Benched) MarshalJSON() ([]byte, error) {
 	fields := append([]Setting{{"bench", b.Bench}, {"name", b.Name}, {"value", b.Value}, {"unit", b.Unit}, {"spread", b.Spread}, {"runs", b.Runs}}, b.Settings...)

@@ -53,10 +53,8 @@ func BenchCompute(ctx context.Context, o BenchComputeOptions, show func(Benched)
 	if len(chosen)+len(ceilings) == 0 {
 		return fmt.Errorf("--only %s: nothing has such a name; --list shows the names", o.Only)
 	}
-	for _, threads := range o.Threads {
-		if threads < 0 || threads > 1024 {
-			return fmt.Errorf("--threads %d: expected 0 (one for each processor) to 1024", threads)
-		}
+	if err := checkThreads(o.Threads); err != nil {
+		return err
 	}
 	if o.List {
 		for _, c := range ceilings {

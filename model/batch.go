@@ -9,11 +9,13 @@ import "fmt"
 //	KeyLength       [sequences]      keys each sequence has after this batch; without a cache its number of rows
 //	PromptLength    [sequences]      tokens of the prompt that the rows belong to, however it is cut into chunks; see AddPrompt
 //	Blocks          [sequences]      cache blocks of each sequence in order of position; nil without a cache
+//	Adapters        [sequences]      what each sequence is computed with, see Adapt; may be shorter, nil is the pass's and the model's own
 type Batch struct {
 	IDs, Positions        []int32
 	QueryStart, KeyLength []int32
 	PromptLength          []int32
 	Blocks                [][]int32
+	Adapters              []Adapter
 }
 
 // AddPrompt is Add for a chunk of a prompt of so many tokens in all. Where a model's rotary embedding depends on the length of a
@@ -48,6 +50,9 @@ func (b *Batch) Sequences() int { return len(b.KeyLength) }
 
 // Check says what is wrong with a batch for a model of so many tokens and a cache of block size (0: no cache).
 func (b *Batch) Check(vocab, blockSize int) error {
+	if len(b.Adapters) > b.Sequences() {
+		return fmt.Errorf("batch of %d sequences has %d adapters", b.Sequences(), len(b.Adapters))
+	}
 	if len(b.Positions) != b.Rows() || len(b.PromptLength) != b.Sequences() || len(b.QueryStart) != b.Sequences()+1 || b.QueryStart[0] != 0 || int(b.QueryStart[b.Sequences()]) != b.Rows() {
 		return fmt.Errorf("batch of %d ids has %d positions, %d sequence starts and %d lengths", b.Rows(), len(b.Positions), len(b.QueryStart), b.Sequences())
 	}

@@ -24,6 +24,17 @@ type Head struct {
 	Scale, Softcap float32         // 0 is 1, and none
 }
 
+// headName is what adapters call the head's product.
+const headName = "head"
+
+// factor is Scale with its default.
+func (h Head) factor() float32 {
+	if h.Scale == 0 {
+		return 1
+	}
+	return h.Scale
+}
+
 // Info is a model's size.
 type Info struct {
 	Family        string
@@ -90,16 +101,23 @@ func (p *Parameters) Freeze() {
 	}
 }
 
-// Logits are the head's answers [len(rows), vocab] for chosen rows of hidden; nil rows means all.
+// Logits are the head's answers [len(rows), vocab] for chosen rows of hidden, which Forward gave; nil rows means all.
 func Logits(p *Pass, m Model, hidden *compute.Tensor, rows []int32) *compute.Tensor {
+	adapted := p.adaptedAmong(rows)
 	if rows != nil {
 		chosen := p.Tensor(len(rows), hidden.Columns())
 		Launch(p, compute.Gather{Table: hidden, Index: p.Ints(rows), Out: chosen})
 		hidden = chosen
 	}
+	return p.logits(m, hidden, adapted)
+}
+
+// logits are the head's answers for rows of which some have adapters.
+func (p *Pass) logits(m Model, hidden *compute.Tensor, adapted []Adapted) *compute.Tensor {
 	h := m.Head()
 	out := p.Tensor(hidden.Rows(), h.Weight.Shape[0])
 	Launch(p, compute.MatMul{A: hidden, B: h.Weight, Bias: h.Bias, Out: out, TransB: true, Alpha: h.Scale, Fast: p.Precision == Fast, BF16: p.BF16})
+	p.adapt(adapted, headName, hidden, out, h.factor())
 	if h.Softcap > 0 {
 		for _, by := range []float32{1 / h.Softcap, h.Softcap} {
 			if by == h.Softcap {
@@ -122,6 +140,12 @@ func CrossEntropy(p *Pass, m Model, hidden *compute.Tensor, targets []int32, wei
 	if weights != nil {
 		rowWeights = p.Tensor(len(weights))
 		p.Stream.Write(rowWeights, compute.HostBytes(weights))
+	}
+	if a, err := p.headAdapter(); a != nil || err != nil {
+		if err == nil {
+			err = p.adaptedCrossEntropy(m, a, hidden, targets, loss, best)
+		}
+		return loss, err
 	}
 	h := m.Head()
 	Launch(p, compute.LinearCrossEntropy{Hidden: hidden, Weight: h.Weight, Bias: h.Bias, LogitScale: h.Scale, Softcap: h.Softcap, Targets: p.Ints(targets), Weights: rowWeights, Loss: loss, Best: best, Scale: scale,

@@ -22,11 +22,14 @@ type Pass struct {
 	Arena     *compute.Arena
 	Tape      *autograd.Tape // nil is inference
 	Cache     *Cache         // nil: keys are the batch's own rows
-	Adapter   Adapter        // nil: the model as it is
+	Adapter   Adapter        // of sequences whose batch names none; nil: the model as it is
 	Precision Precision
 	// BF16 rounds the operands of large products to bfloat16 (accumulation stays float32): training at twice the speed.
 	BF16 bool
 	Taps Taps
+
+	rows    int       // of the batch that runs
+	adapted []Adapted // of its rows
 }
 
 // Taps look inside a forward as it runs. A tap reads what it wants before it returns: the tensors are the arena's. They may change
@@ -37,12 +40,6 @@ type Taps struct {
 	Hidden func(layer int, x *compute.Tensor)
 	// Input is given what the product with a parameter multiplies [rows, columns].
 	Input func(parameter string, x *compute.Tensor)
-}
-
-// Adapter changes what a layer computes without changing its weight.
-type Adapter interface {
-	// Apply adds to out what the adapter contributes to the product of x and the parameter called name.
-	Apply(p *Pass, name string, x, out *compute.Tensor)
 }
 
 // Launch runs an operation through the tape if there is one.

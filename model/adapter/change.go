@@ -17,6 +17,7 @@ type change struct {
 	a, b      *compute.Tensor // += scale · B·A, or with embedding += scale · Aᵀ·Bᵀ
 	scale     float32
 	embedding bool
+	product   bool // the parameter is the matrix of a product
 }
 
 // Prepare writes into the model what the adapter changes beside its products: embeddings, whole modules, biases. The parameters are

@@ -8,9 +8,9 @@ import (
 	"lian/model"
 )
 
-// applyDoRA turns out = base·x (+ bias + residual) into gain ⊙ (base·x + scale·B·A·x) (+ bias + residual): the base's product is
+// applyDoRA turns out = by·base·x (+ bias + residual) into by·gain ⊙ (base·x + scale·B·A·x) (+ bias + residual): the base's product is
 // made again, since out holds more than it. Source: Liu et al., arXiv 2402.09353.
-func (t *member) applyDoRA(p *model.Pass, x, low, out *compute.Tensor) {
+func (t *member) applyDoRA(p *model.Pass, x, low, out *compute.Tensor, by float32) {
 	was, now := p.Tensor(out.Shape...), p.Tensor(out.Shape...)
 	if t.base.Packed != nil {
 		model.Launch(p, compute.PackedMatMul{A: x, Weight: *t.base.Packed, Out: was, Fast: p.Precision == model.Fast})
@@ -22,7 +22,7 @@ func (t *member) applyDoRA(p *model.Pass, x, low, out *compute.Tensor) {
 	model.Launch(p, compute.Mul{A: now, B: t.gain, Out: scaled})
 	model.Launch(p, compute.Scale{X: was, Out: less, By: -1})
 	model.Launch(p, compute.Add{A: scaled, B: less, Out: scaled})
-	model.Launch(p, compute.Add{A: out, B: scaled, Out: out})
+	model.Launch(p, compute.Add{A: out, B: times(p, scaled, by), Out: out})
 }
 
 // dora fills in the gain: magnitude / ‖row of base + scale·B·A‖.

@@ -234,7 +234,7 @@ func (l *loader) member(x *module, s *stored, binding model.Binding) error {
 // embedding is a low-rank update of the embedding or the head, which Prepare adds.
 func (l *loader) embedding(name string, s *stored, binding model.Binding) error {
 	vocab, hidden := binding.Shape[0], binding.Shape[len(binding.Shape)-1]
-	c := change{parameter: binding.Parameter, embedding: s.embeddingA != ""}
+	c := change{parameter: binding.Parameter, embedding: s.embeddingA != "", product: s.embeddingA == ""}
 	if s.magnitude != "" {
 		return fmt.Errorf("tensor %s: DoRA of an embedding is not computed", s.magnitude)
 	}
@@ -282,7 +282,7 @@ func (l *loader) whole(name, tensor string) error {
 		for i := range values {
 			values[i] -= v.Offset
 		}
-		l.changes = slices.Insert(l.changes, 0, change{parameter: binding.Parameter, values: values})
+		l.changes = slices.Insert(l.changes, 0, change{parameter: binding.Parameter, values: values, product: binding.Adaptable || binding.Parameter == "head"})
 	}
 	return nil
 }

@@ -22,12 +22,15 @@ import (
 
 // LoRA adds scale · B·A to chosen products: A [rank, in], B [out, rank]. Source: Hu et al., arXiv 2106.09685.
 //
-// What an adapter's file holds beside products (embeddings, whole modules, biases) is written into the model by Prepare.
+// What an adapter's file holds beside products (embeddings, whole modules, biases) waits in changes: Prepare writes it into the model,
+// Beside makes of it what can be added to some rows only.
 type LoRA struct {
 	Config  Config
 	modules []*module
 	by      map[string]*member // by parameter
 	changes []change
+	added   added
+	key     string
 }
 
 // Config is what adapter_config.json says.
@@ -138,19 +141,31 @@ func (l *LoRA) Parameters() *model.Parameters {
 	return &p
 }
 
-// Apply implements model.Adapter: out += scale · (x·Aᵀ)·Bᵀ.
-func (l *LoRA) Apply(p *model.Pass, name string, x, out *compute.Tensor) {
-	t, ok := l.by[name]
-	if !ok {
-		return
+// Reaches implements model.Adapter.
+func (l *LoRA) Reaches(name string) bool { return l.by[name] != nil || l.added.reaches(name) }
+
+// Apply implements model.Adapter: out += by · scale · (x·Aᵀ)·Bᵀ.
+func (l *LoRA) Apply(p *model.Pass, name string, x, out *compute.Tensor, by float32) {
+	if t := l.by[name]; t != nil {
+		low := p.Tensor(x.Rows(), t.a.Shape[0])
+		model.Launch(p, compute.MatMul{A: x, B: t.a, Out: low, TransB: true, BF16: p.BF16})
+		if t.gain != nil {
+			t.applyDoRA(p, x, low, out, by)
+		} else {
+			model.Launch(p, compute.MatMul{A: low, B: t.b, Out: out, TransB: true, Alpha: by * t.scale, Bias: times(p, t.bias, by), Accumulate: true, BF16: p.BF16})
+		}
 	}
-	low := p.Tensor(x.Rows(), t.a.Shape[0])
-	model.Launch(p, compute.MatMul{A: x, B: t.a, Out: low, TransB: true, BF16: p.BF16})
-	if t.gain != nil {
-		t.applyDoRA(p, x, low, out)
-		return
+	l.added.apply(p, name, x, out, by)
+}
+
+// times is by · x, nil of nil.
+func times(p *model.Pass, x *compute.Tensor, by float32) *compute.Tensor {
+	if x == nil || by == 1 {
+		return x
 	}
-	model.Launch(p, compute.MatMul{A: low, B: t.b, Out: out, TransB: true, Alpha: t.scale, Bias: t.bias, Accumulate: true, BF16: p.BF16})
+	out := p.Tensor(x.Shape...)
+	model.Launch(p, compute.Scale{X: x, Out: out, By: by})
+	return out
 }
 
 // Merge adds the update to the base's weights in place: W += scale · B·A. The base is float32.

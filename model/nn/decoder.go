@@ -12,6 +12,7 @@ import (
 // Decoder is a Spec with its weights.
 type Decoder struct {
 	Spec       Spec
+	Adapter    model.Adapter // of sequences whose batch and pass name none; nil: the model as it is
 	parameters model.Parameters
 	layers     []layer
 	rotations  []*rotation // the different ones of all layers
@@ -207,6 +208,7 @@ func (d *Decoder) embed(f *forward, b *model.Batch) (*compute.Tensor, error) {
 	s := &d.Spec
 	x := f.Tensor(f.rows, s.width())
 	model.Launch(f.Pass, compute.Gather{Table: d.parameters.Get("embedding"), Index: f.Ints(b.IDs), Out: x})
+	f.AdaptEmbedding(b.IDs, x)
 	if s.EmbeddingScale != 0 && s.EmbeddingScale != 1 {
 		x = f.scaled(x, s.EmbeddingScale)
 	}

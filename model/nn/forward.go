@@ -1,6 +1,8 @@
 package nn
 
 import (
+	"cmp"
+
 	"lian/compute"
 	"lian/dtype"
 	"lian/model"
@@ -21,6 +23,7 @@ type forward struct {
 
 func (d *Decoder) prepare(p *model.Pass, b *model.Batch) (*forward, error) {
 	f := compute.New[forward](p.Arena)
+	p.AdaptRows(b, cmp.Or(p.Adapter, d.Adapter))
 	*f = forward{Pass: p, d: d, batch: b, rows: b.Rows(), positions: p.Ints(b.Positions), queryStart: p.Ints(b.QueryStart), keyLength: p.Ints(b.KeyLength)}
 	for i, r := range d.rotations {
 		var err error
@@ -70,7 +73,7 @@ func (f *forward) norm(n *norm, x *compute.Tensor) *compute.Tensor {
 	return out
 }
 
-// linear is by · x·Wᵀ + bias + residual, and what the pass's adapter adds.
+// linear is by · x·Wᵀ + bias + residual, and what adapters add to their rows.
 func (f *forward) linear(w *weight, x, residual *compute.Tensor, by float32) *compute.Tensor {
 	if f.Taps.Input != nil {
 		f.Taps.Input(w.name, x)
@@ -82,9 +85,7 @@ func (f *forward) linear(w *weight, x, residual *compute.Tensor, by float32) *co
 		model.Launch(f.Pass, compute.MatMul{A: x, B: w.matrix, Out: out, TransB: true, Alpha: by, Bias: w.bias, Residual: residual,
 			Fast: f.Precision == model.Fast, BF16: f.BF16})
 	}
-	if f.Adapter != nil {
-		f.Adapter.Apply(f.Pass, w.name, x, out)
-	}
+	f.Adapt(w.name, x, out, by)
 	return out
 }
 
@@ -94,7 +95,7 @@ func (f *forward) join(b *layer, w *weight, inner *compute.Tensor, after *norm, 
 	if by == 0 {
 		by = 1
 	}
-	if w != nil && after == nil && (by == 1 || w.bias == nil && f.Adapter == nil) {
+	if w != nil && after == nil && (by == 1 || w.bias == nil) {
 		return f.linear(w, inner, x, by)
 	}
 	out := inner

@@ -1,5 +1,5 @@
-// Package grammar keeps generated text inside a language: a JSON Schema, a list of choices, a regular expression, or
-// calls of tools. A description is compiled once to a byte-level pushdown automaton ([Grammar]); a [Matcher] walks it
+// Package grammar keeps generated text inside a language: a JSON Schema, a list of choices, a regular expression,
+// a grammar in llama.cpp's notation, or calls of tools. A description is compiled once to a byte-level pushdown automaton ([Grammar]); a [Matcher] walks it
 // beside one sequence and says which tokens may come next.
 //
 // It guarantees

@@ -29,6 +29,7 @@ type Engine struct {
 	mu        sync.Mutex // guards what follows
 	wake      *sync.Cond
 	scheduler scheduler
+	adapters  map[string]model.Adapter
 	// vocabularies are those of constraints, by the tokens that stop: made when first asked for
 	vocabularies map[string]*grammar.Vocabulary
 	closed       bool
@@ -70,7 +71,7 @@ func (e *Engine) vocabulary(stop []int32) *grammar.Vocabulary {
 }
 
 // Generate starts a request. The stream ends early when ctx does.
-func (e *Engine) Generate(ctx context.Context, r Request) (*Stream, error) {
+func (e *Engine) Generate(ctx context.Context, r Request) (_ *Stream, err error) {
 	if err := r.Sample.Validate(); err != nil {
 		return nil, err
 	}
@@ -95,6 +96,10 @@ func (e *Engine) Generate(ctx context.Context, r Request) (*Stream, error) {
 	if e.closed {
 		cancel()
 		return nil, ErrClosed
+	}
+	if q.adapter, err = e.adapter(r.Adapter); err != nil {
+		cancel()
+		return nil, err
 	}
 	if r.Constraint != nil {
 		q.matcher = grammar.NewMatcher(r.Constraint, e.vocabulary(r.StopIDs))
@@ -173,8 +178,10 @@ func (e *Engine) end(q *sequence, why string, err error) {
 func (e *Engine) step(plan []work) error {
 	batch, rows := &model.Batch{}, []int32{}
 	var ready []*sequence
+	byAdapter(plan)
 	for _, w := range plan {
 		batch.AddPrompt(w.sequence.ids[w.from:w.to], w.from, w.sequence.blocks, len(w.sequence.request.Prompt))
+		batch.Adapt(w.sequence.adapter)
 		if w.to == len(w.sequence.ids) {
 			rows = append(rows, int32(batch.Rows()-1))
 			ready = append(ready, w.sequence)

@@ -9,12 +9,14 @@ import (
 
 	"lian/engine/grammar"
 	"lian/engine/sample"
+	"lian/model"
 	"lian/tokenizer"
 )
 
 // sequence is a request being worked on.
 type sequence struct {
 	request Request
+	adapter model.Adapter // nil: the model as it is
 	ctx     context.Context
 	stream  *Stream
 	arrived time.Time

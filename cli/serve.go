@@ -21,6 +21,7 @@ func init() { register(serveCommand) }
 type serveOptions struct {
 	serve.Options `yaml:",inline"`
 	Template      string         `yaml:"template" help:"chat template instead of the model's own: the name of one that comes with Lian, or a file"`
+	Adapters      []string       `yaml:"adapters" help:"adapters of the model, NAME=PATH, each served as a model of its own beside it"`
 	Engine        engine.Options `yaml:"engine"`
 }
 
@@ -28,7 +29,7 @@ type serveOptions struct {
 func serveCommand() *cobra.Command {
 	var o serveOptions
 	return verb("serve MODEL...", "verb.serve", &o, func(ctx context.Context, args []string, out *ui.Out) (err error) {
-		served, err := step.OpenServer(args, o.Template, o.Options, o.Engine, slog.Default())
+		served, err := step.OpenServer(args, o.Adapters, o.Template, o.Options, o.Engine, slog.Default())
 		if err != nil {
 			return err
 		}

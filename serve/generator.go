@@ -13,6 +13,7 @@ import (
 // Info says what a model is, to clients and to the page.
 type Info struct {
 	ID           string  `json:"id"`
+	Base         string  `json:"base,omitempty"`        // of an adapter: the model that it changes
 	Description  string  `json:"description,omitempty"` // architecture, size, bits: one line for people
 	Parameters   int64   `json:"parameters,omitempty"`
 	Type         string  `json:"type,omitempty"` // of the weights: F32, Q8_0, …

@@ -99,6 +99,9 @@ func (s *Server) writeMetrics(w io.Writer) {
 
 	fmt.Fprint(w, "# HELP lian_sequences Sequences by state.\n# TYPE lian_sequences gauge\n")
 	for _, model := range s.models {
+		if model.Info().Base != "" { // counted with its base, whose engine it shares
+			continue
+		}
 		running, waiting := model.Load()
 		fmt.Fprintf(w, "lian_sequences{model=%q,state=\"running\"} %d\nlian_sequences{model=%q,state=\"waiting\"} %d\n", model.Info().ID, running, model.Info().ID, waiting)
 	}

@@ -12,9 +12,10 @@ type modelObject struct {
 	Object  string `json:"object"`
 	Created int64  `json:"created"`
 	OwnedBy string `json:"owned_by"`
+	Parent  string `json:"parent,omitempty"` // of an adapter: its base
 }
 
-func object(i Info) modelObject { return modelObject{i.ID, "model", i.Created, "lian"} }
+func object(i Info) modelObject { return modelObject{i.ID, "model", i.Created, "lian", i.Base} }
 
 // listModels is GET /v1/models.
 func (s *Server) listModels(w http.ResponseWriter, _ *http.Request) error {

@@ -92,15 +92,21 @@ func limit(name string, n *int) (int, error) {
 	return *n, nil
 }
 
-// model finds the model that a request names; with one model, no name is needed.
+// model finds the model that a request names: by its id, or BASE+ID of an adapter. With one model, no name is needed, and its
+// adapters need theirs.
 func (s *Server) model(name string) (Generator, error) {
-	if name == "" && len(s.models) == 1 {
-		return s.models[0], nil
-	}
+	var bases []Generator
 	for _, m := range s.models {
-		if m.Info().ID == name {
+		i := m.Info()
+		if i.ID == name || i.Base != "" && i.Base+"+"+i.ID == name {
 			return m, nil
 		}
+		if i.Base == "" {
+			bases = append(bases, m)
+		}
+	}
+	if name == "" && len(bases) == 1 {
+		return bases[0], nil
 	}
 	if name == "" {
 		return nil, invalid("model", "model is missing; see /v1/models")

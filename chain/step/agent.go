@@ -18,7 +18,6 @@ import (
 	"lian/eval"
 	"lian/eval/stats"
 	"lian/event"
-	"lian/model/checkpoint"
 	"lian/store"
 )
 
@@ -37,7 +36,7 @@ func OpenSolver(path, template string, maxTokens int) (*Solver, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := OpenModel(path, b, checkpoint.Options{})
+	m, err := OpenToRun(path, b)
 	if err != nil {
 		return nil, err
 	}

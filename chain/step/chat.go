@@ -10,7 +10,6 @@ import (
 	"lian/engine"
 	"lian/engine/sample"
 	"lian/model"
-	"lian/model/checkpoint"
 )
 
 // ChatOptions are the settings of lian chat.
@@ -18,6 +17,7 @@ type ChatOptions struct {
 	Sample    sample.Params   `yaml:",inline"`
 	System    string          `yaml:"system" help:"what the model is told before the conversation; empty leaves it to the template"`
 	Template  string          `yaml:"template" help:"chat template instead of the model's own: the name of one that comes with Lian, or a file"`
+	Adapter   string          `yaml:"adapter" help:"adapter that is added to the model as it runs: a folder in PEFT's layout or a GGUF file; as MODEL+ADAPTER"`
 	Context   int             `yaml:"context" help:"tokens that a conversation may take, at most the model's own context" default:"4096" range:"16..10000000"`
 	Precision model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised; exact never does" default:"fast" range:"exact|fast"`
 }
@@ -51,7 +51,10 @@ func OpenChat(path string, o ChatOptions) (*Chat, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := OpenModel(path, b, checkpoint.Options{})
+	if path, err = withAdapter(path, o.Adapter); err != nil {
+		return nil, err
+	}
+	m, err := OpenToRun(path, b)
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,6 @@ import (
 	"lian/eval"
 	"lian/event"
 	"lian/model"
-	"lian/model/checkpoint"
 	"lian/store"
 )
 
@@ -128,7 +127,7 @@ func evalOne(ctx context.Context, named NamedModel, questions []instruct.Questio
 	if err != nil {
 		return nil, p, err
 	}
-	m, err := OpenModel(named.Path, b, checkpoint.Options{})
+	m, err := OpenToRun(named.Path, b)
 	if err != nil {
 		return nil, p, err
 	}

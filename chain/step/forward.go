@@ -40,7 +40,7 @@ func Forward(path string, o ForwardOptions) (*Forwarded, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := OpenWeights(path, b, checkpoint.Options{})
+	m, err := openWeights(path, b, checkpoint.Options{}, true)
 	if err != nil {
 		return nil, err
 	}

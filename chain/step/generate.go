@@ -13,13 +13,13 @@ import (
 	"lian/event"
 	"lian/format/gguf"
 	"lian/model"
-	"lian/model/checkpoint"
 	"lian/store"
 )
 
 // GenerateOptions are the settings of lian generate.
 type GenerateOptions struct {
 	Sample    sample.Params   `yaml:",inline"`
+	Adapter   string          `yaml:"adapter" help:"adapter that is added to the model as it runs: a folder in PEFT's layout or a GGUF file; as MODEL+ADAPTER"`
 	IDs       []int32         `yaml:"ids" help:"token ids to continue instead of a text, such as 1,2,3"`
 	Precision model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised; exact never does" default:"fast" range:"exact|fast"`
 }
@@ -61,7 +61,10 @@ func Generate(ctx context.Context, path string, prompts []string, o GenerateOpti
 	if err != nil {
 		return nil, err
 	}
-	m, err := OpenModel(path, b, checkpoint.Options{})
+	if path, err = withAdapter(path, o.Adapter); err != nil {
+		return nil, err
+	}
+	m, err := OpenToRun(path, b)
 	if err != nil {
 		return nil, err
 	}

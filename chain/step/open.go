@@ -30,7 +30,7 @@ type Opened struct {
 	StandIn string
 	// Separator stands between documents in pretraining: the model's own start token, or its end token.
 	Separator int32
-	// Adapter is the adapter that was merged in, nil if none.
+	// Adapter is the adapter that was merged in or stands beside the weights, nil if none.
 	Adapter *adapter.LoRA
 
 	gguf      bool // the weights are a GGUF file
@@ -52,6 +52,20 @@ func OpenModel(path string, b compute.Backend, o checkpoint.Options) (*Opened, e
 	if err != nil {
 		return nil, err
 	}
+	return m.withWords()
+}
+
+// OpenToRun is OpenModel for those who run a model and do not look at its weights: an adapter stays beside them, and they stay as
+// they are, quantised and in the file's mapping. An adapter that cannot (see LoRA.Beside) is merged.
+func OpenToRun(path string, b compute.Backend) (*Opened, error) {
+	m, err := openWeights(path, b, checkpoint.Options{}, true)
+	if err != nil {
+		return nil, err
+	}
+	return m.withWords()
+}
+
+func (m *Opened) withWords() (*Opened, error) {
 	if err := m.words(m.Path); err != nil {
 		m.Close()
 		return nil, fmt.Errorf("%w (lian inspect, lian forward --ids and lian convert --weights-only need no tokenizer)", err)
@@ -61,6 +75,10 @@ func OpenModel(path string, b compute.Backend, o checkpoint.Options) (*Opened, e
 
 // OpenWeights is OpenModel without tokenizer and template, for those who have ids already.
 func OpenWeights(path string, b compute.Backend, o checkpoint.Options) (*Opened, error) {
+	return openWeights(path, b, o, false)
+}
+
+func openWeights(path string, b compute.Backend, o checkpoint.Options, beside bool) (*Opened, error) {
 	base, adapterDir, hasAdapter, err := cutAdapter(path)
 	if err != nil {
 		return nil, err
@@ -75,7 +93,7 @@ func OpenWeights(path string, b compute.Backend, o checkpoint.Options) (*Opened,
 	if err != nil {
 		return nil, err
 	}
-	o.Float32 = o.Float32 || hasAdapter
+	o.Float32 = o.Float32 || hasAdapter && !beside
 	c, err := checkpoint.Open(base, b, o)
 	if err != nil {
 		return nil, err
@@ -89,10 +107,18 @@ func OpenWeights(path string, b compute.Backend, o checkpoint.Options) (*Opened,
 	}
 	if hasAdapter {
 		if m.Adapter, err = adapter.Load(adapterDir, b, c.Model, c.Bindings); err == nil {
-			err = m.Adapter.Merge(b.NewStream(), c.Model)
+			if beside {
+				err = m.Adapter.Beside(b.NewStream(), c.Model)
+				c.Model.Adapter = m.Adapter
+			} else {
+				err = m.Adapter.Merge(b.NewStream(), c.Model)
+			}
 		}
 		if err != nil {
 			c.Close()
+			if errors.Is(err, adapter.ErrMergedOnly) {
+				return openWeights(path, b, o, false)
+			}
 			return nil, err
 		}
 		m.Name = filepath.Base(adapterDir)
@@ -111,6 +137,12 @@ func cutAdapter(path string) (base, adapter string, ok bool, err error) {
 	if !ok {
 		return at, "", false, err
 	}
+	for i := range path { // of several, the first that ends what exists
+		if path[i] == '+' && exists(path[:i]) {
+			base, adapter = path[:i], path[i+1:]
+			break
+		}
+	}
 	if base, own, err = locate(base); err != nil {
 		return "", "", false, err
 	}
@@ -119,6 +151,17 @@ func cutAdapter(path string) (base, adapter string, ok bool, err error) {
 	}
 	adapter, _, err = locate(adapter)
 	return base, adapter, true, err
+}
+
+// withAdapter is MODEL+ADAPTER of a model and what --adapter names, "" for none.
+func withAdapter(path, adapter string) (string, error) {
+	if adapter == "" {
+		return path, nil
+	}
+	if _, _, has, err := cutAdapter(path); has || err == nil && isAdapter(path) {
+		return "", fmt.Errorf("%s: is a model with an adapter already, and --adapter %s names another; give one", path, adapter)
+	}
+	return path + "+" + adapter, nil
 }
 
 // baseOf is where the model lies that an adapter names as its own.

@@ -18,7 +18,6 @@ import (
 	"lian/event"
 	"lian/format/shard"
 	"lian/model"
-	"lian/model/checkpoint"
 )
 
 // PerplexityOptions are the settings of lian perplexity.
@@ -49,7 +48,7 @@ func Perplexity(ctx context.Context, path string, files []string, o PerplexityOp
 	if err != nil {
 		return nil, err
 	}
-	m, err := OpenModel(path, b, checkpoint.Options{})
+	m, err := OpenToRun(path, b)
 	if err != nil {
 		return nil, err
 	}

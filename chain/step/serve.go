@@ -16,7 +16,7 @@ import (
 	"lian/data/instruct"
 	"lian/engine"
 	"lian/event"
-	"lian/model/checkpoint"
+	"lian/model/adapter"
 	"lian/serve"
 	"lian/store"
 )
@@ -39,16 +39,22 @@ func (s *Served) Close() error {
 	return errors.Join(errs...)
 }
 
-// OpenServer opens models and makes a server for them. template is used instead of their own if it is not empty. log may be nil.
-func OpenServer(models []string, template string, o serve.Options, e engine.Options, log *slog.Logger) (*Served, error) {
+// OpenServer opens models and makes a server for them. template is used instead of their own if it is not empty. adapters, NAME=PATH,
+// stand beside the weights of one model and are served with it, each as a model of its own. log may be nil.
+func OpenServer(models, adapters []string, template string, o serve.Options, e engine.Options, log *slog.Logger) (*Served, error) {
 	s := &Served{}
+	if len(models) > 1 && len(adapters) > 0 {
+		return nil, fmt.Errorf("adapters belong to one model, and %d are to be served; serve one, or name it with each: MODEL+ADAPTER", len(models))
+	}
 	var generators []serve.Generator
 	for _, path := range models {
-		g, err := s.generator(path, template, e)
+		list, err := s.generators(path, adapters, template, e)
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
-		generators = append(generators, g)
+		generators = append(generators, list...)
+	}
+	for _, g := range generators {
 		s.IDs = append(s.IDs, g.Info().ID)
 	}
 	var err error
@@ -58,12 +64,13 @@ func OpenServer(models []string, template string, o serve.Options, e engine.Opti
 	return s, nil
 }
 
-func (s *Served) generator(path, template string, o engine.Options) (serve.Generator, error) {
+// generators are a model, and the same with each adapter.
+func (s *Served) generators(path string, adapters []string, template string, o engine.Options) ([]serve.Generator, error) {
 	b, err := Backend()
 	if err != nil {
 		return nil, err
 	}
-	m, err := OpenModel(path, b, checkpoint.Options{})
+	m, err := OpenToRun(path, b)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +101,35 @@ func (s *Served) generator(path, template string, o engine.Options) (serve.Gener
 	if exists(suggestions) {
 		info.Suggestions = suggestions
 	}
-	return serve.NewGenerator(e, m.Template, stop, info), nil
+	list := []serve.Generator{serve.NewGenerator(e, m.Template, stop, info)}
+	for _, named := range adapters {
+		name, path, ok := strings.Cut(named, "=")
+		if !ok || name == "" || path == "" {
+			return nil, fmt.Errorf("adapter %q: expected NAME=PATH", named)
+		}
+		l, err := m.adapterBeside(path)
+		if err == nil {
+			err = e.AddAdapter(name, l)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("adapter %s: %w", name, err)
+		}
+		list = append(list, serve.WithAdapter(list[0], name))
+	}
+	return list, nil
+}
+
+// adapterBeside opens an adapter that is to stand beside the model's weights.
+func (m *Opened) adapterBeside(path string) (*adapter.LoRA, error) {
+	dir, _, err := locate(path)
+	if err != nil {
+		return nil, err
+	}
+	l, err := adapter.Load(dir, m.Backend, m.Model, m.Bindings)
+	if err != nil {
+		return nil, err
+	}
+	return l, l.Beside(m.Backend.NewStream(), m.Model)
 }
 
 // LoadOptions are what a load test takes.
@@ -112,7 +147,7 @@ func Load(ctx context.Context, o LoadOptions, events event.Sink) (reports []serv
 	if err != nil {
 		return nil, err
 	}
-	served, err := OpenServer([]string{o.Model}, "", serve.Options{Host: "127.0.0.1", MaxBody: 8 << 20, MaxRequests: 256, MaxChoices: 1}, engine.Options{}, nil)
+	served, err := OpenServer([]string{o.Model}, nil, "", serve.Options{Host: "127.0.0.1", MaxBody: 8 << 20, MaxRequests: 256, MaxChoices: 1}, engine.Options{}, nil)
 	if err != nil {
 		return nil, err
 	}

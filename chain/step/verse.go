@@ -13,7 +13,6 @@ import (
 	"lian/eval/stats"
 	"lian/eval/verse"
 	"lian/event"
-	"lian/model/checkpoint"
 )
 
 // VerseReport is what a model's poems for unseen titles are like.
@@ -58,7 +57,7 @@ func Verse(ctx context.Context, modelPath, instructions, documents string, n int
 	if err != nil {
 		return r, err
 	}
-	m, err := OpenModel(modelPath, b, checkpoint.Options{})
+	m, err := OpenToRun(modelPath, b)
 	if err != nil {
 		return r, err
 	}

@@ -3,6 +3,7 @@ package adapter
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,6 +33,9 @@ type lookup struct {
 	b     *compute.Tensor // [width, rank]; nil: none
 	scale float32
 }
+
+// ErrMergedOnly is wrapped by the error for an adapter that can be merged and not stand beside others.
+var ErrMergedOnly = errors.New("it runs merged only (lian merge MODEL+ADAPTER OUT)")
 
 // Beside readies the adapter to be applied to some rows of a batch while others have other adapters or none: nothing is written into
 // the model. What the adapter changes beside products becomes an addition of the same effect, and the keys of the cache depend on rows
@@ -76,7 +80,7 @@ func (a *added) take(s compute.Stream, m model.Model, c change, tied bool) error
 	matrix := m.Parameters().Get(product)
 	embedding := c.parameter == "embedding" && c.rows == nil
 	if !embedding && !c.product && !(isBias && matrix != nil && len(matrix.Shape) == 2) {
-		return fmt.Errorf("the adapter changes %s, which no addition to some rows of a batch can: it runs merged only (lian merge MODEL+ADAPTER OUT)", c.parameter)
+		return fmt.Errorf("the adapter changes %s, which no addition to some rows of a batch can: %w", c.parameter, ErrMergedOnly)
 	}
 	base, err := model.Floats(s, w)
 	if err != nil {

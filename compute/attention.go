@@ -12,7 +12,8 @@ import "lian/dtype"
 //	QueryStart  [sequences + 1]               int32: sequence s has the query rows QueryStart[s] … QueryStart[s+1]−1
 //	KeyLength   [sequences]                   int32: keys of sequence s; its last query stands at key KeyLength[s]−1
 //	Blocks      [sequences, most blocks]      int32: key position p is in slot Blocks[s, p/BlockSize]·BlockSize + p%BlockSize;
-//	                                          nil: keys are rows of K from QueryStart[s] on and KeyLength is the number of queries
+//	                                          nil: keys are rows of K from QueryStart[s] on and KeyLength is the number of queries.
+//	                                          A block none of whose keys a query of the sequence sees (Window) may be −1: it is not read
 //
 // Causal: a query sees keys up to its own position; Prefix [sequences] int32: and all keys below Prefix[s], for every query of
 // sequence s (prefix language models, images). Window > 0: nothing before the last Window keys up to its own position. Sequences

@@ -14,6 +14,7 @@ type ragged struct {
 	heads, kv, head int
 	block           int // slots of a block; 0: keys are rows
 	window          int
+	gone            bool // blocks that no query sees are −1
 	causal          bool
 
 	value         int     // size of a head of V; 0: as of K
@@ -39,6 +40,9 @@ func layouts() []ragged {
 		{name: "paged", queries: []int{5, 1, 33}, keys: []int{80, 200, 33}, heads: 4, kv: 2, head: 64, block: 16, causal: true},
 		{name: "paged_odd", queries: []int{1, 2}, keys: []int{67, 129}, heads: 3, kv: 3, head: 20, block: 7, causal: true},
 		{name: "paged_window", queries: []int{9, 1}, keys: []int{100, 150}, heads: 4, kv: 1, head: 32, block: 16, causal: true, window: 50},
+		{name: "paged_window_gone", queries: []int{9, 1, 3, 40}, keys: []int{400, 1500, 40, 700}, heads: 4, kv: 1, head: 32, block: 16, causal: true, window: 50, gone: true},
+		{name: "paged_window_gone_bf16", queries: []int{1, 33}, keys: []int{900, 600}, heads: 6, kv: 2, head: 64, block: 32, causal: true, window: 300, gone: true, kind: dtype.BF16},
+		{name: "paged_window_gone_int8", queries: []int{1, 33}, keys: []int{900, 600}, heads: 4, kv: 2, head: 40, block: 8, causal: true, window: 61, gone: true, slopes: true, kind: dtype.U8, bits: 8},
 		{name: "no_keys", queries: []int{2, 3}, keys: []int{0, 3}, heads: 2, kv: 1, head: 8, block: 4, causal: true},
 		{name: "more_queries_than_keys", queries: []int{5}, keys: []int{3}, heads: 2, kv: 1, head: 8, block: 4, causal: true},
 		{name: "softcap", queries: []int{70, 3}, keys: []int{70, 3}, heads: 4, kv: 2, head: 16, causal: true, softcap: 2},
@@ -96,6 +100,9 @@ func (r *ragged) build(b *Build, gradients bool) *compute.Attention {
 			for i := range (k + r.block - 1) / r.block {
 				table[s*most+i] = int32(next)
 				next--
+				if r.gone && (i+1)*r.block <= k-r.queries[s]+1-r.window {
+					table[s*most+i] = -1
+				}
 			}
 		}
 		slots = max(used, 1) * r.block

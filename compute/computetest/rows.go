@@ -187,6 +187,14 @@ func chunked(t *testing.T, backend compute.Backend, kind dtype.Type, bits, windo
 		// Both sequences ask the same; the second only its last query.
 		queries, _ := b.Floats(q.Slice(from, to))
 		paged.Q = b.Set(b.Zero(dtype.F32, n+1, heads, head), append(queries, queries[(n-1)*heads*head:]...))
+		for i := range blocks { // what a window's queries do not see any more
+			for s, first := range []int{from, to - 1} {
+				if window > 0 && (i+1)*size <= first+1-window {
+					table[s*blocks+i] = -1
+				}
+			}
+		}
+		paged.Blocks = b.Ints(table, 2, blocks)
 		got := attend(paged, []int32{0, int32(n), int32(n + 1)}, []int32{int32(to), int32(to)})
 		row := heads * head
 		if at := differentBits(got[:n*row], want[from*row:to*row]); at >= 0 {

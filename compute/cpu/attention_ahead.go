@@ -53,6 +53,10 @@ func (a *attending) tileAhead(x *ahead, t attentionTask, tile int) {
 	count := min(keyTile, int(a.lengths[t.sequence])-tile)
 	for done := 0; done < count && x.n < len(x.regions); {
 		slot, run := a.run(t.sequence, tile+done, count-done)
+		if slot < 0 {
+			done += run
+			continue
+		}
 		for _, y := range [2]*compute.Tensor{a.o.K, a.o.V} {
 			head := y.Type.Bytes(y.Shape[2])
 			x.add(bytePointer(host.Bytes(y), (slot*a.kv+t.group)*head), a.kv*head, run, head)

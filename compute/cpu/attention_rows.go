@@ -113,6 +113,13 @@ func (a *attending) loadRows(dst []float32, x, scale *compute.Tensor, t attentio
 	head := x.Type.Bytes(x.Shape[2])
 	for done := 0; done < count; {
 		slot, run := a.run(t.sequence, tile+done, count-done)
+		if slot < 0 { // beside what is seen; zeros meet a probability of 0
+			for i := range run {
+				clear(dst[(done+i)*row:][:deep])
+			}
+			done += run
+			continue
+		}
 		at0 := slot*a.kv + t.group
 		src := bytePointer(data, at0*head)
 		if kind >= int8Rows {
@@ -128,14 +135,15 @@ func bytePointer(x []byte, i int) *byte {
 	return (*byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(x)), i))
 }
 
-// run is the slot of a key position and how many of the next keys, at most `most`, lie in the slots that follow.
+// run is the slot of a key position and how many of the next keys, at most `most`, lie in the slots that follow; of a block that was
+// given back, −1 and its keys.
 func (q *sequences) run(s, p, most int) (slot, count int) {
 	slot = q.slot(s, p)
 	if q.blocks == nil {
 		return slot, most
 	}
 	count = q.size - p%q.size
-	for count < most && q.slot(s, p+count) == slot+count {
+	for slot >= 0 && count < most && q.slot(s, p+count) == slot+count {
 		count += q.size
 	}
 	return slot, min(count, most)

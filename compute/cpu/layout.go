@@ -35,7 +35,7 @@ func layout(o *compute.Attention) (sequences, error) {
 		if q.blocks == nil {
 			continue
 		}
-		for i := range (int(length) + q.size - 1) / q.size {
+		for i := firstSeen(o, int(length)-(to-from)) / q.size; i*q.size < int(length); i++ {
 			block := int(q.blocks[s*q.blocksOfSequence+i])
 			if last := min(int(length), (i+1)*q.size) - 1; block < 0 || block*q.size+last%q.size >= slots {
 				return q, fmt.Errorf("key %d of sequence %d is in block %d; there are %d slots", last, s, block, slots)
@@ -45,10 +45,22 @@ func layout(o *compute.Attention) (sequences, error) {
 	return q, nil
 }
 
-// slot is where key position p of sequence s lies.
+// firstSeen is the first key that a query at a position sees, or one after it.
+func firstSeen(o *compute.Attention, position int) int {
+	if o.Window == 0 {
+		return 0
+	}
+	return max(position+1-o.Window, 0)
+}
+
+// slot is where key position p of sequence s lies; negative in a block that was given back.
 func (q *sequences) slot(s, p int) int {
 	if q.blocks == nil {
 		return int(q.starts[s]) + p
 	}
-	return int(q.blocks[s*q.blocksOfSequence+p/q.size])*q.size + p%q.size
+	block := int(q.blocks[s*q.blocksOfSequence+p/q.size])
+	if block < 0 {
+		return -1
+	}
+	return block*q.size + p%q.size
 }

@@ -9,10 +9,13 @@ import (
 	"lian/dtype"
 )
 
-// slots are the cache slots of a sequence's keys, in the order of their positions.
+// slots are the cache slots of a sequence's keys, in the order of their positions; −1 where no query sees the key's block.
 func slots(o *compute.Attention, s int) ([]int, error) {
 	start, n := int(host.I32(o.QueryStart)[s]), int(host.I32(o.KeyLength)[s])
-	out := make([]int, n)
+	out, seen := make([]int, n), 0
+	if position := n - int(host.I32(o.QueryStart)[s+1]) + start; o.Window > 0 {
+		seen = max(position+1-o.Window, 0) / max(o.BlockSize, 1) * o.BlockSize
+	}
 	for p := range out {
 		out[p] = start + p
 		if o.Blocks != nil {
@@ -20,7 +23,11 @@ func slots(o *compute.Attention, s int) ([]int, error) {
 			if p/o.BlockSize >= o.Blocks.Shape[1] {
 				return nil, fmt.Errorf("sequence %d has %d keys but only %d blocks of %d", s, n, o.Blocks.Shape[1], o.BlockSize)
 			}
-			out[p] = int(row[p/o.BlockSize])*o.BlockSize + p%o.BlockSize
+			if out[p] = -1; row[p/o.BlockSize] >= 0 {
+				out[p] = int(row[p/o.BlockSize])*o.BlockSize + p%o.BlockSize
+			} else if p < seen {
+				continue
+			}
 		}
 		if out[p] < 0 || out[p] >= o.K.Shape[0] {
 			return nil, fmt.Errorf("key %d of sequence %d is in slot %d of %d", p, s, out[p], o.K.Shape[0])

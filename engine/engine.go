@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,16 +42,27 @@ var ErrClosed = errors.New("the engine is closed")
 
 // New starts an engine for a model.
 func New(b compute.Backend, m model.Model, tok *tokenizer.Tokenizer, o Options) (*Engine, error) {
+	e, err := build(b, m, tok, o)
+	if err == nil {
+		go e.loop()
+	}
+	return e, err
+}
+
+// build makes an engine that nobody steps yet.
+func build(b compute.Backend, m model.Model, tok *tokenizer.Tokenizer, o Options) (*Engine, error) {
 	if tok.VocabSize() > m.Info().Vocab {
 		return nil, fmt.Errorf("the tokenizer has %d tokens, the model %d: they are not of one kind", tok.VocabSize(), m.Info().Vocab)
 	}
 	o = o.withDefaults(m.Info())
-	n := need(max(o.CacheTokens, o.Context))
+	if err := o.KV.Check(); err != nil {
+		return nil, err
+	}
+	windows, counts := o.cacheBlocks(m.Info().CacheGroups())
 	e := &Engine{Options: o, Model: m, Tokenizer: tok, backend: b, stream: b.NewStream(), arena: compute.NewArena(b, 1<<20),
-		cache: model.NewCache(b, m.Info(), o.Precision, n, blockSize), vocabularies: map[string]*grammar.Vocabulary{}, done: make(chan struct{})}
-	e.scheduler = scheduler{blocks: newBlocks(n), stepTokens: o.StepTokens, most: o.Sequences}
+		cache: model.NewCache(b, m.Info(), o.KV, blockSize, counts...), vocabularies: map[string]*grammar.Vocabulary{}, done: make(chan struct{})}
+	e.scheduler = scheduler{blocks: newBlocks(o.StepTokens, windows, counts...), stepTokens: o.StepTokens, most: o.Sequences, noPrefix: o.NoPrefix}
 	e.wake = sync.NewCond(&e.mu)
-	go e.loop()
 	return e, nil
 }
 
@@ -83,10 +95,18 @@ func (e *Engine) Generate(ctx context.Context, r Request) (_ *Stream, err error)
 			return nil, fmt.Errorf("prompt: id %d at %d is outside the vocabulary of %d", id, i, e.Model.Info().Vocab)
 		}
 	}
+	if r.MinTokens < 0 || r.MaxTokens > 0 && r.MinTokens > r.MaxTokens {
+		return nil, fmt.Errorf("at least %d tokens and at most %d are asked for", r.MinTokens, r.MaxTokens)
+	}
 	if len(r.Prompt)+max(r.MaxTokens, 1) > e.Options.Context {
 		return nil, fmt.Errorf("%w: %d tokens of prompt + %d asked > %d", ErrContext, len(r.Prompt), max(r.MaxTokens, 1), e.Options.Context)
 	}
 	ctx, cancel := context.WithCancel(ctx)
+	if !r.Deadline.IsZero() {
+		var ended context.CancelFunc
+		ctx, ended = context.WithDeadlineCause(ctx, r.Deadline, errDeadline)
+		context.AfterFunc(ctx, ended)
+	}
 	q := &sequence{request: r, ctx: ctx, stream: newStream(), arrived: time.Now(), ids: append([]int32(nil), r.Prompt...),
 		sampler: sample.New(r.Sample), decoder: e.Tokenizer.NewStream()}
 	q.sampler.Prompt(r.Prompt)
@@ -104,11 +124,18 @@ func (e *Engine) Generate(ctx context.Context, r Request) (_ *Stream, err error)
 	if r.Constraint != nil {
 		q.matcher = grammar.NewMatcher(r.Constraint, e.vocabulary(r.StopIDs))
 	}
-	e.scheduler.waiting = append(e.scheduler.waiting, q)
-	context.AfterFunc(ctx, e.wake.Broadcast)
+	q.root = rootKey{adapter: q.adapterKey()}
+	if class := e.Model.Info().LengthClass; class != nil {
+		q.root.length = class(len(r.Prompt))
+	}
+	e.scheduler.add(q)
+	context.AfterFunc(ctx, e.wakeUp)
 	e.wake.Broadcast()
 	return q.stream, nil
 }
+
+// errDeadline is why a request's context ends at its Deadline.
+var errDeadline = errors.New("the request's deadline has passed")
 
 // ErrContext is wrapped by the error for a request that is longer than the context.
 var ErrContext = errors.New("context full")
@@ -133,17 +160,16 @@ func (e *Engine) loop() {
 	defer close(e.done)
 	for {
 		e.mu.Lock()
-		e.dropCancelled()
-		for !e.closed && len(e.scheduler.running)+len(e.scheduler.waiting) == 0 {
+		plan := e.next()
+		for !e.closed && len(plan) == 0 { // nothing to do, or the blocks are with those who branch
 			e.wake.Wait()
-			e.dropCancelled()
+			plan = e.next()
 		}
 		if e.closed {
 			e.endAll(FinishCancelled, ErrClosed)
 			e.mu.Unlock()
 			return
 		}
-		plan := e.scheduler.next()
 		e.mu.Unlock()
 		if err := e.step(plan); err != nil {
 			e.mu.Lock()
@@ -154,9 +180,25 @@ func (e *Engine) loop() {
 	}
 }
 
+// wakeUp lets the loop look again.
+func (e *Engine) wakeUp() {
+	e.mu.Lock() // else the loop may be about to wait, and miss it
+	defer e.mu.Unlock()
+	e.wake.Broadcast()
+}
+
+// next plans a step, after what has come to its end was dropped.
+func (e *Engine) next() []work {
+	e.dropCancelled()
+	return e.scheduler.next()
+}
+
 func (e *Engine) dropCancelled() {
 	for _, q := range append(append([]*sequence(nil), e.scheduler.running...), e.scheduler.waiting...) {
-		if q.ctx.Err() != nil {
+		switch {
+		case errors.Is(context.Cause(q.ctx), errDeadline):
+			e.end(q, FinishDeadline, nil)
+		case q.ctx.Err() != nil:
 			e.end(q, FinishCancelled, q.ctx.Err())
 		}
 	}
@@ -174,17 +216,21 @@ func (e *Engine) end(q *sequence, why string, err error) {
 	q.stream.cancel()
 }
 
-// step computes a plan and takes a token for each sequence that has all its ids in the cache.
+// step computes a plan, and takes tokens for the sequences that have all their ids in the cache then: one, and one more for each
+// draft that is what was chosen without it.
 func (e *Engine) step(plan []work) error {
 	batch, rows := &model.Batch{}, []int32{}
-	var ready []*sequence
 	byAdapter(plan)
 	for _, w := range plan {
-		batch.AddPrompt(w.sequence.ids[w.from:w.to], w.from, w.sequence.blocks, len(w.sequence.request.Prompt))
-		batch.Adapt(w.sequence.adapter)
-		if w.to == len(w.sequence.ids) {
-			rows = append(rows, int32(batch.Rows()-1))
-			ready = append(ready, w.sequence)
+		q := w.sequence
+		ids := q.ids[w.from:w.to]
+		if len(w.drafts) > 0 {
+			ids = append(slices.Clone(ids), w.drafts...)
+		}
+		batch.AddPrompt(ids, w.from, q.table.blocks, len(q.request.Prompt))
+		batch.Adapt(q.adapter)
+		for i := w.asks(); i > 0; i-- {
+			rows = append(rows, int32(batch.Rows()-i))
 		}
 	}
 	logits, err := e.forward(batch, rows)
@@ -193,22 +239,32 @@ func (e *Engine) step(plan []work) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, w := range plan {
-		w.sequence.computed = w.to
-	}
 	vocab := e.Model.Info().Vocab
 	mask := make([]uint64, (vocab+63)/64)
-	for i, q := range ready {
-		row := logits[i*vocab : (i+1)*vocab]
-		for id := e.Tokenizer.VocabSize(); id < vocab; id++ { // rows without a token are never chosen
-			row[id] = float32(negativeInfinity)
+	for _, w := range plan {
+		asks, computed, stop := w.asks(), w.to, ""
+		asked := logits[:asks*vocab]
+		logits = logits[len(asked):]
+		for i := 0; i < asks && stop == ""; i++ {
+			row := asked[i*vocab : (i+1)*vocab]
+			for id := e.Tokenizer.VocabSize(); id < vocab; id++ { // rows without a token are never chosen
+				row[id] = float32(negativeInfinity)
+			}
+			var t Token
+			if t, stop = w.sequence.choose(row, mask); stop == "" {
+				stop = w.sequence.take(t, e.Options.Context)
+			}
+			if i == len(w.drafts) || t.ID != w.drafts[i] {
+				break
+			}
+			if stop == "" { // the draft's keys are those of the token
+				computed++
+			}
 		}
-		t, stop := q.choose(row, mask)
-		if stop == "" {
-			stop = q.take(t, e.Options.Context)
-		}
+		w.sequence.drafts = nil
+		e.scheduler.done(w.sequence, computed)
 		if stop != "" {
-			e.end(q, stop, nil)
+			e.end(w.sequence, stop, nil)
 		}
 	}
 	return nil

@@ -24,7 +24,13 @@ type sequence struct {
 
 	ids      []int32 // prompt and reply
 	computed int     // ids whose keys are in the cache
-	blocks   []int32
+	drafts   []int32 // what may come after ids; the next step computes them along, see Drafter
+	table    table
+	root     rootKey
+	place    place
+	begun    bool // cached and miss are known
+	cached   int
+	miss     string
 
 	sampler *sample.Sampler
 	matcher *grammar.Matcher
@@ -32,6 +38,9 @@ type sequence struct {
 	text    strings.Builder // shown
 	held    string          // not shown yet: it may begin a stop text
 }
+
+// missing is how many ids have no keys yet.
+func (q *sequence) missing() int { return len(q.ids) - q.computed }
 
 func (q *sequence) reply() []int32 { return q.ids[len(q.request.Prompt):] }
 
@@ -45,6 +54,11 @@ func (q *sequence) choose(logits []float32, mask []uint64) (t Token, stop string
 			if mask[id/64]>>(id%64)&1 == 0 {
 				logits[id] = float32(math.Inf(-1))
 			}
+		}
+	}
+	if len(q.reply()) < q.request.MinTokens {
+		for _, id := range q.request.StopIDs {
+			logits[id] = float32(math.Inf(-1))
 		}
 	}
 	t.ID = q.sampler.Next(logits, len(q.ids))
@@ -127,7 +141,7 @@ func (q *sequence) show(piece string) (shown string, stopped bool) {
 	q.held += piece
 	keep := 0
 	for _, stop := range q.request.StopText {
-		if at := strings.Index(q.held, stop); stop != "" && at >= 0 {
+		if at := strings.Index(q.held, stop); stop != "" && at >= 0 && len(q.reply()) >= q.request.MinTokens {
 			shown, q.held = q.held[:at], ""
 			q.text.WriteString(shown)
 			return shown, true
@@ -152,5 +166,5 @@ func (q *sequence) end(why string, err error) {
 		}
 	}
 	q.stream.finish(Result{IDs: slices.Clone(q.reply()), Text: q.text.String(), Finish: why, Err: err, PromptTokens: len(q.request.Prompt),
-		First: q.first, Total: time.Since(q.arrived)})
+		CachedTokens: q.cached, Miss: q.miss, First: q.first, Total: time.Since(q.arrived)})
 }

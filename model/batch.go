@@ -8,25 +8,26 @@ import "fmt"
 //	QueryStart      [sequences + 1]  first row of each sequence, then the number of rows
 //	KeyLength       [sequences]      keys each sequence has after this batch; without a cache its number of rows
 //	PromptLength    [sequences]      tokens of the prompt that the rows belong to, however it is cut into chunks; see AddPrompt
-//	Blocks          [sequences]      cache blocks of each sequence in order of position; nil without a cache
 //	Adapters        [sequences]      what each sequence is computed with, see Adapt; may be shorter, nil is the pass's and the model's own
+//	Blocks          [sequences][groups]  cache blocks of each sequence in order of position, for each of the cache's groups; −1 for a
+//	                                 block that no row's window reaches any more; nil without a cache
 type Batch struct {
 	IDs, Positions        []int32
 	QueryStart, KeyLength []int32
 	PromptLength          []int32
-	Blocks                [][]int32
+	Blocks                [][][]int32
 	Adapters              []Adapter
 }
 
 // AddPrompt is Add for a chunk of a prompt of so many tokens in all. Where a model's rotary embedding depends on the length of a
 // sequence (dynamic NTK, LongRoPE), a row's length is that of its prompt or its position + 1, whichever is more.
-func (b *Batch) AddPrompt(ids []int32, first int, blocks []int32, prompt int) {
+func (b *Batch) AddPrompt(ids []int32, first int, blocks [][]int32, prompt int) {
 	b.Add(ids, first, blocks)
 	b.PromptLength[len(b.PromptLength)-1] = int32(prompt)
 }
 
 // Add appends a sequence of new tokens that stand from position first on, after first cached ones.
-func (b *Batch) Add(ids []int32, first int, blocks []int32) {
+func (b *Batch) Add(ids []int32, first int, blocks [][]int32) {
 	if len(b.QueryStart) == 0 {
 		b.QueryStart = append(b.QueryStart, 0)
 	}
@@ -48,8 +49,8 @@ func (b *Batch) Rows() int { return len(b.IDs) }
 // Sequences is the number of sequences.
 func (b *Batch) Sequences() int { return len(b.KeyLength) }
 
-// Check says what is wrong with a batch for a model of so many tokens and a cache of block size (0: no cache).
-func (b *Batch) Check(vocab, blockSize int) error {
+// Check says what is wrong with a batch for a model of so many tokens and a cache, nil for none.
+func (b *Batch) Check(vocab int, c *Cache) error {
 	if len(b.Adapters) > b.Sequences() {
 		return fmt.Errorf("batch of %d sequences has %d adapters", b.Sequences(), len(b.Adapters))
 	}
@@ -66,10 +67,15 @@ func (b *Batch) Check(vocab, blockSize int) error {
 		switch {
 		case queries < 0 || n < queries:
 			return fmt.Errorf("sequence %d has %d new tokens but %d keys", s, queries, n)
-		case blockSize == 0 && n != queries:
+		case c == nil && n != queries:
 			return fmt.Errorf("sequence %d has %d keys but only %d tokens and no cache", s, n, queries)
-		case blockSize > 0 && (len(b.Blocks) != b.Sequences() || len(b.Blocks[s])*blockSize < int(n)):
-			return fmt.Errorf("sequence %d has %d keys, more than its cache blocks hold", s, n)
+		case c != nil && (len(b.Blocks) != b.Sequences() || len(b.Blocks[s]) != len(c.Groups)):
+			return fmt.Errorf("sequence %d has no cache blocks for each of %d groups", s, len(c.Groups))
+		}
+		for g := 0; c != nil && g < len(c.Groups); g++ {
+			if len(b.Blocks[s][g])*c.BlockSize < int(n) {
+				return fmt.Errorf("sequence %d has %d keys, more than its cache blocks hold", s, n)
+			}
 		}
 	}
 	return nil

@@ -41,6 +41,9 @@ type Info struct {
 	Vocab, Hidden int
 	Context       int
 	Cache         []CacheShape // of each layer
+	// LengthClass says which prompts of other lengths have the same keys as one of so many tokens: those of an equal class. nil: all
+	// do. It matters where the rotary embedding depends on the length of the prompt; see Batch.AddPrompt.
+	LengthClass func(prompt int) int
 }
 
 // CacheShape is what a layer keeps of a token: a key and a value for each kv head. With a Window, of the last so many tokens.

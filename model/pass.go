@@ -22,6 +22,7 @@ type Pass struct {
 	Arena     *compute.Arena
 	Tape      *autograd.Tape // nil is inference
 	Cache     *Cache         // nil: keys are the batch's own rows
+	KV        KVType         // without a cache, what keys and values are rounded to, so that scores are those of generation
 	Adapter   Adapter        // of sequences whose batch names none; nil: the model as it is
 	Precision Precision
 	// BF16 rounds the operands of large products to bfloat16 (accumulation stays float32): training at twice the speed.

@@ -80,7 +80,7 @@ func benchModelWith(ctx context.Context, path string, threads int, o BenchModelO
 	work, memory := workOf(m), &watch{}
 	common := []Setting{{"model", m.Name}, {"type", work.typeName()}, {"bits_per_weight", rounded(8*float64(work.weights)/float64(work.parameters), 2)},
 		{"parameters", work.parameters}, {"weight_bytes", work.weights}, {"threads", cpu.Workers(m.Backend)}, {"kernels", cpu.Level()},
-		{"precision", string(o.Precision)}, {"kv", o.Precision.CacheType().String()}}
+		{"precision", string(o.Precision)}, {"kv", string(model.KVAuto.For(o.Precision))}}
 	r, shop := newModelBench(m, o, tests), newWorkshop(m.Backend)
 	for _, t := range tests {
 		if err := r.prepare(ctx, t); err != nil {

@@ -2,6 +2,7 @@ package step
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"lian/compute"
@@ -33,7 +34,7 @@ func newModelBench(m *Opened, o BenchModelOptions, tests []modelTest) *modelBenc
 	}
 	info := m.Model.Info()
 	r.pass = model.Pass{Stream: m.Backend.NewStream(), Arena: compute.NewArena(m.Backend, 1<<20), Precision: o.Precision,
-		Cache: model.NewCache(m.Backend, info, o.Precision, blocks, benchBlock)}
+		Cache: model.NewCache(m.Backend, info, model.KVAuto.For(o.Precision), benchBlock, slices.Repeat([]int{blocks}, len(info.CacheGroups()))...)}
 	key := random.New(1, "bench", "ids")
 	r.ids = make([]int32, blocks*benchBlock)
 	for i := range r.ids {
@@ -110,7 +111,7 @@ func (r *modelBench) begin() {
 
 func (r *modelBench) add(sequence, from, to, prompt int) {
 	at := sequence * len(r.blocks[sequence]) * benchBlock
-	r.batch.AddPrompt(r.ids[at+from:at+to], from, r.blocks[sequence], prompt)
+	r.batch.AddPrompt(r.ids[at+from:at+to], from, r.pass.Cache.Alike(r.blocks[sequence]), prompt)
 }
 
 func (r *modelBench) forward() error {

@@ -63,7 +63,7 @@ func (w modelWork) read(p model.Precision, sequences int, keys float64) (weights
 		if l.Window > 0 {
 			seen = min(seen, float64(l.Window))
 		}
-		kv += float64(sequences) * seen * float64(p.CacheType().Bytes(l.KVHeads*(l.KeySize+l.ValueSize)))
+		kv += float64(sequences) * seen * float64(model.KVAuto.For(p).TokenBytes(l))
 	}
 	return weights, kv
 }

@@ -319,7 +319,7 @@ func (i *inspector) memory(spec nn.Spec) {
 	for _, t := range i.Types {
 		m.Weights += t.Bytes
 	}
-	m.Cache = int64(model.CacheBytes(spec.Info(), model.Fast, context))
+	m.Cache = int64(model.CacheBytes(spec.Info(), model.KVBF16, context))
 	m.Work = i.Model.work()
 	m.Total = m.Weights + m.Cache + m.Work
 	i.Memory = m

@@ -102,11 +102,11 @@ func (m *tiny) check(t *testing.T) {
 		}
 		ragged = ragged[len(got):]
 		for _, chunk := range []int{1, 7} {
-			cache := model.NewCache(m.backend, m.Model.Info(), model.Exact, 8, 8)
+			cache := model.NewCache(m.backend, m.Model.Info(), model.KVF32, 8, slices.Repeat([]int{8}, len(m.Model.Info().CacheGroups()))...)
 			blocks, chunked := []int32{5, 2, 7, 0, 3, 1, 6, 4}, []float32(nil)
 			for from := 0; from < len(ids); from += chunk {
 				part := &model.Batch{}
-				part.AddPrompt(ids[from:min(from+chunk, len(ids))], from, blocks, len(ids))
+				part.AddPrompt(ids[from:min(from+chunk, len(ids))], from, windowed(cache, blocks, from), len(ids))
 				chunked = append(chunked, m.run(t, cache, part)...)
 			}
 			if !slices.Equal(got, chunked) {
@@ -117,6 +117,18 @@ func (m *tiny) check(t *testing.T) {
 			}
 		}
 	}
+}
+
+// windowed are the tables of a sequence whose window groups have given back what a row at position from does not see.
+func windowed(cache *model.Cache, blocks []int32, from int) [][]int32 {
+	tables := cache.Alike(blocks)
+	for g, group := range cache.Groups {
+		tables[g] = slices.Clone(blocks)
+		for i := 0; group.Window > 0 && (i+1)*cache.BlockSize <= from+1-group.Window; i++ {
+			tables[g][i] = -1
+		}
+	}
+	return tables
 }
 
 // continues goes on greedily from a prompt whose keys are cached and whose last logits are given.
@@ -136,7 +148,7 @@ func (m *tiny) continues(t *testing.T, s int, cache *model.Cache, blocks []int32
 		}
 		got = append(got, best)
 		step := &model.Batch{}
-		step.AddPrompt([]int32{best}, at, blocks, prompt)
+		step.AddPrompt([]int32{best}, at, windowed(cache, blocks, at), prompt)
 		logits, at = m.run(t, cache, step), at+1
 	}
 	if !slices.Equal(got, want) {

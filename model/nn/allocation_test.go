@@ -1,6 +1,7 @@
 package nn_test
 
 import (
+	"slices"
 	"testing"
 
 	"lian/compute"
@@ -51,12 +52,16 @@ func TestADecodingStepAfterTheFirstAllocatesNothing(t *testing.T) {
 	each(t, decodingAllocatesNothing)
 }
 
+func newCache(b compute.Backend, d *nn.Decoder) *model.Cache {
+	return model.NewCache(b, d.Info(), model.KVBF16, 16, slices.Repeat([]int{8}, len(d.Info().CacheGroups()))...)
+}
+
 func decodingAllocatesNothing(t *testing.T, b compute.Backend, d *nn.Decoder) {
-	stream, arena, cache := b.NewStream(), compute.NewArena(b, 1<<20), model.NewCache(b, d.Info(), model.Fast, 8, 16)
+	stream, arena, cache := b.NewStream(), compute.NewArena(b, 1<<20), newCache(b, d)
 	pass := &model.Pass{Stream: stream, Arena: arena, Cache: cache, Precision: model.Fast}
 	batch := &model.Batch{}
-	batch.Add([]int32{7}, 40, []int32{3, 1, 5})
-	batch.Add([]int32{9}, 20, []int32{2, 0})
+	batch.Add([]int32{7}, 40, cache.Alike([]int32{3, 1, 5}))
+	batch.Add([]int32{9}, 20, cache.Alike([]int32{2, 0}))
 	step := func() {
 		arena.Reset()
 		hidden, err := d.Forward(pass, batch)

@@ -75,13 +75,15 @@ func (f *forward) attend(w *layer, number int, q, k, v *compute.Tensor) *compute
 	out := f.Tensor(f.rows, a.Heads, size)
 	op := compute.Attention{Q: q, K: k, V: v, Out: out, QueryStart: f.queryStart, KeyLength: f.keyLength,
 		Scale: w.scale, Causal: true, Window: a.Window, Softcap: a.Softcap, Slopes: w.slopes, Sinks: w.sinks, BF16: f.BF16}
-	if f.Cache != nil {
-		model.Launch(f.Pass, compute.KVWrite{X: k, Index: f.slots, Out: f.Cache.Keys[number]})
-		model.Launch(f.Pass, compute.KVWrite{X: v, Index: f.slots, Out: f.Cache.Values[number]})
-		op.K, op.V, op.Blocks, op.BlockSize = f.Cache.Keys[number], f.Cache.Values[number], f.blocks, f.Cache.BlockSize
-	}
-	if f.Cache == nil && !f.Training() && f.Precision.CacheType() != op.K.Type { // what a cache would hold: scores are those of generation
-		op.K, op.V = f.rounded(k), f.rounded(v)
+	if c := f.Cache; c != nil {
+		at := f.cached[c.GroupOf[number]]
+		op.K, op.KScale, op.V, op.VScale = c.Keys[number], c.KeyScales[number], c.Values[number], c.ValueScales[number]
+		model.Launch(f.Pass, compute.KVWrite{X: k, Index: at.slots, Out: op.K, Scales: op.KScale})
+		model.Launch(f.Pass, compute.KVWrite{X: v, Index: at.slots, Out: op.V, Scales: op.VScale})
+		op.Blocks, op.BlockSize = at.blocks, c.BlockSize
+	} else if kv := f.KV.For(f.Precision); !f.Training() && kv != model.KVF32 { // scores are those of generation
+		op.K, op.KScale = f.kept(kv, k)
+		op.V, op.VScale = f.kept(kv, v)
 	}
 	if f.Training() {
 		op.LogSumExp = f.Tensor(f.rows, a.Heads)

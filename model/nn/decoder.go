@@ -153,7 +153,7 @@ func (d *Decoder) Info() model.Info { return d.Spec.Info() }
 
 // Info is what others need to know to run a model of this Spec.
 func (s *Spec) Info() model.Info {
-	return model.Info{Family: s.Family, Vocab: s.Vocab, Hidden: s.width(), Context: s.Context, Cache: s.CacheShapes()}
+	return model.Info{Family: s.Family, Vocab: s.Vocab, Hidden: s.width(), Context: s.Context, Cache: s.CacheShapes(), LengthClass: s.lengthClass()}
 }
 
 // Parameters implements model.Model.
@@ -170,11 +170,7 @@ func (d *Decoder) Head() model.Head {
 
 // Forward implements model.Model.
 func (d *Decoder) Forward(p *model.Pass, b *model.Batch) (*compute.Tensor, error) {
-	block := 0
-	if p.Cache != nil {
-		block = p.Cache.BlockSize
-	}
-	if err := b.Check(d.Spec.Vocab, block); err != nil {
+	if err := b.Check(d.Spec.Vocab, p.Cache); err != nil {
 		return nil, err
 	}
 	f, err := d.prepare(p, b)

@@ -16,7 +16,8 @@ type forward struct {
 	rows  int
 
 	positions, queryStart, keyLength *compute.Tensor
-	slots, blocks                    *compute.Tensor        // with a cache
+	cached                           []cached               // of each cache group
+	cachedSpace                      [2]cached              // where those of most models lie
 	turnings                         [mostRotations]turning // of the decoder's rotations
 	order                            headOrder
 }
@@ -34,29 +35,53 @@ func (d *Decoder) prepare(p *model.Pass, b *model.Batch) (*forward, error) {
 	if p.Cache == nil {
 		return f, nil
 	}
-	slots, err := p.Cache.Slots(b, p.Arena.Int32s(b.Rows())[:0])
-	if err != nil {
-		return nil, err
+	f.cached = f.cachedSpace[:0]
+	for g := range p.Cache.Groups {
+		c, err := cachedOf(p, b, g)
+		if err != nil {
+			return nil, err
+		}
+		f.cached = append(f.cached, c)
 	}
-	f.slots = p.Ints(slots)
-	most := 1
-	for _, blocks := range b.Blocks {
-		most = max(most, len(blocks))
-	}
-	table := p.Arena.Int32s(b.Sequences() * most)
-	for s, blocks := range b.Blocks {
-		copy(table[s*most:], blocks)
-	}
-	f.blocks = p.Arena.Tensor(dtype.I32, b.Sequences(), most)
-	p.Stream.Write(f.blocks, compute.HostBytes(table))
 	return f, nil
 }
 
-// rounded is x as a cache of this precision holds it.
-func (f *forward) rounded(x *compute.Tensor) *compute.Tensor {
-	out := f.Arena.Tensor(f.Precision.CacheType(), x.Shape...)
-	model.Launch(f.Pass, compute.Cast{X: x, Out: out})
-	return out
+// cached is where a batch's keys lie in a cache group: the slots of its rows, and the blocks of its sequences.
+type cached struct{ slots, blocks *compute.Tensor }
+
+func cachedOf(p *model.Pass, b *model.Batch, group int) (c cached, err error) {
+	slots, err := p.Cache.Slots(b, group, p.Arena.Int32s(b.Rows())[:0])
+	if err != nil {
+		return c, err
+	}
+	c.slots = p.Ints(slots)
+	most := 1
+	for _, blocks := range b.Blocks {
+		most = max(most, len(blocks[group]))
+	}
+	table := p.Arena.Int32s(b.Sequences() * most)
+	for s, blocks := range b.Blocks {
+		copy(table[s*most:], blocks[group])
+	}
+	c.blocks = p.Arena.Tensor(dtype.I32, b.Sequences(), most)
+	p.Stream.Write(c.blocks, compute.HostBytes(table))
+	return c, nil
+}
+
+// kept are keys or values [rows, kv heads, size] as a cache holds them, with their scales if they have any.
+func (f *forward) kept(kv model.KVType, x *compute.Tensor) (rows, scales *compute.Tensor) {
+	rows = f.Arena.Tensor(kv.Element(), x.Shape[0], x.Shape[1], kv.Columns(x.Shape[2]))
+	if !kv.Coded() {
+		model.Launch(f.Pass, compute.Cast{X: x, Out: rows})
+		return rows, nil
+	}
+	order := f.Arena.Int32s(f.rows)
+	for i := range order {
+		order[i] = int32(i)
+	}
+	scales = f.Tensor(x.Shape[0], x.Shape[1], 2)
+	model.Launch(f.Pass, compute.KVWrite{X: x, Index: f.Ints(order), Out: rows, Scales: scales})
+	return rows, scales
 }
 
 // norm is x through a norm.

@@ -3,6 +3,7 @@ package nn
 import (
 	"fmt"
 	"reflect"
+	"slices"
 
 	"lian/compute"
 	"lian/model"
@@ -52,7 +53,7 @@ func (r RoPE) frequencies(length int) ([]float32, float32, error) {
 }
 
 // threshold is the longest sequence that turns with the short frequencies; 0: length does not matter.
-func (r *rotation) threshold() int {
+func (r RoPE) threshold() int {
 	switch r.Scaling.Rule {
 	case "dynamic":
 		return r.Scaling.Context
@@ -63,6 +64,39 @@ func (r *rotation) threshold() int {
 		return r.Scaling.Context
 	}
 	return 0
+}
+
+// lengthClass is model.Info's: 0 for prompts that turn with the short frequencies; beyond those, under the dynamic rule each length
+// has its own, while under longrope all of a threshold turn alike.
+func (s *Spec) lengthClass() func(prompt int) int {
+	var dynamic, long []int // thresholds
+	for l := range s.Layers {
+		r := s.Layer(l).Attention.RoPE
+		list := &long
+		if r.Scaling.Rule == "dynamic" {
+			list = &dynamic
+		}
+		if limit := r.threshold(); r.Rotary > 0 && limit > 0 && !slices.Contains(*list, limit) {
+			*list = append(*list, limit)
+		}
+	}
+	if len(dynamic)+len(long) == 0 {
+		return nil
+	}
+	return func(prompt int) int {
+		for _, limit := range dynamic {
+			if prompt > limit {
+				return prompt
+			}
+		}
+		passed := 0
+		for _, limit := range long {
+			if prompt > limit {
+				passed--
+			}
+		}
+		return passed
+	}
 }
 
 // turning is a rotation for the rows of one batch.

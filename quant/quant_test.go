@@ -2,18 +2,29 @@ package quant
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
 	"runtime"
 	"strings"
 	"testing"
 
 	"lian/dtype"
+	"lian/format"
 	"lian/format/gguf"
 	"lian/verify/shared"
 )
 
-// TestSameFilesAsLlamaQuantize packs the tiny Llama's float weights by each
-// recipe and expects the types and bytes of llama-quantize's file.
+// raw are float32 values as bytes.
+func raw(values []float32) []byte {
+	out := make([]byte, 4*len(values))
+	for i, v := range values {
+		binary.LittleEndian.PutUint32(out[4*i:], math.Float32bits(v))
+	}
+	return out
+}
+
+// TestSameFilesAsLlamaQuantize packs the tiny Llama's float weights by each mix and expects the types and bytes of
+// llama-quantize's file.
 func TestSameFilesAsLlamaQuantize(t *testing.T) {
 	open := func(name string) *gguf.File {
 		f, err := gguf.Open(shared.Path(t, "testdata", "golden", "infer", "gguf", "tiny-llama-"+name+".gguf"))
@@ -24,111 +35,76 @@ func TestSameFilesAsLlamaQuantize(t *testing.T) {
 		return f
 	}
 	original := open("f32")
+	var infos []format.Info
+	for _, name := range original.Names() {
+		info, _ := original.Info(name)
+		infos = append(infos, info)
+	}
 	for _, name := range []string{"f16", "bf16", "q8_0", "q4_0", "q4_k_m"} {
-		recipe, err := Parse(name)
+		mix, err := Parse(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		published := open(name)
-		var report Report
-		for _, tensor := range original.Names() {
-			info, _ := original.Info(tensor)
-			values, err := original.Float32s(tensor)
+		for _, c := range mix.Plan(infos, Model{Architecture: "llama", Layers: 2, Heads: 4, KeyHeads: 2}, Settings{}) {
+			data, err := original.Data(c.Name)
 			if err != nil {
 				t.Fatal(err)
 			}
-			packed, typ, err := report.Add(recipe, tensor, info.Shape, info.Type, values, Shape{Layers: 2, Tied: true})
-			if err != nil {
-				t.Errorf("%s: %v", name, err)
-				continue
+			packed, err := Pack(c.To, c.From, c.Shape, data, nil)
+			want, _ := published.Info(c.Name)
+			theirs, bad := published.Data(c.Name)
+			if err != nil || bad != nil || c.To != want.Type || !bytes.Equal(packed, theirs) {
+				t.Errorf("%s: %s is %v, llama-quantize's is %v; bytes equal: %v, %v", name, c.Name, c.To, want.Type, bytes.Equal(packed, theirs), err)
 			}
-			want, _ := published.Info(tensor)
-			data, err := published.Data(tensor)
-			if err != nil || typ != want.Type || !bytes.Equal(packed, data) {
-				t.Errorf("%s: %s is %v, llama-quantize's is %v; bytes equal: %v, %v", name, tensor, typ, want.Type, bytes.Equal(packed, data), err)
-			}
-		}
-		if report.FellBack != 0 || report.After >= report.Before || report.BitsPerWeight() < 4 || report.BitsPerWeight() > 16.1 {
-			t.Errorf("%s: report of %d tensors: %d fell back, %d bytes before, %d after, %.2f bits a weight",
-				name, len(report.Tensors), report.FellBack, report.Before, report.After, report.BitsPerWeight())
 		}
 	}
 }
 
-func TestRowsThatAreNotBlocksFallBackWithAReason(t *testing.T) {
-	recipe, _ := Parse("Q4_K_M")
-	cases := []struct {
-		name string
-		cols int
-		want dtype.Type
-		back bool
-		why  string
-	}{
-		{"blk.0.attn_q.weight", 512, dtype.Q4_K, false, "whole blocks"},
-		{"blk.0.attn_q.weight", 96, dtype.Q5_0, true, "blocks of 32 only"},
-		{"blk.0.attn_q.weight", 100, dtype.F16, true, "no blocks"},
-		{"blk.7.attn_v.weight", 512, dtype.Q6_K, false, "last eighth"},
-		{"blk.7.attn_v.weight", 96, dtype.Q8_0, true, "last eighth, blocks of 32"},
-		{"blk.3.ffn_down.weight", 512, dtype.Q6_K, false, "every third of the rest"},
-		{"blk.4.ffn_down.weight", 512, dtype.Q4_K, false, "the others"},
-		{"output.weight", 512, dtype.Q6_K, false, "head"},
-		{"token_embd.weight", 512, dtype.Q4_K, false, "embedding with a head of its own"},
-		{"blk.0.ffn_gate_inp.weight", 512, dtype.F32, false, "router"},
-	}
-	for _, c := range cases {
-		got := recipe.Choose(c.name, []int{4, c.cols}, Shape{Layers: 8})
-		if got.Type != c.want || got.FellBack != c.back || c.back && !strings.Contains(got.Reason, "whole blocks") {
-			t.Errorf("%s of %d columns (%s): %+v, want %v", c.name, c.cols, c.why, got, c.want)
-		}
-	}
-	if got := recipe.Choose("blk.0.attn_norm.weight", []int{512}, Shape{Layers: 8}); got.Type != dtype.F32 || got.Reason == "" {
-		t.Errorf("a vector: %+v", got)
-	}
-	if _, err := Parse("q9"); err == nil || !strings.Contains(err.Error(), "q4_k_m") {
-		t.Errorf("an unknown recipe: %v", err)
-	}
-}
-
-func TestTensorRefusesBadInput(t *testing.T) {
+func TestPackRefusesBadInput(t *testing.T) {
 	bad := make([]float32, 128)
 	bad[70] = float32(math.Inf(1))
 	cases := []struct {
 		why        string
-		t          dtype.Type
-		rows, cols int
+		to         dtype.Type
+		shape      []int
 		src        []float32
+		importance []float32
 		says       string
 	}{
-		{"part of a block", dtype.Q4_0, 2, 48, make([]float32, 96), "whole blocks"},
-		{"wrong number of values", dtype.Q4_0, 2, 64, make([]float32, 64), "64 values"},
-		{"negative rows", dtype.Q4_0, -1, 32, nil, "negative"},
-		{"integers", dtype.I8, 1, 32, make([]float32, 32), "i8"},
-		{"no encoder", dtype.IQ1_S, 1, 256, make([]float32, 256), "iq1_s"},
-		{"infinite", dtype.Q8_0, 2, 64, bad, "row 1: quantise: value 6 is +Inf"},
+		{"part of a block", dtype.Q4_0, []int{2, 48}, make([]float32, 96), nil, "whole blocks"},
+		{"wrong number of values", dtype.Q4_0, []int{2, 64}, make([]float32, 64), nil, "256 bytes"},
+		{"negative rows", dtype.Q4_0, []int{-1, 32}, nil, nil, "negative"},
+		{"no encoder", dtype.IQ1_S, []int{1, 256}, make([]float32, 256), nil, "iq1_s"},
+		{"infinite", dtype.Q8_0, []int{2, 64}, bad, nil, "row 1: quantise: value 6 is +Inf"},
+		{"importance of another shape", dtype.Q4_0, []int{2, 2, 32}, make([]float32, 128), make([]float32, 32), "expected 64"},
 	}
 	for _, c := range cases {
-		if _, err := Tensor(c.t, c.rows, c.cols, c.src); err == nil || !strings.Contains(err.Error(), c.says) {
+		if _, err := Pack(c.to, dtype.F32, c.shape, raw(c.src), c.importance); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", c.why, err)
 		}
 	}
-	if b, err := Tensor(dtype.Q4_K, 0, 256, nil); err != nil || len(b) != 0 {
+	if b, err := Pack(dtype.Q4_K, dtype.F32, []int{0, 256}, nil, nil); err != nil || len(b) != 0 {
 		t.Errorf("no rows: %d bytes, %v", len(b), err)
 	}
 }
 
 func TestBytesDoNotDependOnWorkers(t *testing.T) {
-	src := make([]float32, 7*256)
+	src, importance := make([]float32, 2*40*512), make([]float32, 2*512)
 	for i := range src {
 		src[i] = float32(math.Sin(float64(i * i)))
 	}
-	for _, typ := range Types {
+	for i := range importance {
+		importance[i] = 1 + float32(math.Cos(float64(i)))
+	}
+	for _, typ := range PackedTypes() {
 		var first []byte
 		for _, workers := range []int{1, 3, 16} {
 			before := runtime.GOMAXPROCS(workers)
-			packed, err := Tensor(typ, 7, 256, src)
+			packed, err := Pack(typ, dtype.F32, []int{2, 40, 512}, raw(src), importance)
 			runtime.GOMAXPROCS(before)
 			if err != nil {
-				t.Fatal(err)
+				t.Fatal(typ, err)
 			}
 			if first == nil {
 				first = packed
@@ -139,26 +115,23 @@ func TestBytesDoNotDependOnWorkers(t *testing.T) {
 	}
 }
 
-// TestMoreBitsAreNearer: each type in Types with more bits a weight than another
-// has the smaller error.
-func TestMoreBitsAreNearer(t *testing.T) {
-	src := make([]float32, 4*256)
+// TestEachExpertIsRoundedByItsOwnImportance: a stack is what its matrices are one by one.
+func TestEachExpertIsRoundedByItsOwnImportance(t *testing.T) {
+	src, importance := make([]float32, 3*4*256), make([]float32, 3*256)
 	for i := range src {
-		src[i] = float32(math.Sin(float64(i*i))) * float32(1+i%7)
+		src[i] = float32(math.Sin(float64(i * i)))
 	}
-	last := 0.0
-	for _, typ := range []dtype.Type{dtype.F32, dtype.F16, dtype.Q8_0, dtype.Q6_K, dtype.Q5_K, dtype.Q4_K, dtype.Q3_K, dtype.Q2_K} {
-		packed, err := Tensor(typ, 4, 256, src)
-		if err != nil {
-			t.Fatal(err)
+	for i := range importance {
+		importance[i] = float32(i%7*(i/256)) + 0.1
+	}
+	stack, err := Pack(dtype.Q4_K, dtype.F32, []int{3, 4, 256}, raw(src), importance)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for e := range 3 {
+		one, err := Pack(dtype.Q4_K, dtype.F32, []int{4, 256}, raw(src[e*1024:(e+1)*1024]), importance[e*256:(e+1)*256])
+		if err != nil || !bytes.Equal(one, stack[e*len(one):(e+1)*len(one)]) {
+			t.Errorf("expert %d differs, %v", e, err)
 		}
-		e, err := Measure(typ, src, packed)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if e.Relative < last || e.Relative > 0.5 || e.Largest < e.RMSE {
-			t.Errorf("%v: %+v, the type before has %g", typ, e, last)
-		}
-		last = e.Relative
 	}
 }

@@ -21,7 +21,7 @@ func quantizeKind() chain.Kind {
 		card := &report.Quantize{}
 		for _, t := range o.Types {
 			name := "model-" + strings.ToLower(t) + ".gguf"
-			r, err := Quantize(ctx, o.Model, c.Path(name), t, c.Events)
+			r, err := Quantize(ctx, o.Model, c.Path(name), QuantizeOptions{Type: t}, c.Events)
 			if err != nil {
 				return err
 			}

@@ -6,138 +6,206 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
-	"lian/chat"
 	"lian/dtype"
-	"lian/engine"
-	"lian/engine/sample"
 	"lian/event"
-	"lian/model"
+	"lian/format/gguf"
 	"lian/model/checkpoint"
-	"lian/model/nn"
 	"lian/quant"
 )
 
-// QuantizeReport is what a file in fewer bits is.
-type QuantizeReport struct {
-	Type    string `json:"type"`
-	File    string `json:"file"`
-	Bytes   int64  `json:"bytes"`
-	Tensors int    `json:"tensors"`
-	// Reasons say which tensors got another type than the recipe's main one, and why.
-	Reasons map[string]string `json:"reasons,omitempty"`
+// QuantizeOptions are the settings of lian quantize.
+type QuantizeOptions struct {
+	Type       string   `yaml:"type" help:"mix of types, as llama-quantize names them: q8_0 q6_k q5_k_m q4_k_m q4_0 iq4_xs q3_k_m q2_k iq2_xs … f16 bf16 f32" default:"q4_k_m"`
+	Pure       bool     `yaml:"pure" help:"give every matrix the main type of the mix"`
+	TensorType []string `yaml:"tensor_type" help:"other types for some tensors, each NAME=TYPE; NAME is looked for in GGUF's names as a regular expression"`
+	Keep       []string `yaml:"keep" help:"types of the head and the embedding: head=q8_0, embedding=f16"`
+	Imatrix    string   `yaml:"imatrix" help:"importance matrix to round by: a GGUF or .dat file of llama-imatrix or of Lian"`
+	DryRun     bool     `yaml:"dry_run" help:"say what each tensor would become and stop"`
 }
 
-// Quantize writes a model as a GGUF file of a recipe's types (f16, q8_0, q4_0, q4_k_m …) and opens it again to verify it.
-func Quantize(ctx context.Context, modelPath, out, recipe string, events event.Sink) (QuantizeReport, error) {
-	r := QuantizeReport{Type: recipe, File: out, Reasons: map[string]string{}}
-	q, err := quant.Parse(recipe)
+// QuantizeReport is what a file in fewer bits is.
+type QuantizeReport struct {
+	Type    string  `json:"type"`
+	File    string  `json:"file"`
+	Bytes   int64   `json:"bytes"`
+	Tensors int     `json:"tensors"`
+	Bits    float64 `json:"bits_per_weight"`
+	// Types counts the tensors that each type got.
+	Types map[string]int `json:"types"`
+	// Fallbacks says of tensors that could not have the type meant for them what they got and why.
+	Fallbacks map[string]string `json:"fallbacks,omitempty"`
+	// Requantized counts tensors that were in blocks before: their values had been rounded once already.
+	Requantized int `json:"requantized,omitempty"`
+	// Unweighted lists tensors that the importance matrix does not speak of.
+	Unweighted []string `json:"without_importance,omitempty"`
+	// Plan is what each tensor becomes, with --dry-run.
+	Plan []PlannedTensor `json:"plan,omitempty"`
+}
+
+// PlannedTensor is one line of a plan.
+type PlannedTensor struct {
+	Name   string `json:"tensor"`
+	Shape  string `json:"shape"`
+	From   string `json:"from"`
+	To     string `json:"to"`
+	Bytes  int64  `json:"bytes"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// quantization is one run of Quantize.
+type quantization struct {
+	QuantizeOptions
+	ctx        context.Context
+	events     event.Sink
+	mix        quant.Mix
+	settings   quant.Settings
+	importance *quant.Imatrix // nil: none
+	report     *QuantizeReport
+}
+
+// Quantize writes a model as a GGUF file of a mix's types and opens it again to verify it.
+func Quantize(ctx context.Context, in, out string, o QuantizeOptions, events event.Sink) (*QuantizeReport, error) {
+	q := &quantization{QuantizeOptions: o, ctx: ctx, events: events, report: &QuantizeReport{File: out, Types: map[string]int{}, Fallbacks: map[string]string{}}}
+	if err := q.settle(); err != nil {
+		return nil, err
+	}
+	source, err := openStored(in)
 	if err != nil {
-		return r, err
+		return nil, err
+	}
+	defer source.Close()
+	choices := q.mix.Plan(source.infos(), source.model, q.settings)
+	if err := q.look(choices); err != nil || o.DryRun {
+		return q.report, err
+	}
+	if err := q.write(source, out, choices); err != nil {
+		return nil, err
+	}
+	return q.report, copyFile(suggestionsOf(source.path), suggestionsOf(out))
+}
+
+// settle reads the options.
+func (q *quantization) settle() (err error) {
+	if q.mix, err = quant.Parse(q.Type); err != nil {
+		return err
+	}
+	q.report.Type = q.mix.Name
+	q.settings.Pure = q.Pure
+	for _, text := range q.TensorType {
+		o, err := quant.ParseOverride(text)
+		if err != nil {
+			return fmt.Errorf("--tensor-type %w", err)
+		}
+		q.settings.Overrides = append(q.settings.Overrides, o)
+	}
+	for _, text := range q.Keep {
+		what, _, _ := strings.Cut(text, "=")
+		o, err := quant.ParseOverride(text)
+		switch {
+		case err != nil:
+			return fmt.Errorf("--keep %w", err)
+		case what == "head":
+			q.settings.Head = o.Type
+		case what == "embedding":
+			q.settings.Embedding = o.Type
+		default:
+			return fmt.Errorf("--keep %q: expected head=TYPE or embedding=TYPE; --tensor-type names any tensor", text)
+		}
+	}
+	if q.Imatrix != "" {
+		if q.importance, err = quant.ReadImatrix(q.Imatrix); err != nil {
+			return err
+		}
+	}
+	q.settings.Imatrix = q.importance != nil
+	return nil
+}
+
+// look takes the choices into the report, and says what is missing for them.
+func (q *quantization) look(choices []quant.Choice) error {
+	r, values := q.report, int64(0)
+	for _, c := range choices {
+		n, err := dtype.Elements(c.Shape)
+		if err != nil {
+			return err
+		}
+		values += int64(n)
+		r.Tensors++
+		r.Bytes += c.Bytes()
+		r.Types[c.To.String()]++
+		if c.FellBack {
+			r.Fallbacks[c.Name] = fmt.Sprintf("%v: %s", c.To, c.Reason)
+		}
+		if c.From.Quantized() && c.From != c.To {
+			r.Requantized++
+		}
+		if q.DryRun {
+			r.Plan = append(r.Plan, PlannedTensor{c.Name, strings.Trim(fmt.Sprint(c.Shape), "[]"), c.From.String(), c.To.String(), c.Bytes(), c.Reason})
+		}
+		if q.importance == nil && c.NeedsImatrix && !q.DryRun {
+			return fmt.Errorf("tensor %s: %v needs an importance matrix, without which it is useless; pass --imatrix FILE or --calibrate TEXT", c.Name, c.To)
+		}
+	}
+	r.Bits = 8 * float64(r.Bytes) / float64(values)
+	return nil
+}
+
+// write writes the chosen types and opens the file again.
+func (q *quantization) write(source *tensorSource, out string, choices []quant.Choice) error {
+	tensors := make([]gguf.Tensor, len(choices))
+	for i, c := range choices {
+		stored := source.tensors[c.Name]
+		tensors[i] = gguf.Tensor{Name: c.Name, Type: c.To, Shape: c.Shape, Make: func() ([]byte, error) {
+			if err := q.ctx.Err(); err != nil {
+				return nil, err
+			}
+			q.events.Emit(event.KindProgress, event.Progress{Stage: "quantise " + q.report.Type, Done: int64(i), Total: int64(len(choices)), Unit: "tensors"})
+			data, err := stored.Content()
+			if err != nil || c.From == c.To {
+				return data, err
+			}
+			var weights []float32
+			if q.importance != nil && c.To.Quantized() {
+				if weights, err = q.importance.Of(c.Name, c.Shape); err != nil {
+					return nil, err
+				}
+				if weights == nil {
+					q.report.Unweighted = append(q.report.Unweighted, c.Name)
+					if c.NeedsImatrix {
+						return nil, fmt.Errorf("%v needs importance, and %s has none for it", c.To, q.Imatrix)
+					}
+				}
+			}
+			return quant.Pack(c.To, c.From, c.Shape, data, weights)
+		}}
+	}
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return err
+	}
+	metadata := withKeys(source.metadata, gguf.KeyValue{Key: "general.quantization_version", Value: uint32(2)},
+		gguf.KeyValue{Key: "general.file_type", Value: q.mix.FileType})
+	if q.importance != nil {
+		metadata = withKeys(metadata, q.importance.Keys(q.Imatrix)...)
+	}
+	if _, err := gguf.Write(out, metadata, tensors, gguf.Options{}); err != nil {
+		return err
 	}
 	b, err := Backend()
 	if err != nil {
-		return r, err
+		return err
 	}
-	m, err := OpenModel(modelPath, b, checkpoint.Options{})
+	again, err := OpenWeights(out, b, checkpoint.Options{})
 	if err != nil {
-		return r, err
-	}
-	defer m.Close()
-	shape := quant.Shape{Layers: m.Model.Spec.Layers, Tied: m.Model.Spec.TiedEmbedding}
-	end := m.Separator
-	if m.Template != nil {
-		if stop := chat.StopIDs(m.Tokenizer, m.Template); len(stop) > 0 {
-			end = stop[0]
-		}
-	}
-	typeOf := func(binding model.Binding, _ nn.Kind, dimensions []int) dtype.Type {
-		c := q.Choose(binding.GGUF.Name, dimensions, shape)
-		r.Tensors++
-		if c.Reason != "" {
-			r.Reasons[binding.GGUF.Name] = c.Reason
-		}
-		events.Emit(event.KindProgress, event.Progress{Stage: "quantise " + recipe, Done: int64(r.Tensors), Unit: "tensors"})
-		return c.Type
-	}
-	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
-		return r, err
-	}
-	words, err := ggufWords(m, end)
-	if err != nil {
-		return r, err
-	}
-	if _, err := checkpoint.SaveGGUF(out, b.NewStream(), m.Family, m.Model, checkpoint.GGUFOptions{Name: m.Name, Config: m.Config, Main: q.Main, TypeOf: typeOf, More: words}); err != nil {
-		return r, err
-	}
-	again, err := OpenModel(out, b, checkpoint.Options{})
-	if err != nil {
-		return r, fmt.Errorf("what was written does not open: %w", err)
+		return fmt.Errorf("what was written does not open: %w", err)
 	}
 	again.Close()
 	info, err := os.Stat(out)
 	if err != nil {
-		return r, err
+		return err
 	}
-	r.Bytes = info.Size()
-	return r, copyFile(suggestionsOf(m.Path), suggestionsOf(out))
-}
-
-// SpeedReport is how fast a model is for one person, and how well it foretells text.
-type SpeedReport struct {
-	Prefill     float64 `json:"prefill_tokens_per_second"`
-	Decode      float64 `json:"decode_tokens_per_second"`
-	BitsPerByte float64 `json:"bits_per_byte"`
-}
-
-// MeasureModel times a prompt and a reply (the better of two runs) and measures bits per byte on about so many tokens of a
-// held-out shard; quantised weights run in fast precision, as they are served.
-func MeasureModel(ctx context.Context, path, shards string, tokens int) (SpeedReport, error) {
-	var r SpeedReport
-	b, err := Backend()
-	if err != nil {
-		return r, err
-	}
-	m, err := OpenModel(path, b, checkpoint.Options{})
-	if err != nil {
-		return r, err
-	}
-	defer m.Close()
-	text, err := openShard(filepath.Join(shards, "heldout.shard"), m.Tokenizer)
-	if err != nil {
-		return r, err
-	}
-	defer text.Close()
-	p, err := engine.Measure(ctx, b, m.Model, sampleTexts(text, tokens), m.Separator, model.Fast)
-	if err != nil {
-		return r, err
-	}
-	r.BitsPerByte = p.BitsPerByte()
-	e, err := engine.New(b, m.Model, m.Tokenizer, engine.Options{})
-	if err != nil {
-		return r, err
-	}
-	defer e.Close()
-	prompt := make([]int32, e.Options.Context/2)
-	for i := range prompt {
-		prompt[i] = int32((i*7919 + 13) % m.Tokenizer.VocabSize())
-	}
-	for range 3 {
-		s, err := e.Generate(ctx, engine.Request{Prompt: prompt, MaxTokens: e.Options.Context / 4, Sample: sample.Params{}})
-		if err != nil {
-			return r, err
-		}
-		result := s.Result()
-		if result.Err != nil {
-			return r, result.Err
-		}
-		r.Prefill = max(r.Prefill, float64(len(prompt))/result.First.Seconds())
-		if n := len(result.IDs) - 1; n > 0 && result.Total > result.First+time.Microsecond {
-			r.Decode = max(r.Decode, float64(n)/(result.Total-result.First).Seconds())
-		}
-	}
-	return r, nil
+	q.report.Bytes = info.Size()
+	return nil
 }
 
 // suggestionsOf is where the suggested prompts of a model are: in its folder, or beside its file.

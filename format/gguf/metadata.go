@@ -1,6 +1,9 @@
 package gguf
 
-import "math"
+import (
+	"math"
+	"reflect"
+)
 
 // Keys lists the metadata keys in the file's order.
 func (f *File) Keys() []string { return f.keys }
@@ -84,6 +87,14 @@ func whole(value any) (int64, bool) {
 		return int64(v), v <= math.MaxInt64
 	}
 	return 0, false
+}
+
+// Whole is a value of any width, or the first of an array, as a whole number.
+func Whole(value any) (int64, bool) {
+	if list := reflect.ValueOf(value); list.Kind() == reflect.Slice && list.Len() > 0 {
+		value = list.Index(0).Interface()
+	}
+	return whole(value)
 }
 
 // Float returns a floating-point number of either width.

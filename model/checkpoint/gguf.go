@@ -93,13 +93,22 @@ type GGUFOptions struct {
 
 // SaveGGUF writes a model as GGUF, in several files if the options ask for it, and returns their names.
 func SaveGGUF(path string, s compute.Stream, f *family.Family, m *nn.Decoder, o GGUFOptions) ([]string, error) {
-	own, err := f.ToGGUF(&m.Spec, o.Config)
+	metadata, tensors, err := GGUFContents(s, f, m, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	return gguf.Write(path, metadata, tensors, o.File)
+}
+
+// GGUFContents are what SaveGGUF writes.
+func GGUFContents(s compute.Stream, f *family.Family, m *nn.Decoder, o GGUFOptions) ([]gguf.KeyValue, []gguf.Tensor, error) {
+	own, err := f.ToGGUF(&m.Spec, o.Config)
+	if err != nil {
+		return nil, nil, err
+	}
 	bindings, err := f.Bindings(m.Spec)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	metadata := []gguf.KeyValue{own[0], {Key: "general.type", Value: "model"}, {Key: "general.name", Value: o.Name}}
 	if number, ok := fileTypes[o.Main]; ok {
@@ -115,7 +124,7 @@ func SaveGGUF(path string, s compute.Stream, f *family.Family, m *nn.Decoder, o 
 	}
 	tensors, err := computed(f, &m.Spec)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, err
 	}
 	stored, err := storedTensors(s, m.Spec, bindings, m.Parameters().All(), ggufView, func(name string, shape []int, first member) dtype.Type {
 		if staysFloat32(name, shape) {
@@ -123,10 +132,7 @@ func SaveGGUF(path string, s compute.Stream, f *family.Family, m *nn.Decoder, o 
 		}
 		return o.TypeOf(first.binding, first.kind, shape)
 	})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return gguf.Write(path, metadata, append(tensors, stored...), o.File)
+	return metadata, append(tensors, stored...), err
 }
 
 func hasKey(metadata []gguf.KeyValue, key string) bool {

@@ -59,14 +59,25 @@ func (e *Engine) adapter(name string) (model.Adapter, error) {
 }
 
 // adapterKey is what keys in the cache depend on beside ids.
-func (q *sequence) adapterKey() string {
-	if q.adapter == nil {
+func adapterKey(a model.Adapter) string {
+	if a == nil {
 		return ""
 	}
-	return q.adapter.Key()
+	return a.Key()
+}
+
+func compareKeys(a, b model.Adapter) int { return strings.Compare(adapterKey(a), adapterKey(b)) }
+
+// rootOf is where in the prefix tree a prompt of so many tokens begins.
+func (e *Engine) rootOf(a model.Adapter, prompt int) rootKey {
+	root := rootKey{adapter: adapterKey(a)}
+	if class := e.Model.Info().LengthClass; class != nil {
+		root.length = class(prompt)
+	}
+	return root
 }
 
 // byAdapter orders a step so that sequences of one adapter stand together, those without first.
 func byAdapter(plan []work) {
-	slices.SortStableFunc(plan, func(x, y work) int { return strings.Compare(x.sequence.adapterKey(), y.sequence.adapterKey()) })
+	slices.SortStableFunc(plan, func(x, y work) int { return compareKeys(x.sequence.adapter, y.sequence.adapter) })
 }

@@ -23,6 +23,7 @@ type Engine struct {
 
 	backend   compute.Backend
 	stream    compute.Stream
+	copies    compute.Stream // of blocks of the cache, under mu; a block that is copied is not being computed
 	arena     *compute.Arena
 	cache     *model.Cache
 	computing sync.Mutex // one forward at a time
@@ -59,7 +60,7 @@ func build(b compute.Backend, m model.Model, tok *tokenizer.Tokenizer, o Options
 		return nil, err
 	}
 	windows, counts := o.cacheBlocks(m.Info().CacheGroups())
-	e := &Engine{Options: o, Model: m, Tokenizer: tok, backend: b, stream: b.NewStream(), arena: compute.NewArena(b, 1<<20),
+	e := &Engine{Options: o, Model: m, Tokenizer: tok, backend: b, stream: b.NewStream(), copies: b.NewStream(), arena: compute.NewArena(b, 1<<20),
 		cache: model.NewCache(b, m.Info(), o.KV, blockSize, counts...), vocabularies: map[string]*grammar.Vocabulary{}, done: make(chan struct{})}
 	e.scheduler = scheduler{blocks: newBlocks(o.StepTokens, windows, counts...), stepTokens: o.StepTokens, most: o.Sequences, noPrefix: o.NoPrefix}
 	e.wake = sync.NewCond(&e.mu)
@@ -87,19 +88,14 @@ func (e *Engine) Generate(ctx context.Context, r Request) (_ *Stream, err error)
 	if err := r.Sample.Validate(); err != nil {
 		return nil, err
 	}
-	if len(r.Prompt) == 0 {
-		return nil, errors.New("the prompt has no token")
+	if r.N > 1 {
+		return nil, fmt.Errorf("%d branches of a request; GenerateAll starts them", r.N)
 	}
-	for i, id := range r.Prompt {
-		if id < 0 || int(id) >= e.Model.Info().Vocab {
-			return nil, fmt.Errorf("prompt: id %d at %d is outside the vocabulary of %d", id, i, e.Model.Info().Vocab)
-		}
+	if err := e.checkPrompt(r.Prompt, r.MaxTokens); err != nil {
+		return nil, err
 	}
 	if r.MinTokens < 0 || r.MaxTokens > 0 && r.MinTokens > r.MaxTokens {
 		return nil, fmt.Errorf("at least %d tokens and at most %d are asked for", r.MinTokens, r.MaxTokens)
-	}
-	if len(r.Prompt)+max(r.MaxTokens, 1) > e.Options.Context {
-		return nil, fmt.Errorf("%w: %d tokens of prompt + %d asked > %d", ErrContext, len(r.Prompt), max(r.MaxTokens, 1), e.Options.Context)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	if !r.Deadline.IsZero() {
@@ -124,14 +120,27 @@ func (e *Engine) Generate(ctx context.Context, r Request) (_ *Stream, err error)
 	if r.Constraint != nil {
 		q.matcher = grammar.NewMatcher(r.Constraint, e.vocabulary(r.StopIDs))
 	}
-	q.root = rootKey{adapter: q.adapterKey()}
-	if class := e.Model.Info().LengthClass; class != nil {
-		q.root.length = class(len(r.Prompt))
-	}
+	q.root = e.rootOf(q.adapter, len(r.Prompt))
 	e.scheduler.add(q)
 	context.AfterFunc(ctx, e.wakeUp)
 	e.wake.Broadcast()
 	return q.stream, nil
+}
+
+// checkPrompt says what is wrong with a prompt after which so many tokens are asked for.
+func (e *Engine) checkPrompt(prompt []int32, most int) error {
+	if len(prompt) == 0 {
+		return errors.New("the prompt has no token")
+	}
+	for i, id := range prompt {
+		if id < 0 || int(id) >= e.Model.Info().Vocab {
+			return fmt.Errorf("prompt: id %d at %d is outside the vocabulary of %d", id, i, e.Model.Info().Vocab)
+		}
+	}
+	if len(prompt)+max(most, 1) > e.Options.Context {
+		return fmt.Errorf("%w: %d tokens of prompt + %d asked > %d", ErrContext, len(prompt), max(most, 1), e.Options.Context)
+	}
+	return nil
 }
 
 // errDeadline is why a request's context ends at its Deadline.

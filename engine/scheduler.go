@@ -158,11 +158,7 @@ func (s *scheduler) admit() {
 // begin finds what of a sequence is known. A prompt begins only if all of it fits, so that half-read prompts do not take each other's
 // blocks.
 func (s *scheduler) begin(q *sequence) bool {
-	ids := q.ids
-	if s.noPrefix {
-		ids = nil
-	}
-	known, miss := s.blocks.tree.match(q.root, ids, &q.table)
+	known, miss := s.look(q.root, q.ids, &q.table)
 	if !s.blocks.fits(&q.table, known, len(q.ids)) {
 		s.blocks.release(&q.table)
 		return false
@@ -173,6 +169,21 @@ func (s *scheduler) begin(q *sequence) bool {
 	}
 	s.blocks.tree.count(known)
 	return true
+}
+
+// look begins a table with what is known of ids.
+func (s *scheduler) look(root rootKey, ids []int32, to *table) (known int, miss string) {
+	if s.noPrefix {
+		ids = nil
+	}
+	return s.blocks.tree.match(root, ids, to)
+}
+
+// match is look for who needs no more than that.
+func (s *scheduler) match(root rootKey, ids []int32, to *table) int {
+	known, _ := s.look(root, ids, to)
+	s.blocks.tree.count(known)
+	return known
 }
 
 // shares says whether a running sequence is about to compute keys that a waiting one can use, and that nobody has computed yet.
@@ -212,11 +223,16 @@ func (s *scheduler) preempt(q *sequence) {
 
 // done notes that ids of a sequence up to `computed` have their keys.
 func (s *scheduler) done(q *sequence, computed int) {
-	q.computed = computed
+	q.computed = s.keep(&q.table, q.ids, computed)
+}
+
+// keep makes known what a table holds of ids below `computed`, and gives back what windows have passed.
+func (s *scheduler) keep(t *table, ids []int32, computed int) int {
 	if !s.noPrefix {
-		s.blocks.tree.plant(q.ids, computed, &q.table)
+		s.blocks.tree.plant(ids, computed, t)
 	}
-	s.blocks.slide(&q.table, computed)
+	s.blocks.slide(t, computed)
+	return computed
 }
 
 // remove takes a sequence out and its blocks back.

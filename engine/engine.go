@@ -21,17 +21,19 @@ type Engine struct {
 	Model     model.Model
 	Tokenizer *tokenizer.Tokenizer
 
-	backend   compute.Backend
-	stream    compute.Stream
-	copies    compute.Stream // of blocks of the cache, under mu; a block that is copied is not being computed
-	arena     *compute.Arena
-	cache     *model.Cache
-	computing sync.Mutex // one forward at a time
+	backend    compute.Backend
+	stream     compute.Stream
+	copies     compute.Stream // of blocks of the cache, under mu; a block that is copied is not being computed
+	arena      *compute.Arena
+	cache      *model.Cache
+	blockBytes []int      // of each cache group
+	computing  sync.Mutex // one forward at a time
 
 	mu        sync.Mutex // guards what follows
 	wake      *sync.Cond
 	scheduler scheduler
 	adapters  map[string]model.Adapter
+	stats     Stats
 	// vocabularies are those of constraints, by the tokens that stop: made when first asked for
 	vocabularies map[string]*grammar.Vocabulary
 	closed       bool
@@ -62,6 +64,7 @@ func build(b compute.Backend, m model.Model, tok *tokenizer.Tokenizer, o Options
 	windows, counts := o.cacheBlocks(m.Info().CacheGroups())
 	e := &Engine{Options: o, Model: m, Tokenizer: tok, backend: b, stream: b.NewStream(), copies: b.NewStream(), arena: compute.NewArena(b, 1<<20),
 		cache: model.NewCache(b, m.Info(), o.KV, blockSize, counts...), vocabularies: map[string]*grammar.Vocabulary{}, done: make(chan struct{})}
+	e.blockBytes = model.BlockBytes(m.Info(), o.KV, blockSize)
 	e.scheduler = scheduler{blocks: newBlocks(o.StepTokens, windows, counts...), stepTokens: o.StepTokens, most: o.Sequences, noPrefix: o.NoPrefix}
 	e.wake = sync.NewCond(&e.mu)
 	return e, nil
@@ -158,13 +161,6 @@ func (e *Engine) Close() {
 	<-e.done
 }
 
-// Load is the number of requests being worked on and waiting.
-func (e *Engine) Load() (running, waiting int) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return len(e.scheduler.running), len(e.scheduler.waiting)
-}
-
 func (e *Engine) loop() {
 	defer close(e.done)
 	for {
@@ -248,6 +244,7 @@ func (e *Engine) step(plan []work) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.stats.Steps++
 	vocab := e.Model.Info().Vocab
 	mask := make([]uint64, (vocab+63)/64)
 	for _, w := range plan {
@@ -262,6 +259,7 @@ func (e *Engine) step(plan []work) error {
 			var t Token
 			if t, stop = w.sequence.choose(row, mask); stop == "" {
 				stop = w.sequence.take(t, e.Options.Context)
+				e.stats.Tokens++
 			}
 			if i == len(w.drafts) || t.ID != w.drafts[i] {
 				break
@@ -271,6 +269,9 @@ func (e *Engine) step(plan []work) error {
 			}
 		}
 		w.sequence.drafts = nil
+		e.stats.Rows += w.rows()
+		e.stats.Drafts += len(w.drafts)
+		e.stats.DraftsAccepted += computed - w.to
 		e.scheduler.done(w.sequence, computed)
 		if stop != "" {
 			e.end(w.sequence, stop, nil)

@@ -45,6 +45,16 @@ func (a *Arena) Tensor(t dtype.Type, shape ...int) *Tensor {
 	return x
 }
 
+// Mark is how far an arena's memory is handed out.
+type Mark struct{ chunk, used int }
+
+// Mark is where the arena is now.
+func (a *Arena) Mark() Mark { return Mark{a.chunk, a.used} }
+
+// Release takes back the content of every tensor handed out since the mark; operations and headers stay until Reset. Streams
+// run in order, so what was launched before may still read them.
+func (a *Arena) Release(m Mark) { a.chunk, a.used = m.chunk, m.used }
+
 // header is a tensor without content.
 func (a *Arena) header(t dtype.Type, shape []int) *Tensor {
 	x := a.headers.next()

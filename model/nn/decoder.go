@@ -231,6 +231,7 @@ func (d *Decoder) embed(f *forward, b *model.Batch) (*compute.Tensor, error) {
 // layer is the stream after a layer.
 func (d *Decoder) layer(f *forward, number int, x *compute.Tensor) *compute.Tensor {
 	w := &d.layers[number]
+	b := f.branch()
 	h := x
 	if w.attentionNorm != nil && !w.NormAfter {
 		h = f.norm(w.attentionNorm, x)
@@ -242,15 +243,18 @@ func (d *Decoder) layer(f *forward, number int, x *compute.Tensor) *compute.Tens
 		}
 		x = f.join(w, &w.o, d.attention(f, number, h), w.attentionPostNorm, x)
 		inner, last := d.feedForward(f, w, h2)
-		return f.join(w, last, inner, w.feedForwardPostNorm, x)
+		x = f.join(w, last, inner, w.feedForwardPostNorm, x)
+		b.end(f)
+		return x
 	}
 	if w.NormedResidual {
 		x = h
 	}
 	x = f.join(w, &w.o, d.attention(f, number, h), w.attentionPostNorm, x)
 	if w.NormAfter {
-		x = f.norm(w.attentionNorm, x)
+		x = f.normTo(f.beyond(x), w.attentionNorm, x)
 	}
+	b.end(f)
 	h = x
 	if w.feedForwardNorm != nil && !w.NormAfter {
 		h = f.norm(w.feedForwardNorm, x)
@@ -261,8 +265,9 @@ func (d *Decoder) layer(f *forward, number int, x *compute.Tensor) *compute.Tens
 	inner, last := d.feedForward(f, w, h)
 	x = f.join(w, last, inner, w.feedForwardPostNorm, x)
 	if w.NormAfter {
-		x = f.norm(w.feedForwardNorm, x)
+		x = f.normTo(f.beyond(x), w.feedForwardNorm, x)
 	}
+	b.end(f)
 	return x
 }
 

@@ -20,6 +20,7 @@ type forward struct {
 	cachedSpace                      [2]cached              // where those of most models lie
 	turnings                         [mostRotations]turning // of the decoder's rotations
 	order                            headOrder
+	stream                           [2]*compute.Tensor // between layers, see memory.go
 }
 
 func (d *Decoder) prepare(p *model.Pass, b *model.Batch) (*forward, error) {
@@ -32,6 +33,7 @@ func (d *Decoder) prepare(p *model.Pass, b *model.Batch) (*forward, error) {
 			return nil, err
 		}
 	}
+	f.reserve()
 	if p.Cache == nil {
 		return f, nil
 	}
@@ -86,7 +88,12 @@ func (f *forward) kept(kv model.KVType, x *compute.Tensor) (rows, scales *comput
 
 // norm is x through a norm.
 func (f *forward) norm(n *norm, x *compute.Tensor) *compute.Tensor {
-	out, gain := f.Tensor(x.Shape...), n.gain
+	return f.normTo(f.Tensor(x.Shape...), n, x)
+}
+
+// normTo is norm with a place for the result.
+func (f *forward) normTo(out *compute.Tensor, n *norm, x *compute.Tensor) *compute.Tensor {
+	gain := n.gain
 	if n.Kind == LayerNorm {
 		model.Launch(f.Pass, compute.LayerNorm{X: x, Weight: n.gain, Bias: n.bias, Out: out, Epsilon: n.Epsilon})
 	} else {
@@ -100,10 +107,14 @@ func (f *forward) norm(n *norm, x *compute.Tensor) *compute.Tensor {
 
 // linear is by · x·Wᵀ + bias + residual, and what adapters add to their rows.
 func (f *forward) linear(w *weight, x, residual *compute.Tensor, by float32) *compute.Tensor {
+	return f.linearTo(f.Tensor(x.Rows(), w.matrix.Shape[0]), w, x, residual, by)
+}
+
+// linearTo is linear with a place for the result.
+func (f *forward) linearTo(out *compute.Tensor, w *weight, x, residual *compute.Tensor, by float32) *compute.Tensor {
 	if f.Taps.Input != nil {
 		f.Taps.Input(w.name, x)
 	}
-	out := f.Tensor(x.Rows(), w.matrix.Shape[0])
 	if w.matrix.Packed != nil {
 		model.Launch(f.Pass, compute.PackedMatMul{A: x, Weight: *w.matrix.Packed, Out: out, Alpha: by, Bias: w.bias, Residual: residual, Fast: f.Precision == model.Fast})
 	} else {
@@ -121,7 +132,7 @@ func (f *forward) join(b *layer, w *weight, inner *compute.Tensor, after *norm, 
 		by = 1
 	}
 	if w != nil && after == nil && (by == 1 || w.bias == nil) {
-		return f.linear(w, inner, x, by)
+		return f.linearTo(f.beyond(x), w, inner, x, by)
 	}
 	out := inner
 	if w != nil {
@@ -133,7 +144,7 @@ func (f *forward) join(b *layer, w *weight, inner *compute.Tensor, after *norm, 
 	if by != 1 {
 		out = f.scaled(out, by)
 	}
-	return f.sum(x, out)
+	return f.sumTo(f.beyond(x), x, out)
 }
 
 func (f *forward) scaled(x *compute.Tensor, by float32) *compute.Tensor {
@@ -143,7 +154,11 @@ func (f *forward) scaled(x *compute.Tensor, by float32) *compute.Tensor {
 }
 
 func (f *forward) sum(x, y *compute.Tensor) *compute.Tensor {
-	out := f.Tensor(x.Shape...)
+	return f.sumTo(f.Tensor(x.Shape...), x, y)
+}
+
+// sumTo is sum with a place for the result.
+func (f *forward) sumTo(out, x, y *compute.Tensor) *compute.Tensor {
 	model.Launch(f.Pass, compute.Add{A: x, B: y, Out: out})
 	return out
 }

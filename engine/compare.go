@@ -41,6 +41,7 @@ func (c Comparison) Ratio() float64 {
 type Compared struct {
 	Model     model.Model
 	Precision model.Precision
+	KV        model.KVType // what keys and values are rounded to; "" is the precision's own
 }
 
 // Compare measures both models on the same texts, token by token. Each text's first token is what the others come after: begin a
@@ -87,6 +88,7 @@ func Compare(ctx context.Context, b compute.Backend, original, other Compared, t
 // foretelling is a model that looks at a text, and its logits a few rows at a time.
 type foretelling struct {
 	Compared
+	adapter     model.Adapter // nil: the model as it is
 	stream      compute.Stream
 	arena, head *compute.Arena
 	pass        *model.Pass
@@ -105,8 +107,9 @@ func newForetelling(b compute.Backend, c Compared) *foretelling {
 func (f *foretelling) read(ids []int32, s Span) (err error) {
 	batch := &model.Batch{}
 	batch.Add(ids[s.From:s.To-1], 0, nil)
+	batch.Adapt(f.adapter)
 	f.arena.Reset()
-	f.pass = &model.Pass{Stream: f.stream, Arena: f.arena, Precision: f.Precision}
+	f.pass = &model.Pass{Stream: f.stream, Arena: f.arena, Precision: f.Precision, KV: f.KV}
 	f.hidden, err = f.Model.Forward(f.pass, batch)
 	return err
 }

@@ -56,7 +56,7 @@ func TestComparisonIsTheFormula(t *testing.T) {
 	}
 	texts := [][]int32{tok.Encode("链条 and a chain"), tok.Encode("x"), tok.Encode("another text, somewhat longer than the window")}
 	w := Windows{Window: 11, Stride: 5}
-	got, err := Compare(context.Background(), b, Compared{m, model.Exact}, Compared{o, model.Exact}, texts, w)
+	got, err := Compare(context.Background(), b, exact(m), exact(o), texts, w)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,11 +89,13 @@ func TestComparisonIsTheFormula(t *testing.T) {
 		math.Abs(got.Ratio()-math.Exp(nats/float64(tokens))) > 1e-9 || got.KL99 > got.MaxKL || got.MedianKL > got.KL99 || got.MeanKL <= 0 {
 		t.Errorf("%+v with ratio %v; plainly %d tokens, KL %v and at most %v, %d same, ratio %v", got, got.Ratio(), tokens, kl/float64(tokens), largest, same, math.Exp(nats/float64(tokens)))
 	}
-	alike, err := Compare(context.Background(), b, Compared{m, model.Exact}, Compared{m, model.Exact}, texts, w)
+	alike, err := Compare(context.Background(), b, exact(m), exact(m), texts, w)
 	if err != nil || alike.MaxKL != 0 || alike.Top1 != 1 || alike.Ratio() != 1 {
 		t.Errorf("a model beside itself: %+v, %v", alike, err)
 	}
-	if _, err := Compare(context.Background(), b, Compared{m, model.Exact}, Compared{m, model.Exact}, [][]int32{{1}}, w); err == nil || !strings.Contains(err.Error(), "no token to foretell") {
+	if _, err := Compare(context.Background(), b, exact(m), exact(m), [][]int32{{1}}, w); err == nil || !strings.Contains(err.Error(), "no token to foretell") {
 		t.Errorf("texts of one token: %v", err)
 	}
 }
+
+func exact(m model.Model) Compared { return Compared{Model: m, Precision: model.Exact} }

@@ -10,7 +10,6 @@ import (
 
 	"lian/compute"
 	"lian/engine/grammar"
-	"lian/engine/sample"
 	"lian/model"
 	"lian/tokenizer"
 )
@@ -97,8 +96,20 @@ func (e *Engine) Generate(ctx context.Context, r Request) (_ *Stream, err error)
 	if err := e.checkPrompt(r.Prompt, r.MaxTokens); err != nil {
 		return nil, err
 	}
-	if r.MinTokens < 0 || r.MaxTokens > 0 && r.MinTokens > r.MaxTokens {
-		return nil, fmt.Errorf("at least %d tokens and at most %d are asked for", r.MinTokens, r.MaxTokens)
+	if least := r.Sample.MinTokens; r.MaxTokens > 0 && least > r.MaxTokens {
+		return nil, fmt.Errorf("min_tokens is %d, expected at most max_tokens, which is %d", least, r.MaxTokens)
+	}
+	var prompt []PromptToken
+	if r.PromptLogProbs {
+		e.mu.Lock()
+		adapter, err := e.adapter(r.Adapter)
+		e.mu.Unlock()
+		if err != nil {
+			return nil, err
+		}
+		if prompt, err = e.promptLogProbs(ctx, r.Prompt, r.Top, adapter); err != nil {
+			return nil, err
+		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	if !r.Deadline.IsZero() {
@@ -106,9 +117,8 @@ func (e *Engine) Generate(ctx context.Context, r Request) (_ *Stream, err error)
 		ctx, ended = context.WithDeadlineCause(ctx, r.Deadline, errDeadline)
 		context.AfterFunc(ctx, ended)
 	}
-	q := &sequence{request: r, ctx: ctx, stream: newStream(), arrived: time.Now(), ids: append([]int32(nil), r.Prompt...),
-		sampler: sample.New(r.Sample), decoder: e.Tokenizer.NewStream()}
-	q.sampler.Prompt(r.Prompt)
+	q := &sequence{request: r, prompt: prompt, ctx: ctx, stream: newStream(), arrived: time.Now(), ids: append([]int32(nil), r.Prompt...),
+		sampler: e.sampler(&r), decoder: e.Tokenizer.NewStream()}
 	q.stream.cancel = cancel
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -18,10 +18,14 @@ type Request struct {
 	N          int              // branches that share the prompt, see GenerateAll; 0 is 1
 	StopIDs    []int32          // tokens that end the reply and are not part of it
 	StopText   []string         // texts that end the reply and are not part of it
-	MinTokens  int              // StopIDs and StopText end no reply that is shorter
 	MaxTokens  int              // 0: as many as the context allows
-	LogProbs   bool             // give each token's log-probability
-	Top        int              // and those of the most likely tokens at its place
+	// LogProbs: give each token's log-probability as the model has it, before penalties, temperature and constraint change it; and
+	// those of the Top most likely tokens at its place.
+	LogProbs bool
+	Top      int
+	// PromptLogProbs: the same for the prompt's tokens, as Result.Prompt. A prompt's keys that are in the cache do not spare
+	// computing it then.
+	PromptLogProbs bool
 }
 
 // Token is a piece of a reply.
@@ -33,10 +37,7 @@ type Token struct {
 }
 
 // TopToken is one of the most likely tokens at a place.
-type TopToken struct {
-	ID      int32
-	LogProb float32
-}
+type TopToken = sample.Likely
 
 // Why a reply ended.
 const (
@@ -53,7 +54,8 @@ type Result struct {
 	IDs          []int32
 	Text         string
 	Finish       string
-	Err          error // why, for FinishError
+	Err          error         // why, for FinishError
+	Prompt       []PromptToken // how likely the prompt's tokens are, if PromptLogProbs asked for it
 	PromptTokens int
 	CachedTokens int           // of the prompt, whose keys were in the cache when the request began
 	Miss         string        // why not more were, see the Miss constants; "" for a whole prompt

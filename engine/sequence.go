@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 // sequence is a request being worked on.
 type sequence struct {
 	request Request
+	prompt  []PromptToken // if asked for
 	adapter model.Adapter // nil: the model as it is
 	ctx     context.Context
 	stream  *Stream
@@ -32,11 +32,12 @@ type sequence struct {
 	cached   int
 	miss     string
 
-	sampler *sample.Sampler
-	matcher *grammar.Matcher
-	decoder *tokenizer.Stream
-	text    strings.Builder // shown
-	held    string          // not shown yet: it may begin a stop text
+	sampler  *sample.Sampler
+	logProbs sample.LogProbs
+	matcher  *grammar.Matcher
+	decoder  *tokenizer.Stream
+	text     strings.Builder // shown
+	held     string          // not shown yet: it may begin a stop text
 }
 
 // missing is how many ids have no keys yet.
@@ -44,24 +45,14 @@ func (q *sequence) missing() int { return len(q.ids) - q.computed }
 
 func (q *sequence) reply() []int32 { return q.ids[len(q.request.Prompt):] }
 
-// choose takes the next token of a row of logits, which it may change. stop is why the reply ends before or with this token.
+// choose takes the next token of a row of logits. stop is why the reply ends before or with this token.
 func (q *sequence) choose(logits []float32, mask []uint64) (t Token, stop string) {
-	if q.matcher != nil {
-		if q.matcher.Mask(mask) == 0 {
-			return t, q.deadEnd()
-		}
-		for id := range logits {
-			if mask[id/64]>>(id%64)&1 == 0 {
-				logits[id] = float32(math.Inf(-1))
-			}
-		}
+	if q.matcher == nil {
+		mask = nil
+	} else if q.matcher.Mask(mask) == 0 {
+		return t, q.deadEnd()
 	}
-	if len(q.reply()) < q.request.MinTokens {
-		for _, id := range q.request.StopIDs {
-			logits[id] = float32(math.Inf(-1))
-		}
-	}
-	t.ID = q.sampler.Next(logits, len(q.ids))
+	t.ID = q.sampler.NextWithin(logits, mask, len(q.ids))
 	if t.ID < 0 {
 		return t, q.deadEnd()
 	}
@@ -74,7 +65,7 @@ func (q *sequence) choose(logits []float32, mask []uint64) (t Token, stop string
 		}
 	}
 	if q.request.LogProbs {
-		q.logProbs(logits, &t)
+		t.LogProb, _, t.Top = q.logProbs.Of(logits, t.ID, q.request.Top, nil)
 	}
 	return t, ""
 }
@@ -84,38 +75,6 @@ func (q *sequence) deadEnd() string {
 		return FinishStop
 	}
 	return FinishConstraint
-}
-
-// logProbs fills in the token's log-probability, and those of the most likely.
-func (q *sequence) logProbs(logits []float32, t *Token) {
-	most, sum := float32(math.Inf(-1)), 0.0
-	for _, l := range logits {
-		most = max(most, l)
-	}
-	for _, l := range logits {
-		sum += math.Exp(float64(l - most))
-	}
-	lse := float64(most) + math.Log(sum)
-	t.LogProb = float32(float64(logits[t.ID]) - lse)
-	if q.request.Top == 0 {
-		return
-	}
-	order := make([]int32, len(logits))
-	for i := range order {
-		order[i] = int32(i)
-	}
-	slices.SortFunc(order, func(a, b int32) int {
-		switch {
-		case logits[a] > logits[b]:
-			return -1
-		case logits[a] < logits[b]:
-			return 1
-		}
-		return int(a - b)
-	})
-	for _, id := range order[:min(q.request.Top, len(order))] {
-		t.Top = append(t.Top, TopToken{id, float32(float64(logits[id]) - lse)})
-	}
 }
 
 // take appends a token and returns why the reply ends with it, or "".
@@ -136,21 +95,27 @@ func (q *sequence) take(t Token, context int) string {
 	return ""
 }
 
-// show is what of the held and the new text can be shown: all but the longest end that begins a stop text.
+// show is what of the held and the new text can be shown: all but the longest end that begins a stop text. The stop that is complete
+// first ends the reply, and of two that end together the longer, so that nothing depends on where tokens are cut.
 func (q *sequence) show(piece string) (shown string, stopped bool) {
 	q.held += piece
-	keep := 0
+	keep, from, end := 0, 0, len(q.held)+1
 	for _, stop := range q.request.StopText {
-		if at := strings.Index(q.held, stop); stop != "" && at >= 0 && len(q.reply()) >= q.request.MinTokens {
-			shown, q.held = q.held[:at], ""
-			q.text.WriteString(shown)
-			return shown, true
+		if at := strings.Index(q.held, stop); stop != "" && at >= 0 && len(q.reply()) >= q.request.Sample.MinTokens {
+			if to := at + len(stop); to < end || to == end && at < from {
+				from, end = at, to
+			}
 		}
 		for n := min(len(stop)-1, len(q.held)); n > keep; n-- {
 			if strings.HasSuffix(q.held, stop[:n]) {
 				keep = n
 			}
 		}
+	}
+	if end <= len(q.held) {
+		shown, q.held = q.held[:from], ""
+		q.text.WriteString(shown)
+		return shown, true
 	}
 	shown, q.held = q.held[:len(q.held)-keep], q.held[len(q.held)-keep:]
 	q.text.WriteString(shown)
@@ -165,6 +130,6 @@ func (q *sequence) end(why string, err error) {
 			q.stream.push(Token{ID: -1, Text: rest})
 		}
 	}
-	q.stream.finish(Result{IDs: slices.Clone(q.reply()), Text: q.text.String(), Finish: why, Err: err, PromptTokens: len(q.request.Prompt),
+	q.stream.finish(Result{IDs: slices.Clone(q.reply()), Text: q.text.String(), Finish: why, Err: err, Prompt: q.prompt, PromptTokens: len(q.request.Prompt),
 		CachedTokens: q.cached, Miss: q.miss, First: q.first, Total: time.Since(q.arrived)})
 }

@@ -3,9 +3,11 @@ package sample
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"math"
 	"os"
 	"slices"
+	"strconv"
 	"testing"
 
 	"lian/verify/shared"
@@ -24,24 +26,42 @@ type goldenCase struct {
 
 // goldenParams holds every parameter name of the three files.
 type goldenParams struct {
-	Temperature  float32            `json:"temperature"`
-	T            float32            `json:"t"`
-	TopK         int                `json:"top_k"`
-	K            int                `json:"k"`
-	TopP         float32            `json:"top_p"`
-	MinP         float32            `json:"min_p"`
-	P            float32            `json:"p"`
-	MinKeep      int                `json:"min_tokens_to_keep"`
-	MinKeepLlama int                `json:"min_keep"`
-	Penalty      float32            `json:"penalty"`
-	Presence     float32            `json:"presence_penalty"`
-	Frequency    float32            `json:"frequency_penalty"`
-	LogitBias    map[string]float32 `json:"logit_bias"`
-	LastN        int                `json:"last_n"`
-	Repeat       float32            `json:"repeat"`
-	LlamaFreq    float32            `json:"frequency"`
-	LlamaPres    float32            `json:"presence"`
-	Order        []string           `json:"order"`
+	Temperature float32            `json:"temperature"`
+	T           float32            `json:"t"`
+	TopK        int                `json:"top_k"`
+	K           int                `json:"k"`
+	TopP        float32            `json:"top_p"`
+	MinP        float32            `json:"min_p"`
+	P           float32            `json:"p"`
+	N           float32            `json:"n"`
+	TypicalP    float32            `json:"typical_p"`
+	TopH        float32            `json:"top_h"`
+	Epsilon     float32            `json:"epsilon"`
+	Eta         float32            `json:"eta"`
+	MinKeep     int                `json:"min_tokens_to_keep"`
+	LlamaKeep   int                `json:"min_keep"`
+	Penalty     float32            `json:"penalty"`
+	Presence    float32            `json:"presence_penalty"`
+	Frequency   float32            `json:"frequency_penalty"`
+	LogitBias   map[string]float32 `json:"logit_bias"`
+	Bias        [][2]any           `json:"bias"`
+	Tokens      []int32            `json:"tokens"`
+	Prompt      int                `json:"prompt_length"`
+	MinNew      int                `json:"min_new_tokens"`
+	EOS         int32              `json:"eos"`
+	LastN       int                `json:"last_n"`
+	Repeat      float32            `json:"repeat"`
+	LlamaFreq   float32            `json:"frequency"`
+	LlamaPres   float32            `json:"presence"`
+	Delta       float32            `json:"delta"`
+	Exponent    float32            `json:"exponent"`
+	Multiplier  float32            `json:"multiplier"`
+	Base        float32            `json:"base"`
+	Allowed     int                `json:"allowed_length"`
+	DRYLastN    int                `json:"penalty_last_n"`
+	Breakers    []string           `json:"breakers"`
+	Colon       int32              `json:"colon_token"`
+	Order       []string           `json:"order"`
 }
 
 func goldenLogits(t *testing.T) map[string][]float32 {
@@ -66,81 +86,120 @@ func goldenLogits(t *testing.T) map[string][]float32 {
 	return rows
 }
 
-// run maps a golden case to our sampler; ok is false for samplers Lian does not have.
-func run(c goldenCase, p goldenParams, logits []float32) (list []candidate, ok bool) {
-	params := Params{Temperature: 1}
-	minKeep := max(p.MinKeep, p.MinKeepLlama)
-	if minKeep > 1 {
-		return nil, false // min_keep is no option of ours: always 1
+// run maps a golden case to our sampler.
+func run(t *testing.T, c goldenCase, p goldenParams, logits []float32) []candidate {
+	t.Helper()
+	params := Params{Temperature: 1, MinKeep: max(p.MinKeep, p.LlamaKeep)}
+	if c.Engine == "llama.cpp" {
+		params.Order = []string{LlamaCpp}
 	}
-	s := New(params)
+	prompt, reply, stops := c.History, []int32(nil), []int32(nil)
 	switch c.Engine + " " + c.Name {
 	case "transformers temperature":
-		s.params.Temperature = p.Temperature
+		params.Temperature = p.Temperature
 	case "llama.cpp temp":
-		if p.T <= 0 {
-			id := argmax(logits)
-			return []candidate{{id, logits[id]}}, true
-		}
-		s.params.Temperature = p.T
+		params.Temperature = p.T
+	case "llama.cpp temp_ext":
+		params.Temperature, params.DynatempRange, params.DynatempExponent = p.T, p.Delta, p.Exponent
 	case "llama.cpp greedy_ties":
-		id := argmax(logits)
-		return []candidate{{id, logits[id]}}, true
+		params.TopK = 1
 	case "transformers top_k":
-		s.params.TopK = p.TopK
+		params.TopK = p.TopK
 	case "llama.cpp top_k":
-		s.params.TopK = p.K
+		params.TopK = p.K
 	case "transformers top_p":
-		s.params.TopP = p.TopP
+		params.TopP = p.TopP
 	case "llama.cpp top_p":
-		s.params.TopP = p.P
+		params.TopP = p.P
 	case "transformers min_p":
-		s.params.MinP = p.MinP
+		params.MinP = p.MinP
 	case "llama.cpp min_p":
-		s.params.MinP = p.P
+		params.MinP = p.P
+	case "transformers typical":
+		params.TypicalP = p.TypicalP
+	case "llama.cpp typical":
+		params.TypicalP = p.P
+	case "transformers epsilon":
+		params.EpsilonCutoff = p.Epsilon
+	case "transformers eta":
+		params.EtaCutoff = p.Eta
+	case "transformers top_h":
+		params.TopH = p.TopH
+	case "llama.cpp top_n_sigma":
+		params.TopNSigma = max(p.N, 0)
+	case "llama.cpp xtc":
+		params.XTCProbability, params.XTCThreshold = p.P, p.T
 	case "transformers repetition_penalty":
-		s.params.RepetitionPenalty = p.Penalty
-		s.Prompt(c.History)
-	case "formula presence_frequency":
-		s.params.PresencePenalty, s.params.FrequencyPenalty = p.Presence, p.Frequency
-		for _, id := range c.History {
-			s.Record(id)
+		params.RepetitionPenalty = p.Penalty
+	case "transformers no_repeat_ngram":
+		params.NoRepeatNGram = int(p.N)
+	case "transformers min_new_tokens":
+		params.MinTokens, stops = p.MinNew, []int32{p.EOS}
+		prompt, reply = c.History[:p.Prompt], c.History[p.Prompt:]
+	case "transformers suppress":
+		for _, id := range p.Tokens {
+			params.Banned = append(params.Banned, []int32{id})
 		}
-	case "formula logit_bias":
-		s.params.LogitBias = map[int32]float32{}
-		for id, bias := range p.LogitBias {
-			var n int32
-			if json.Unmarshal([]byte(id), &n) != nil {
-				return nil, false
+	case "transformers sequence_bias":
+		for _, b := range p.Bias {
+			var ids []int32
+			for _, id := range b[0].([]any) {
+				ids = append(ids, int32(id.(float64)))
 			}
-			s.params.LogitBias[n] = bias
+			params.SequenceBias = append(params.SequenceBias, SequenceBias{ids, float32(b[1].(float64))})
 		}
-	case "llama.cpp penalties": // repeat first, then frequency and presence; windows shorter than the history are not ours
-		if p.LastN < len(c.History) && p.LastN != -1 || p.Repeat != 1 && (p.LlamaFreq != 0 || p.LlamaPres != 0) {
-			return nil, false
+	case "formula presence_frequency":
+		params.PresencePenalty, params.FrequencyPenalty = p.Presence, p.Frequency
+		prompt, reply = nil, c.History
+	case "formula logit_bias":
+		params.LogitBias = map[int32]float32{}
+		for id, bias := range p.LogitBias {
+			n, err := strconv.Atoi(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			params.LogitBias[int32(n)] = bias
 		}
-		s.params.RepetitionPenalty, s.params.PresencePenalty, s.params.FrequencyPenalty = p.Repeat, p.LlamaPres, p.LlamaFreq
-		for _, id := range c.History {
-			s.Record(id)
+	case "llama.cpp penalties":
+		params.RepeatLastN, params.RepetitionPenalty, params.PresencePenalty, params.FrequencyPenalty = p.LastN, p.Repeat, p.LlamaPres, p.LlamaFreq
+		if p.LastN == 0 { // off there, all tokens here
+			params.RepetitionPenalty, params.PresencePenalty, params.FrequencyPenalty = 1, 0, 0
 		}
+	case "llama.cpp dry":
+		params.DRYMultiplier, params.DRYBase, params.DRYAllowedLength, params.DRYLastN, params.DRYBreakers = p.Multiplier, p.Base, p.Allowed, p.DRYLastN, p.Breakers
 	case "transformers chain":
 		if !slices.Equal(p.Order, []string{"repetition_penalty 1.2", "temperature 0.8", "top_k 20", "top_p 0.9", "min_p 0.05"}) {
-			return nil, false
+			t.Fatalf("another chain: %v", p.Order)
 		}
-		if c.Logits == "ties" { // its top-k keeps all ties of the last, ours exactly k
-			return nil, false
-		}
-		s.params = Params{RepetitionPenalty: 1.2, Temperature: 0.8, TopK: 20, TopP: 0.9, MinP: 0.05}
-		s.Prompt(c.History)
+		params = Params{RepetitionPenalty: 1.2, Temperature: 0.8, TopK: 20, TopP: 0.9, MinP: 0.05}
 	default:
-		return nil, false
+		t.Fatalf("%s %s: a sampler that is not Lian's", c.Engine, c.Name)
 	}
-	return s.candidates(s.adjust(logits)), true
+	if err := params.Validate(); err != nil {
+		t.Fatalf("%s %s %s: %v", c.Engine, c.Name, c.Params, err)
+	}
+	s := New(params)
+	s.Stops(stops)
+	s.Texts(func(id int32) []byte {
+		if id == p.Colon {
+			return []byte(":")
+		}
+		return []byte{'a' + byte(id%26)}
+	})
+	s.Prompt(prompt)
+	for _, id := range reply {
+		s.Record(id)
+	}
+	row := slices.Clone(logits)
+	s.adjust(row)
+	s.begin(row, nil)
+	s.narrow()
+	return s.pool.all()
 }
 
 func TestStepsKeepWhatTransformersAndLlamaCppKeep(t *testing.T) {
 	rows := goldenLogits(t)
-	done, skipped := map[string]int{}, map[string]int{}
+	done := map[string]int{}
 	for _, file := range []string{"hf.jsonl", "llamacpp.jsonl", "openai.jsonl"} {
 		f, err := os.Open(shared.Path(t, "testdata", "golden", "infer", "samplers", file))
 		if err != nil {
@@ -152,27 +211,16 @@ func TestStepsKeepWhatTransformersAndLlamaCppKeep(t *testing.T) {
 		for lines.Scan() {
 			var c goldenCase
 			var p goldenParams
-			if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
+			if err := errors.Join(json.Unmarshal(lines.Bytes(), &c), json.Unmarshal(c.Params, &p)); err != nil {
 				t.Fatal(err)
 			}
-			key := c.Engine + " " + c.Name
-			if json.Unmarshal(c.Params, &p) != nil {
-				skipped[key]++
-				continue
-			}
-			got, ok := run(c, p, rows[c.Logits])
-			if !ok {
-				skipped[key]++
-				continue
-			}
-			done[key]++
-			compareKept(t, c, got)
+			done[c.Engine+" "+c.Name]++
+			compareKept(t, c, run(t, c, p, rows[c.Logits]))
 		}
 	}
 	t.Logf("compared %v", done)
-	t.Logf("not ours %v", skipped)
-	if len(done) < 13 {
-		t.Errorf("only %d kinds of vectors were compared", len(done))
+	if len(done) != 27 {
+		t.Errorf("%d kinds of vectors were compared, expected 27", len(done))
 	}
 }
 
@@ -199,15 +247,6 @@ func compareKept(t *testing.T, c goldenCase, got []candidate) {
 	got = slices.Clone(got)
 	slices.SortFunc(got, order)
 	slices.SortFunc(want, order)
-	if c.Engine == "transformers" && c.Name == "top_k" && tied && len(want) > len(got) {
-		for _, extra := range want[len(got):] { // transformers keeps all that equal the k-th
-			if extra.logit != want[len(got)-1].logit {
-				t.Errorf("%s %s %s on %s: kept %d, want %d", c.Engine, c.Name, c.Params, c.Logits, len(got), len(want))
-				return
-			}
-		}
-		want = want[:len(got)]
-	}
 	if len(got) != len(want) {
 		t.Errorf("%s %s %s on %s: kept %d tokens, want %d", c.Engine, c.Name, c.Params, c.Logits, len(got), len(want))
 		return

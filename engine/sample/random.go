@@ -1,29 +1,68 @@
 package sample
 
-import "math"
+import (
+	"math"
 
-// draw picks a candidate by inverse transform of u in [0, 1), walking the list in its order; -1 when it is empty.
-func draw(list []candidate, u float64) int32 {
-	if len(list) == 0 {
+	"lian/compute/cpu"
+)
+
+// draw picks a candidate by inverse transform of u in [0, 1), walking the tokens by ascending id; −1 when there is none.
+func (c *pool) draw(u float64) int32 {
+	largest := c.largest()
+	switch {
+	case largest == minusInfinity:
 		return -1
-	}
-	largest, total := softmaxSum(list)
-	if math.IsInf(float64(largest), 1) { // +Inf forces: the first such candidate, no arithmetic with Inf
-		for _, c := range list {
-			if c.logit == largest {
-				return c.id
+	case math.IsInf(float64(largest), 1): // +Inf forces: the first such token, no arithmetic with Inf
+		for _, x := range c.all() {
+			if x.logit == largest {
+				return x.id
 			}
 		}
 	}
-	rest := u * total
-	for _, c := range list {
-		rest -= math.Exp(float64(c.logit - largest))
-		if rest < 0 {
-			return c.id
+	if !c.listed {
+		return c.drawRow(u, largest)
+	}
+	rest := u * c.total(largest)
+	for _, x := range c.list {
+		if rest -= c.weight(x, largest); rest < 0 {
+			return x.id
 		}
 	}
-	return list[len(list)-1].id // rounding left a crumb
+	return c.list[len(c.list)-1].id // rounding left a crumb
 }
+
+// drawRow is draw over a whole row: the part first, then the token in it.
+func (c *pool) drawRow(u float64, largest float32) int32 {
+	rest, in := u*c.wholes(largest), 0
+	for i, s := range c.sums {
+		in = i
+		if i == len(c.sums)-1 || rest < float64(s) {
+			break
+		}
+		rest -= float64(s)
+	}
+	found := int32(-1)
+	for at := in * cpu.ScanPart; at < len(c.weights); at++ { // past the part's end if rounding left a crumb
+		w := float64(c.weights[at])
+		if w == 0 {
+			continue
+		}
+		found = int32(at)
+		if rest -= w; rest < 0 {
+			return found
+		}
+		if found >= 0 && at >= (in+1)*cpu.ScanPart {
+			return found
+		}
+	}
+	if found < 0 { // the last part has nothing: the most likely token
+		return argmax(c.row)
+	}
+	return found
+}
+
+// Sites of draws that are not the token's own.
+const xtcSite = 0x5854432d73616d70
 
 // uniform returns the number in [0, 1) that belongs to (seed, position).
 func uniform(seed uint64, position int) float64 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"lian/chat"
 	"lian/engine"
@@ -18,6 +19,9 @@ type ChatOptions struct {
 	System    string          `yaml:"system" help:"what the model is told before the conversation; empty leaves it to the template"`
 	Template  string          `yaml:"template" help:"chat template instead of the model's own: the name of one that comes with Lian, or a file"`
 	Adapter   string          `yaml:"adapter" help:"adapter that is added to the model as it runs: a folder in PEFT's layout or a GGUF file; as MODEL+ADAPTER"`
+	Load      string          `yaml:"load" help:"conversation to go on with: a file that /save wrote, or JSON with messages"`
+	Thinking  string          `yaml:"thinking" help:"what a model thinks before its answer: shown, folded into one line, or hidden" default:"shown" range:"shown|folded|hidden"`
+	Plain     bool            `yaml:"plain" help:"show the text as the model writes it, Markdown not rendered" default:"false"`
 	Context   int             `yaml:"context" help:"tokens that a conversation may take, at most the model's own context" default:"4096" range:"16..10000000"`
 	Precision model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised; exact never does" default:"fast" range:"exact|fast"`
 }
@@ -31,18 +35,19 @@ type Chat struct {
 	tpl     *chat.Template
 	stop    []int32
 	options ChatOptions
+	again   uint64 // how often the last question was asked anew
 }
 
 // ChatReply is a turn of the model.
 type ChatReply struct {
-	Role         string          `json:"role"`
-	Content      string          `json:"content"`
-	ToolCalls    []chat.ToolCall `json:"tool_calls,omitempty"`
-	IDs          []int32         `json:"ids"`
-	Finish       string          `json:"finish"` // stop, length, cancelled
-	PromptTokens int             `json:"prompt_tokens"`
-	Tokens       int             `json:"tokens"`
-	Timings      Timings         `json:"timings"`
+	Role         string  `json:"role"`
+	Content      string  `json:"content"`
+	Reasoning    string  `json:"reasoning_content,omitempty"` // what was thought before
+	IDs          []int32 `json:"ids"`
+	Finish       string  `json:"finish"` // stop, length, cancelled
+	PromptTokens int     `json:"prompt_tokens"`
+	Tokens       int     `json:"tokens"`
+	Timings      Timings `json:"timings"`
 }
 
 // OpenChat opens a model that has a chat template. Close ends the conversation.
@@ -64,6 +69,15 @@ func OpenChat(path string, o ChatOptions) (*Chat, error) {
 		return nil, err
 	}
 	c.Reset()
+	if o.Load != "" {
+		if err := c.Load(o.Load); err != nil {
+			c.Close()
+			return nil, err
+		}
+		if o.System != "" {
+			c.SetSystem(o.System)
+		}
+	}
 	return c, nil
 }
 
@@ -103,23 +117,19 @@ func (c *Chat) StandIn() string { return c.model.StandIn }
 // Name is the model's.
 func (c *Chat) Name() string { return c.model.Name }
 
-// Reset forgets what was said, but for the system's message.
-func (c *Chat) Reset() {
-	c.Messages = nil
-	if c.options.System != "" {
-		c.Messages = []chat.Message{chat.SystemMessage(c.options.System)}
-	}
-}
-
 // Say asks something and gives the answer, piece by piece to show if that is not nil. When ctx ends, the answer is what was
 // said until then. After an error the conversation is as it was before.
-func (c *Chat) Say(ctx context.Context, text string, show func(piece string)) (*ChatReply, error) {
-	messages := append(slices.Clone(c.Messages), chat.UserMessage(text))
-	encoding, err := chat.Encode(c.model.Tokenizer, c.tpl, messages, chat.Options{AddGenerationPrompt: true})
+func (c *Chat) Say(ctx context.Context, text string, show func(kind chat.EventKind, piece string)) (*ChatReply, error) {
+	return c.answer(ctx, append(slices.Clone(c.Messages), chat.UserMessage(text)), c.options.Sample, show)
+}
+
+// answer is the model's turn after messages, which with it become the conversation.
+func (c *Chat) answer(ctx context.Context, messages []chat.Message, how sample.Params, show func(kind chat.EventKind, piece string)) (*ChatReply, error) {
+	encoding, err := c.encode(messages)
 	if err != nil {
 		return nil, err
 	}
-	most, room := c.options.Sample.MaxTokens, c.engine.Options.Context-len(encoding.IDs)
+	most, room := how.MaxTokens, c.engine.Options.Context-len(encoding.IDs)
 	if room <= 0 {
 		return nil, fmt.Errorf("%w: the conversation has %d tokens of %d; begin anew with /reset, or raise --context (the model was made for %d)",
 			engine.ErrContext, len(encoding.IDs), c.engine.Options.Context, c.model.Model.Spec.Context)
@@ -127,27 +137,39 @@ func (c *Chat) Say(ctx context.Context, text string, show func(piece string)) (*
 	if most > room {
 		most = 0 // the context ends it, and Finish says so
 	}
-	s, err := c.engine.Generate(ctx, engine.Request{Prompt: encoding.IDs, Sample: c.options.Sample, StopIDs: c.stop, StopText: c.options.Sample.Stop, MaxTokens: most})
+	s, err := c.engine.Generate(ctx, engine.Request{Prompt: encoding.IDs, Sample: how, StopIDs: c.stop, StopText: how.Stop, MaxTokens: most})
 	if err != nil {
 		return nil, err
 	}
-	for t, ok := s.Next(); ok; t, ok = s.Next() {
-		if show != nil && t.Text != "" {
-			show(t.Text)
+	var content, reasoning strings.Builder
+	parser := c.tpl.Dialect().NewParser(chat.ParserOptions{Prompt: encoding.Text, TextOnly: true}, func(e chat.ReplyEvent) { // no tool is offered here
+		if e.Kind == chat.ReplyReasoning {
+			reasoning.WriteString(e.Text)
+		} else {
+			content.WriteString(e.Text)
 		}
+		if show != nil && e.Text != "" {
+			show(e.Kind, e.Text)
+		}
+	})
+	for t, ok := s.Next(); ok; t, ok = s.Next() {
+		parser.Push(t.Text)
 	}
 	r := s.Result()
 	if r.Err != nil && !errors.Is(r.Err, context.Canceled) {
 		return nil, r.Err
 	}
-	reply := chat.AssistantMessage(r.Text)
-	read := chat.ParserOptions{Prompt: encoding.Text, TextOnly: true} // no tool is offered here
-	if parsed, err := c.tpl.Dialect().Parse(r.Text, read); err == nil {
-		reply = parsed
-	}
+	parser.Flush()
+	reply := chat.AssistantMessage(content.String())
+	reply.Reasoning = reasoning.String()
 	c.Messages = append(messages, reply)
-	return &ChatReply{Role: reply.Role, Content: reply.Content, ToolCalls: reply.ToolCalls, IDs: r.IDs, Finish: r.Finish,
+	return &ChatReply{Role: reply.Role, Content: reply.Content, Reasoning: reply.Reasoning, IDs: r.IDs, Finish: r.Finish,
 		PromptTokens: r.PromptTokens, Tokens: len(r.IDs), Timings: timings(r)}, nil
+}
+
+// encode is the conversation as the model reads it, up to where its answer begins.
+func (c *Chat) encode(messages []chat.Message) (chat.Encoding, error) {
+	return chat.Encode(c.model.Tokenizer, c.tpl, messages, chat.Options{AddGenerationPrompt: true})
 }
 
 // Close ends the conversation.

@@ -46,6 +46,7 @@ type ChatReply struct {
 	IDs          []int32 `json:"ids"`
 	Finish       string  `json:"finish"` // stop, length, cancelled
 	PromptTokens int     `json:"prompt_tokens"`
+	CachedTokens int     `json:"cached_tokens"` // of the prompt, from turns before
 	Tokens       int     `json:"tokens"`
 	Timings      Timings `json:"timings"`
 }
@@ -120,7 +121,11 @@ func (c *Chat) Name() string { return c.model.Name }
 // Say asks something and gives the answer, piece by piece to show if that is not nil. When ctx ends, the answer is what was
 // said until then. After an error the conversation is as it was before.
 func (c *Chat) Say(ctx context.Context, text string, show func(kind chat.EventKind, piece string)) (*ChatReply, error) {
-	return c.answer(ctx, append(slices.Clone(c.Messages), chat.UserMessage(text)), c.options.Sample, show)
+	r, err := c.answer(ctx, append(slices.Clone(c.Messages), chat.UserMessage(text)), c.options.Sample, show)
+	if err == nil {
+		c.again = 0
+	}
+	return r, err
 }
 
 // answer is the model's turn after messages, which with it become the conversation.
@@ -162,9 +167,11 @@ func (c *Chat) answer(ctx context.Context, messages []chat.Message, how sample.P
 	parser.Flush()
 	reply := chat.AssistantMessage(content.String())
 	reply.Reasoning = reasoning.String()
-	c.Messages = append(messages, reply)
+	if len(r.IDs) > 0 || ctx.Err() == nil { // stopped before its first token it is as if it had not been asked
+		c.Messages = append(messages, reply)
+	}
 	return &ChatReply{Role: reply.Role, Content: reply.Content, Reasoning: reply.Reasoning, IDs: r.IDs, Finish: r.Finish,
-		PromptTokens: r.PromptTokens, Tokens: len(r.IDs), Timings: timings(r)}, nil
+		PromptTokens: r.PromptTokens, CachedTokens: r.CachedTokens, Tokens: len(r.IDs), Timings: timings(r)}, nil
 }
 
 // encode is the conversation as the model reads it, up to where its answer begins.

@@ -132,6 +132,9 @@ func (c *Chat) Load(path string) error {
 	return nil
 }
 
+// Context is the most tokens that the conversation may take.
+func (c *Chat) Context() int { return c.engine.Options.Context }
+
 // ChatTokens is how much of the context a conversation takes.
 type ChatTokens struct {
 	Turns, Used, Context int

@@ -83,6 +83,18 @@ func (o *Out) Stdout() io.Writer { return clearing{o, o.stdout} }
 // Stderr is standard error; the progress line is cleared before each write.
 func (o *Out) Stderr() io.Writer { return clearing{o, o.stderr} }
 
+// File is the file that standard output is, if it is one.
+func (o *Out) File() (*os.File, bool) {
+	f, ok := o.stdout.(*os.File)
+	return f, ok
+}
+
+// Terminal says whether a person sees standard output as it comes.
+func (o *Out) Terminal() bool { return o.width(o.stdout) > 0 }
+
+// Describe is a value as Result shows it to people.
+func (o *Out) Describe(v any) string { return o.text(v) }
+
 type clearing struct {
 	o *Out
 	w io.Writer

@@ -20,6 +20,7 @@ type BenchModelOptions struct {
 	Threads    []int           `yaml:"threads" help:"numbers of threads to measure with, one after the other; 0 is one for each processor" default:"0"`
 	Runs       int             `yaml:"runs" help:"runs of each measurement" default:"3" range:"1..1000"`
 	StepTokens int             `yaml:"step_tokens" help:"most tokens computed in one step; prompts are cut into chunks of it" default:"512" range:"1..1000000"`
+	KV         model.KVType    `yaml:"kv" help:"how keys and values are kept; auto is bf16 for fast and f32 for exact" default:"auto" range:"auto|f32|bf16|int8|int4"`
 	Precision  model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised; exact never does" default:"fast" range:"exact|fast"`
 }
 
@@ -80,7 +81,7 @@ func benchModelWith(ctx context.Context, path string, threads int, o BenchModelO
 	work, memory := workOf(m), &watch{}
 	common := []Setting{{"model", m.Name}, {"type", work.typeName()}, {"bits_per_weight", rounded(8*float64(work.weights)/float64(work.parameters), 2)},
 		{"parameters", work.parameters}, {"weight_bytes", work.weights}, {"threads", cpu.Workers(m.Backend)}, {"kernels", cpu.Level()},
-		{"precision", string(o.Precision)}, {"kv", string(model.KVAuto.For(o.Precision))}}
+		{"precision", string(o.Precision)}, {"kv", string(o.KV.For(o.Precision))}}
 	r, shop := newModelBench(m, o, tests), newWorkshop(m.Backend)
 	for _, t := range tests {
 		if err := r.prepare(ctx, t); err != nil {
@@ -126,7 +127,7 @@ func (w modelWork) figures(t modelTest, o BenchModelOptions, speed, limit float6
 		rate = speed / float64(t.tokens()) * w.operations(t.prompt, t.depth) / 1e9
 		s = append(s, Setting{"gflops", rounded(rate, 1)})
 	} else if t.prompt == 0 {
-		weights, kv := w.read(o.Precision, t.sequences, float64(t.depth)+float64(t.reply+1)/2)
+		weights, kv := w.read(o.KV.For(o.Precision), t.sequences, float64(t.depth)+float64(t.reply+1)/2)
 		rate = speed / float64(t.sequences) * (weights + kv) / 1e9
 		s = append(s, Setting{"bytes_per_step", int64(weights + kv)}, Setting{"kv_bytes_per_step", int64(kv)}, Setting{"gb_per_second", rounded(rate, 2)})
 	}

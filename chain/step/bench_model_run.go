@@ -34,7 +34,7 @@ func newModelBench(m *Opened, o BenchModelOptions, tests []modelTest) *modelBenc
 	}
 	info := m.Model.Info()
 	r.pass = model.Pass{Stream: m.Backend.NewStream(), Arena: compute.NewArena(m.Backend, 1<<20), Precision: o.Precision,
-		Cache: model.NewCache(m.Backend, info, model.KVAuto.For(o.Precision), benchBlock, slices.Repeat([]int{blocks}, len(info.CacheGroups()))...)}
+		Cache: model.NewCache(m.Backend, info, o.KV.For(o.Precision), benchBlock, slices.Repeat([]int{blocks}, len(info.CacheGroups()))...)}
 	key := random.New(1, "bench", "ids")
 	r.ids = make([]int32, blocks*benchBlock)
 	for i := range r.ids {

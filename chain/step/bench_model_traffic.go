@@ -50,7 +50,7 @@ func (w modelWork) share(p model.Parameter, rows int) (part float64, gathered bo
 
 // read are the bytes that a step of decoding reads: each weight once, and the keys and values of every sequence, so many on the
 // average.
-func (w modelWork) read(p model.Precision, sequences int, keys float64) (weights, kv float64) {
+func (w modelWork) read(kept model.KVType, sequences int, keys float64) (weights, kv float64) {
 	for _, x := range w.m.Model.Parameters().All() {
 		part, gathered := w.share(x, sequences)
 		weights += part * float64(x.Tensor.Bytes())
@@ -63,7 +63,7 @@ func (w modelWork) read(p model.Precision, sequences int, keys float64) (weights
 		if l.Window > 0 {
 			seen = min(seen, float64(l.Window))
 		}
-		kv += float64(sequences) * seen * float64(model.KVAuto.For(p).TokenBytes(l))
+		kv += float64(sequences) * seen * float64(kept.TokenBytes(l))
 	}
 	return weights, kv
 }

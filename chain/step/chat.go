@@ -23,6 +23,7 @@ type ChatOptions struct {
 	Thinking  string          `yaml:"thinking" help:"what a model thinks before its answer: shown, folded into one line, or hidden" default:"shown" range:"shown|folded|hidden"`
 	Plain     bool            `yaml:"plain" help:"show the text as the model writes it, Markdown not rendered" default:"false"`
 	Context   int             `yaml:"context" help:"tokens that a conversation may take, at most the model's own context" default:"4096" range:"16..10000000"`
+	KV        model.KVType    `yaml:"kv" help:"how keys and values are kept; auto is bf16 for fast and f32 for exact" default:"auto" range:"auto|f32|bf16|int8|int4"`
 	Precision model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised; exact never does" default:"fast" range:"exact|fast"`
 }
 
@@ -94,7 +95,7 @@ func (c *Chat) open() (err error) {
 		return err
 	}
 	context := min(c.options.Context, m.Model.Spec.Context)
-	c.engine, err = engine.New(m.Backend, m.Model, m.Tokenizer, engine.Options{Context: context, CacheTokens: context + engineSlack, Sequences: 1, Precision: c.options.Precision})
+	c.engine, err = engine.New(m.Backend, m.Model, m.Tokenizer, engine.Options{Context: context, CacheTokens: context + engineSlack, Sequences: 1, KV: c.options.KV, Precision: c.options.Precision})
 	return err
 }
 

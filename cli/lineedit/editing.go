@@ -26,9 +26,11 @@ func (e *editing) draw() {
 
 // leave puts the cursor below the text.
 func (e *editing) leave() {
+	hint := e.hint
 	e.hint = ""
 	e.cursorToEnd()
 	e.draw()
+	e.hint = hint
 	e.write("\r\n")
 }
 

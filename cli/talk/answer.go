@@ -1,8 +1,8 @@
 package talk
 
 import (
-	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"lian/chain/step"
@@ -23,7 +23,7 @@ func (t *Talk) show(ask func(show showing) (*step.ChatReply, error)) (*step.Chat
 		}
 		return r, t.out.Line(r)
 	}
-	v := &view{Talk: t}
+	v := &view{Talk: t, to: t.out.Stdout()}
 	r, err := ask(v.piece)
 	v.end()
 	return r, err
@@ -32,11 +32,9 @@ func (t *Talk) show(ask func(show showing) (*step.ChatReply, error)) (*step.Chat
 // view is an answer on the screen.
 type view struct {
 	*Talk
-	kind    chat.EventKind
-	text    writer
-	begun   time.Time // of thinking
-	ticked  time.Time
-	written bool
+	to   io.Writer
+	kind chat.EventKind
+	text writer // nil: nothing is being shown
 }
 
 // writer shows text as it comes.
@@ -53,7 +51,6 @@ func (v *view) piece(kind chat.EventKind, piece string) {
 		v.end()
 		v.kind = kind
 		v.text = v.writer(kind)
-		v.begun = time.Now()
 	}
 	v.text.Write(piece)
 }
@@ -71,21 +68,21 @@ func (v *view) writer(kind chat.EventKind) writer {
 	columns := func() int { return ui.Width(v.stdout()) }
 	switch {
 	case kind == chat.ReplyContent && v.rich:
-		return markdown.New(v.out.Stdout(), columns)
+		return markdown.New(v.to, columns)
 	case kind == chat.ReplyContent:
-		return &asItIs{to: v.out.Stdout(), clean: v.out.Terminal()}
+		return &asItIs{to: v.to, clean: v.out.Terminal()}
 	case v.thinking == "hidden":
 		return unseen{}
 	case v.thinking == "folded" && v.rich:
-		return &folded{talk: v.Talk, begun: time.Now()}
+		return &folded{view: v, begun: time.Now()}
 	case v.thinking == "folded":
 		return unseen{}
 	case v.rich:
-		return markdown.NewDim(v.out.Stdout(), columns)
+		return markdown.NewDim(v.to, columns)
 	case v.out.Quiet && !v.out.Terminal():
 		return unseen{}
 	case v.out.Terminal():
-		return &asItIs{to: v.out.Stdout(), clean: true, before: v.out.T("chat.thinking") + "\n", after: v.out.T("chat.thought") + "\n"}
+		return &asItIs{to: v.to, clean: true, before: v.out.T("chat.thinking") + "\n", after: v.out.T("chat.thought") + "\n"}
 	}
 	return &asItIs{to: v.out.Stderr()} // a pipe reads answers only
 }
@@ -126,7 +123,7 @@ func (w *asItIs) Close() { io.WriteString(w.to, "\n"+w.after) }
 
 // folded is thinking as one line that says for how long.
 type folded struct {
-	talk          *Talk
+	*view
 	begun, ticked time.Time
 }
 
@@ -143,7 +140,7 @@ func (f *folded) Write(string) {
 func (f *folded) Close() { f.line("chat.thought_for", "\n") }
 
 func (f *folded) line(key, end string) {
-	io.WriteString(f.talk.out.Stdout(), "\r"+dim(f.talk.out.T(key, ui.Duration(time.Since(f.begun).Round(100*time.Millisecond))))+"\x1b[K"+end)
+	io.WriteString(f.to, "\r"+dim(f.out.T(key, ui.Duration(time.Since(f.begun).Round(100*time.Millisecond))))+"\x1b[K"+end)
 }
 
 func dim(text string) string { return "\x1b[2m" + text + "\x1b[0m" }
@@ -155,14 +152,18 @@ func (t *Talk) figures(r *step.ChatReply) {
 	if r.Finish != "stop" {
 		text += t.out.T("chat.ended", t.out.T("finish."+r.Finish))
 	}
+	text = t.table([][]string{{text}})
 	if t.rich && t.interactive {
-		text = dim(text)
+		text = dim(strings.TrimSuffix(text, "\n")) + "\n"
 	}
-	t.out.Note("chat.line", text)
+	if !t.out.Quiet {
+		io.WriteString(t.out.Stderr(), text)
+	}
 }
 
 // list shows names and what is said of them, in columns.
-func (t *Talk) list(rows [][]string) {
-	table := ui.Table{Columns: []ui.Column{{}, {}, {}}, Rows: rows}
-	fmt.Fprint(t.out.Stderr(), table.String(ui.Width(t.stdout())))
+func (t *Talk) list(rows [][]string) { io.WriteString(t.out.Stderr(), t.table(rows)) }
+
+func (t *Talk) table(rows [][]string) string {
+	return ui.Table{Rows: rows}.String(ui.Width(t.stdout()))
 }

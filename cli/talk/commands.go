@@ -71,9 +71,9 @@ func (t *Talk) obey(ctx context.Context, text string) error {
 		names = append(append(names, c.name), c.also...)
 	}
 	if near := config.Nearest(name, names); near != "" {
-		t.out.Note("chat.unknown_near", name, near)
+		t.tell("chat.unknown_near", name, near)
 	} else {
-		t.out.Note("chat.unknown", name)
+		t.tell("chat.unknown", name)
 	}
 	return nil
 }
@@ -132,19 +132,22 @@ func filesLike(begin string) (list []string) {
 	return list
 }
 
+// tell answers a command, however quiet the program is to be.
+func (t *Talk) tell(key string, args ...any) { t.list([][]string{{t.out.T(key, args...)}}) }
+
 func (t *Talk) help(context.Context, string) error {
 	var rows [][]string
 	for _, c := range commands() {
 		rows = append(rows, []string{strings.TrimSpace(c.name + " " + c.arguments), t.out.T("chat.help." + c.name[1:])})
 	}
 	t.list(rows)
-	t.out.Note("chat.keys")
+	t.tell("chat.keys")
 	return nil
 }
 
 func (t *Talk) regenerate(ctx context.Context, _ string) error {
 	if t.Sampling().Temperature == 0 {
-		t.out.Note("chat.greedy")
+		t.tell("chat.greedy")
 	}
 	return t.answer(ctx, t.Again)
 }
@@ -152,7 +155,7 @@ func (t *Talk) regenerate(ctx context.Context, _ string) error {
 // edit asks the last question in other words: those given, or those that the person makes of it.
 func (t *Talk) edit(ctx context.Context, text string) error {
 	if text == "" && t.editor == nil {
-		t.out.Note("chat.needs", "/edit", "TEXT")
+		t.tell("chat.needs", "/edit", "TEXT")
 		return nil
 	}
 	question, err := t.Undo()
@@ -169,7 +172,7 @@ func (t *Talk) edit(ctx context.Context, text string) error {
 func (t *Talk) undo(context.Context, string) error {
 	question, err := t.Undo()
 	if err == nil {
-		t.out.Note("chat.undone", abridge(question))
+		t.tell("chat.undone", abridge(question))
 	}
 	return err
 }
@@ -195,9 +198,9 @@ func (t *Talk) system(_ context.Context, text string) error {
 		t.SetSystem(unquote(text))
 	}
 	if now := t.System(); now != "" {
-		t.out.Note("chat.system", now)
+		t.tell("chat.system", now)
 	} else {
-		t.out.Note("chat.no_system")
+		t.tell("chat.no_system")
 	}
 	return nil
 }
@@ -216,7 +219,7 @@ func (t *Talk) params(_ context.Context, argument string) error {
 		if err := config.SetField(t.Sampling(), name, strings.TrimSpace(value)); err != nil {
 			return fmt.Errorf("/params %w", err)
 		}
-		t.out.Note("chat.param", name, strings.TrimSpace(value))
+		t.tell("chat.param", name, strings.TrimSpace(value))
 		return nil
 	}
 	flags := pflag.NewFlagSet("params", pflag.ContinueOnError)
@@ -241,12 +244,12 @@ func (t *Talk) setThinking(_ context.Context, way string) error {
 		}
 		t.thinking = way
 	}
-	t.out.Note("chat.param", "thinking", t.thinking)
+	t.tell("chat.param", "thinking", t.thinking)
 	return nil
 }
 
 func (t *Talk) image(context.Context, string) error {
-	t.out.Note("chat.no_images", t.Name())
+	t.tell("chat.no_images", t.Name())
 	return nil
 }
 
@@ -255,13 +258,17 @@ func (t *Talk) showAll(context.Context, string) error {
 	if len(t.Messages) == 0 {
 		return step.ErrNothingSaid
 	}
+	to := t.out.Stdout()
+	if !t.interactive || t.out.JSON {
+		to = t.out.Stderr() // a pipe reads answers only
+	}
 	for _, m := range t.Messages {
 		who := m.Role
 		if key := "chat.role." + m.Role; message.Has(key) {
 			who = t.out.T(key)
 		}
-		fmt.Fprintln(t.out.Stderr(), who+":")
-		v := &view{Talk: t}
+		fmt.Fprintln(to, who+":")
+		v := &view{Talk: t, to: to}
 		if m.Reasoning != "" {
 			v.piece(chat.ReplyReasoning, m.Reasoning)
 		}
@@ -274,7 +281,7 @@ func (t *Talk) showAll(context.Context, string) error {
 func (t *Talk) tokens(context.Context, string) error {
 	n, err := t.Tokens()
 	if err == nil {
-		t.out.Note("chat.tokens", n.Used, n.Context, n.Turns, n.Model)
+		t.tell("chat.tokens", n.Used, n.Context, n.Turns, n.Model)
 	}
 	return err
 }
@@ -289,7 +296,7 @@ func (t *Talk) save(_ context.Context, path string) error {
 		path = t.file
 	}
 	if path == "" {
-		t.out.Note("chat.needs", "/save", "FILE")
+		t.tell("chat.needs", "/save", "FILE")
 		return nil
 	}
 	if path != t.file && !replaceable(path) {
@@ -299,7 +306,7 @@ func (t *Talk) save(_ context.Context, path string) error {
 		return err
 	}
 	t.file = path
-	t.out.Note("root.wrote", path)
+	t.tell("root.wrote", path)
 	return nil
 }
 
@@ -315,19 +322,19 @@ func replaceable(path string) bool {
 
 func (t *Talk) load(_ context.Context, path string) error {
 	if path == "" {
-		t.out.Note("chat.needs", "/load", "FILE")
+		t.tell("chat.needs", "/load", "FILE")
 		return nil
 	}
 	if err := t.Load(path); err != nil {
 		return err
 	}
 	t.file = path
-	t.out.Note("chat.loaded", len(t.Messages), path)
+	t.tell("chat.loaded", len(t.Messages), path)
 	return nil
 }
 
 func (t *Talk) reset(context.Context, string) error {
 	t.Reset()
-	t.out.Note("chat.reset")
+	t.tell("chat.reset")
 	return nil
 }

@@ -70,8 +70,8 @@ func (t *Talk) Loop(ctx context.Context) error {
 	if t.editor != nil {
 		defer t.editor.Close()
 	}
-	if t.interactive {
-		t.out.Note("chat.begin", t.Name())
+	if t.interactive && !t.out.Quiet {
+		t.list([][]string{{t.out.T("chat.begin", t.Name())}})
 	}
 	for {
 		text, err := t.read(ctx)
@@ -170,7 +170,7 @@ func (t *Talk) turn(ctx context.Context, text string) error {
 	}
 	err := t.obey(ctx, text)
 	if err != nil && !errors.Is(err, errQuit) && t.interactive && ctx.Err() == nil {
-		t.out.Note("chat.error", err)
+		t.tell("chat.error", err)
 		return nil
 	}
 	return err

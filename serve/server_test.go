@@ -87,7 +87,7 @@ func TestRefusalsNameWhatIsWrong(t *testing.T) {
 		{"max_tokens", "chat/completions", `{` + user + `,"max_tokens":0}`, 400, "max_tokens is 0"},
 		{"too long", "chat/completions", `{` + user + `,"max_tokens":100000}`, 400, "context_length_exceeded"},
 		{"bias", "chat/completions", `{` + user + `,"logit_bias":{"x":1}}`, 400, `\"x\" is not a token id`},
-		{"schema", "chat/completions", `{` + user + `,"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"not":{}}}}}`, 400, `\"not\": this keyword is not supported`},
+		{"schema", "chat/completions", `{` + user + `,"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"nto":{}}}}}`, 400, `\"nto\": this keyword is not supported`},
 		{"format", "chat/completions", `{` + user + `,"response_format":{"type":"yaml"}}`, 400, `response_format.type is \"yaml\"`},
 		{"choice without tools", "chat/completions", `{` + user + `,"tool_choice":"required"}`, 400, "tools is empty"},
 		{"unknown tool", "chat/completions", `{` + user + `,"tools":[{"type":"function","function":{"name":"a"}}],"tool_choice":{"type":"function","function":{"name":"b"}}}`, 400, `names \"b\"`},

@@ -33,6 +33,21 @@ func check(t *testing.T, g *Grammar, name string, accept, reject []string) {
 	}
 }
 
+// generated is check for the form in which a grammar generates.
+func generated(t *testing.T, g *Grammar, name string, accept, reject []string) {
+	t.Helper()
+	for _, text := range accept {
+		if ok, prefix := g.generates(text); !ok {
+			t.Errorf("%s: %q is not generated after %d bytes", name, text, prefix)
+		}
+	}
+	for _, text := range reject {
+		if ok, _ := g.generates(text); ok {
+			t.Errorf("%s: %q may be generated", name, text)
+		}
+	}
+}
+
 func TestStringsAreValidJSONAndUTF8(t *testing.T) {
 	g := mustSchema(t, `{"type":"string"}`)
 	check(t, g, "string",
@@ -57,20 +72,20 @@ func TestNumberRanges(t *testing.T) {
 		{`{"type":"number","exclusiveMaximum":0}`, []string{"-0.1", "-5"}, []string{"0", "-0", "-0.0", "0.1"}},
 		{`{"type":"number"}`, []string{"-0.5", "1e5", "1.5E-07", "123456"}, []string{"+1", ".5", "1.", "1e", "1e999", "01"}},
 	} {
-		check(t, mustSchema(t, c.schema), c.schema, c.accept, c.reject)
+		generated(t, mustSchema(t, c.schema), c.schema, c.accept, c.reject)
 	}
 }
 
 func TestObjectsKeepOrderAndTheSpaceRule(t *testing.T) {
 	g := mustSchema(t, `{"type":"object","properties":{"a":{"type":"integer"},"b":{"const":"x"},"c":{"type":"null"}},"required":["b"]}`)
-	check(t, g, "object",
+	generated(t, g, "object",
 		[]string{`{"b":"x"}`, `{"a": 1, "b": "x"}`, `{"a":1,"b": "x", "c":null}`, `{"b": "x","c": null}`},
 		[]string{`{}`, `{"b": "x", "a": 1}`, `{ "b":"x"}`, `{"b" :"x"}`, `{"b":  "x"}`, `{"b":"x",}`, `{"b":"x"} `, `{"b":"x","d":1}`, "{\"b\":\n\"x\"}"})
 }
 
 func TestAdditionalPropertiesAreOtherThanTheDeclared(t *testing.T) {
 	g := mustSchema(t, `{"type":"object","properties":{"ab":{"type":"integer"},"é":{"type":"integer"},"q\"r":{}},"additionalProperties":{"type":"boolean"}}`)
-	check(t, g, "additional",
+	generated(t, g, "additional",
 		[]string{`{}`, `{"ab":1,"a":true}`, `{"abc":true,"":false,"b":true}`, `{"è":true,"éa":true}`, `{"é":3,"x":true, "y": false}`, `{"q\"r":[1,{}]}`},
 		[]string{`{"ab":true}`, `{"é":true}`, `{"x":1}`, `{"\u0061b":true}`, `{"x":true,"ab":1}`})
 }
@@ -96,37 +111,47 @@ func TestPatternsAndFormats(t *testing.T) {
 
 func TestWhatIsNotUnderstoodIsNamed(t *testing.T) {
 	for _, c := range []struct{ schema, want string }{
-		{`{"type":"nonsense"}`, `schema #: "type": found nonsense, expected one of`},
-		{`{"type":"object","properties":{"a":{"not":{}}}}`, `schema #/properties/a: "not": this keyword is not supported`},
-		{`{"type":"array","uniqueItems":true}`, `schema #: "uniqueItems"`},
-		{`{"if":{},"then":{}}`, `schema #: "if"`},
-		{`{"type":"string","pattern":"(?=a)b"}`, `look-around and flags are not supported`},
+		{`{"type":"nonsense"}`, `schema #: "type": found "nonsense", expected one of`},
+		{`{"type":"object","properties":{"a":{"nto":{}}}}`, `schema #/properties/a: "nto": this keyword is not supported`},
+		{`{"not":{"uniqueItems":true}}`, `"uniqueItems": not supported within not`},
+		{`{"if":{"format":"date"},"then":{}}`, `"format": not supported within not`},
+		{`{"type":"string","pattern":"(?<=a)b"}`, `look-behind`},
 		{`{"type":"string","pattern":"(a)\\1"}`, `back reference \1 is not supported`},
-		{`{"type":"string","pattern":"a\\b"}`, `word boundaries`},
-		{`{"type":"string","format":"uri"}`, `"uri" is not supported`},
+		{`{"type":"string","pattern":"(a$|b)*"}`, `assertion within a repetition`},
+		{`{"type":"string","pattern":"(a{1000}){1000}(b|c)"}`, `"pattern": needs too many states`},
+		{`{"type":"string","pattern":"(x+x+)+y{2,1}"}`, `goes backwards`},
+		{`{"type":"string","format":"nonsense"}`, `"nonsense" is not supported`},
 		{`{"type":"string","minLength":3,"maxLength":2}`, `2 is less than minLength 3`},
 		{`{"type":"string","maxLength":1000000}`, `1000000 is too large`},
 		{`{"type":"array","items":{"type":"string"},"maxItems":-1}`, `"maxItems": expected a count, found -1`},
+		{`{"type":"string","minLength":"3"}`, `"minLength": expected a count, found "3"`},
+		{`{"required":"a"}`, `"required": expected a list of names`},
+		{`{"properties":[]}`, `"properties": expected an object of schemas`},
+		{`{"properties":{"a":3}}`, `"a" is 3`},
+		{`{"enum":3}`, `"enum": expected a list of values`},
+		{`{"enum":[]}`, `"enum": the list is empty`},
+		{`{"anyOf":[]}`, `"anyOf": expected a list of schemas with at least one`},
+		{`{"multipleOf":0}`, `"multipleOf": expected a number greater than 0`},
+		{`{"not":true}`, `"not": it excludes everything`},
 		{`{"$ref":"#/$defs/x"}`, `there is no such place`},
 		{`{"$ref":"http://example.com/s"}`, `only references within the document`},
 		{`{"anyOf":[{"$ref":"#"},{"type":"null"}]}`, `refers to itself before any text is read`},
 		{`{"type":"object","properties":{"a":{"$ref":"#"}},"required":["a"]}`, `no finite text satisfies it`},
 		{`false`, `no finite text`},
-		{`{"oneOf":[{"type":"integer"},{"type":"number","minimum":2}]}`, `branches 0 and 1 may both match`},
-		{`{"allOf":[{"properties":{"a":{}},"additionalProperties":false},{"properties":{"b":{}}}]}`, `another part declares property "b"`},
-		{`{"allOf":[{"pattern":"a"},{"pattern":"b"}]}`, `"pattern": stands in two parts`},
-		{`{"enum":["a"],"minLength":2}`, `"minLength": not supported beside enum`},
+		{`{"enum":["a"],"minLength":2}`, `"enum": what is listed is not valid`},
 		{`{"type":"integer","enum":["a"]}`, `no listed value is of the type asked`},
 		{`{"type":"object","required":["x"],"properties":{},"additionalProperties":false}`, `property "x" is required, but not among`},
-		{`{"type":"integer","minimum":5,"maximum":4}`, `no finite text`},
+		{`{"type":"integer","minimum":5,"maximum":4}`, `"maximum": there is no number between`},
 		{`{"a":1,"a":2}`, `member "a" appears twice`},
 		{`{"type":`, `not JSON`},
 		{`[]`, `expected an object or a boolean, found array`},
-		{`{"type":"object","properties":{"a":{"type":"string","$id":"x"}}}`, `"$id"`},
+		{`{"type":"array","uniqueItems":true,"items":{"enum":[1,2]},"minItems":3}`, `"uniqueItems": so many different items`},
+		{strings.Repeat(`{"items":`, 10000) + "{}" + strings.Repeat("}", 10000), "nested deeper than"},
+		{`{"enum":["` + strings.Repeat("a", 5<<20) + `"]}`, "bytes, at most"},
 	} {
 		_, err := CompileSchema([]byte(c.schema))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s:\n got %v\nwant %s", c.schema, err, c.want)
+			t.Errorf("%.200s:\n got %v\nwant %s", c.schema, err, c.want)
 		}
 	}
 }
@@ -134,7 +159,7 @@ func TestWhatIsNotUnderstoodIsNamed(t *testing.T) {
 func TestOneOfWithPlainlyDifferentBranches(t *testing.T) {
 	g := mustSchema(t, `{"oneOf":[{"type":"object","properties":{"t":{"const":"a"},"x":{"type":"integer"}},"required":["t","x"]},
 		{"type":"object","properties":{"t":{"const":"b"}},"required":["t"]},{"type":"null"}]}`)
-	check(t, g, "oneOf", []string{`{"t":"a","x":1}`, `{"t":"b"}`, `null`}, []string{`{"t":"a"}`, `{"t":"b","x":1}`})
+	generated(t, g, "oneOf", []string{`{"t":"a","x":1}`, `{"t":"b"}`, `null`}, []string{`{"t":"a"}`, `{"t":"b","x":1}`})
 }
 
 func TestChoiceAndRegexp(t *testing.T) {
@@ -178,21 +203,14 @@ func TestToolCallsBindEachNameToItsSchema(t *testing.T) {
 		}
 		check(t, g, c.why, c.accept, c.reject)
 	}
-	for _, bad := range [][]Tool{nil, {{"", nil}}, {{"a", nil}, {"a", nil}}, {{"a", json.RawMessage(`{"type":"string"}`)}}, {{"a", json.RawMessage(`{"not":{}}`)}}} {
+	for _, bad := range [][]Tool{nil, {{"", nil}}, {{"a", nil}, {"a", nil}}, {{"a", json.RawMessage(`{"type":"string"}`)}}, {{"a", json.RawMessage(`{"nto":{}}`)}}} {
 		if _, err := ToolCalls(bad, Lazy); err == nil {
 			t.Errorf("%v was taken", bad)
 		}
 	}
 }
 
-// The vectors say what JSON Schema asks. Here too an instance is compared in our layout, and where less is generated
-// than is valid, the list says why.
 func TestSchemaVectors(t *testing.T) {
-	narrower := map[string]string{
-		"integer: 1.0":                                      "whole numbers have no point",
-		`flat object: {"age": 1, "name": "a"}`:              "declared order",
-		`additionalProperties allowed: {"a": 1, "zzz": []}`: "only declared properties unless others are asked for",
-	}
 	f, err := os.Open(shared.Path(t, "testdata", "golden", "eval", "jsonschema_cases.jsonl"))
 	if err != nil {
 		t.Fatal(err)
@@ -218,15 +236,12 @@ func TestSchemaVectors(t *testing.T) {
 		}
 		compiled++
 		for _, text := range c.Accept {
-			if narrower[c.Name+": "+text] != "" {
-				continue
-			}
 			check(t, g, c.Name, []string{text}, nil)
 		}
 		check(t, g, c.Name, nil, c.Reject)
 	}
 	t.Logf("%d compiled, refused by name:\n%s", compiled, strings.Join(refused, "\n"))
-	if compiled < 55 {
+	if len(refused) > 0 {
 		t.Errorf("only %d schemas compiled", compiled)
 	}
 }
@@ -250,6 +265,7 @@ func TestLlamaCppSchemaVectors(t *testing.T) {
 	if err := json.Unmarshal(data, &file); err != nil {
 		t.Fatal(err)
 	}
+	// What llama.cpp refuses and JSON Schema allows: another order, a whole number with a point, a tuple cut short.
 	narrower := map[string]bool{`object {"age": 3, "name": "x"}`: true, "array [1.0]": true, `tuple ["a"]`: true}
 	for _, s := range file.Schemas {
 		g, err := CompileSchema(s.Schema)

@@ -131,8 +131,18 @@ func (g *Grammar) onlyByte(at *moment) (c byte, ok bool) {
 	return c, ok
 }
 
-// Match reports whether text is of the language, and how many of its first bytes can begin such a text.
+// Match reports whether text is of the language. For a schema that is any JSON that the schema allows, in any layout and
+// order of members and with all that the standard lets stand beside the declared; what is generated is a part of it. prefix is
+// how many of the first bytes can begin a generated text.
 func (g *Grammar) Match(text string) (complete bool, prefix int) {
+	if complete, prefix = g.generates(text); complete || !g.Validates(text) {
+		return complete, prefix
+	}
+	return true, len(text)
+}
+
+// generates reports whether text may be generated, and how many of its first bytes can begin such a text.
+func (g *Grammar) generates(text string) (complete bool, prefix int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	at := g.machine.first

@@ -90,7 +90,7 @@ func TestRecursionIsBoundedByTextOnly(t *testing.T) {
 
 func TestAnyObject(t *testing.T) {
 	check(t, mustSchema(t, `{"type":"array"}`), "array", []string{`[]`, `[1,2]`}, []string{`[,1]`, `[1,]`})
-	check(t, AnyObject(), "object", []string{`{}`, `{"a": [1, {"b":null}], "a":"x"}`}, []string{`[]`, `1`, ` {}`, `{,"a":1}`, `{"a"}`})
+	generated(t, AnyObject(), "object", []string{`{}`, `{"a": [1, {"b":null}], "a":"x"}`}, []string{`[]`, `1`, ` {}`, `{,"a":1}`, `{"a"}`})
 }
 
 func FuzzCompileSchema(f *testing.F) {

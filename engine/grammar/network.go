@@ -15,6 +15,7 @@ type Grammar struct {
 	sample []byte     // class → one byte of it
 
 	shortest distances
+	schema   *document // what a schema's grammar was compiled from
 
 	mu      sync.Mutex
 	machine *machine
@@ -45,11 +46,14 @@ const maxStates = 1 << 18
 
 // builder makes a network. Its methods add paths from a state to another and return where they end.
 type builder struct {
-	states []state
-	shared map[string]int32 // rules used in many places, by name
+	states  []state
+	shared  map[string]int32 // rules used in many places, by name
+	algebra *algebra
 }
 
-func newBuilder() *builder { return &builder{shared: map[string]int32{}} }
+func newBuilder() *builder {
+	return &builder{shared: map[string]int32{}, algebra: newAlgebra()}
+}
 
 // errTooLarge is what state panics with and finish reports: building is deeply nested and this is its only failure.
 type errTooLarge struct{}
@@ -141,27 +145,11 @@ func (b *builder) repeat(from, rule int32, low, high int) int32 {
 	return to
 }
 
-// digits reads at least low and at most high decimal digits.
-func (b *builder) digits(from int32, low, high int) int32 {
-	to := b.state()
-	for i := 0; ; i++ {
-		if i >= low {
-			b.join(from, to)
-		}
-		if i == high {
-			return to
-		}
-		next := b.state()
-		b.edge(from, '0', '9', next)
-		from = next
-	}
-}
-
 // finish makes the grammar that begins at start, without states from which no text can be completed.
 func (b *builder) finish(name string, start int32) (*Grammar, error) {
 	g := &Grammar{name: name, states: b.states, start: start}
 	if !g.prune() {
-		return nil, fmt.Errorf("%s: no finite text satisfies it", name)
+		return nil, fmt.Errorf("%s: %w", name, errNothing)
 	}
 	if g.leftRecursive() {
 		return nil, fmt.Errorf("%s: refers to itself before any text is read", name)

@@ -11,50 +11,30 @@ import (
 // maxDigits bounds the digits before and after the point of generated numbers: what a float64 can tell apart.
 const maxDigits = 16
 
-// integer reads a whole number without point and exponent.
-func (b *builder) integer(from int32) int32 {
-	return b.invoke(from, b.named("integer", func(from int32) int32 {
-		return b.alternatives(from,
-			func(s int32) int32 { return b.literal(s, "0") },
-			func(s int32) int32 { b.joinMinus(s, &s); return b.digits(b.nonzero(s), 0, maxDigits-1) })
-	}))
+// digits is low … high decimal digits.
+func (a *algebra) digits(low, high int) *language { return a.repeat(a.one(asciiDigits), low, high) }
+
+// whole is the whole numbers without a sign.
+func (a *algebra) whole() *language {
+	return a.union(a.text("0"), a.sequence(a.one(ranges{{'1', '9'}}), a.digits(0, maxDigits-1)))
 }
 
-// joinMinus makes an optional minus sign before a new state, stored in after.
-func (b *builder) joinMinus(from int32, after *int32) {
-	next := b.state()
-	b.join(from, next)
-	b.edge(from, '-', '-', next)
-	*after = next
+// integer is the whole numbers without point and exponent.
+func (a *algebra) integer() *language {
+	return a.union(a.text("0"), a.sequence(a.optional(a.text("-")), a.one(ranges{{'1', '9'}}), a.digits(0, maxDigits-1)))
 }
 
-func (b *builder) nonzero(from int32) int32 {
-	to := b.state()
-	b.edge(from, '1', '9', to)
-	return to
+func (a *algebra) optional(l *language) *language { return a.union(a.empty, l) }
+
+// number is the JSON numbers of bounded length.
+func (a *algebra) number() *language {
+	exponent := a.sequence(a.one(ranges{{'E', 'E'}, {'e', 'e'}}), a.optional(a.one(ranges{{'+', '+'}, {'-', '-'}})), a.digits(1, 2))
+	return a.sequence(a.decimal(), a.optional(exponent))
 }
 
-// number reads any JSON number of bounded length.
-func (b *builder) number(from int32) int32 {
-	return b.invoke(from, b.named("number", func(from int32) int32 {
-		b.joinMinus(from, &from)
-		whole := b.alternatives(from,
-			func(s int32) int32 { return b.literal(s, "0") },
-			func(s int32) int32 { return b.digits(b.nonzero(s), 0, maxDigits-1) })
-		fraction := b.state()
-		b.join(whole, fraction)
-		b.join(b.digits(b.literal(whole, "."), 1, maxDigits), fraction)
-		to, e := b.state(), b.state()
-		b.join(fraction, to)
-		b.edge(fraction, 'e', 'e', e)
-		b.edge(fraction, 'E', 'E', e)
-		sign := b.state()
-		b.join(e, sign)
-		b.edge(e, '+', '+', sign)
-		b.edge(e, '-', '-', sign)
-		b.join(b.digits(sign, 1, 2), to)
-		return to
-	}))
+// decimal is the numbers without exponent.
+func (a *algebra) decimal() *language {
+	return a.sequence(a.optional(a.text("-")), a.whole(), a.optional(a.sequence(a.text("."), a.digits(1, maxDigits))))
 }
 
 // bound is one end of a range of numbers; a nil value is no bound.
@@ -96,8 +76,8 @@ func parseBound(text string) (*big.Rat, error) {
 // largest is the largest whole number with maxDigits digits.
 var largest = new(big.Int).Sub(new(big.Int).Exp(big.NewInt(10), big.NewInt(maxDigits), nil), big.NewInt(1))
 
-// integerRange reads the whole numbers between the bounds.
-func (b *builder) integerRange(from int32, low, high bound) int32 {
+// integerRange is the whole numbers between the bounds.
+func (a *algebra) integerRange(low, high bound) *language {
 	first, last := new(big.Int).Neg(largest), new(big.Int).Set(largest)
 	if low.value != nil {
 		n := floor(low.value)
@@ -117,15 +97,14 @@ func (b *builder) integerRange(from int32, low, high bound) int32 {
 			last = n
 		}
 	}
-	to := b.state()
+	all := a.none
 	if last.Sign() >= 0 {
-		b.natural(from, maximum(first, new(big.Int)), last, to)
+		all = a.natural(maximum(first, new(big.Int)), last)
 	}
 	if first.Sign() < 0 {
-		minus := b.literal(from, "-")
-		b.natural(minus, maximum(new(big.Int).Neg(last), big.NewInt(1)), new(big.Int).Neg(first), to)
+		all = a.union(all, a.sequence(a.text("-"), a.natural(maximum(new(big.Int).Neg(last), big.NewInt(1)), new(big.Int).Neg(first))))
 	}
-	return to
+	return all
 }
 
 func floor(x *big.Rat) *big.Int {
@@ -139,12 +118,13 @@ func maximum(a, b *big.Int) *big.Int {
 	return b
 }
 
-// natural reads the decimal forms of first … last, both at least 0 and at most largest; an empty range reads nothing.
-func (b *builder) natural(from int32, first, last *big.Int, to int32) {
+// natural is the decimal forms of first … last, both at least 0 and at most largest; an empty range is no text.
+func (a *algebra) natural(first, last *big.Int) *language {
 	if first.Cmp(last) > 0 {
-		return
+		return a.none
 	}
 	low, high := first.String(), last.String()
+	all := a.none
 	for n := len(low); n <= len(high); n++ {
 		l, h := low, high
 		if n > len(low) {
@@ -153,44 +133,44 @@ func (b *builder) natural(from int32, first, last *big.Int, to int32) {
 		if n < len(high) {
 			h = strings.Repeat("9", n)
 		}
-		b.sameLength(from, l, h, to)
+		all = a.union(all, a.sameLength(l, h))
 	}
+	return all
 }
 
-// sameLength reads the digit strings between two of equal length.
-func (b *builder) sameLength(from int32, low, high string, to int32) {
+// sameLength is the digit strings between two of equal length.
+func (a *algebra) sameLength(low, high string) *language {
 	switch {
 	case low == "":
-		b.join(from, to)
+		return a.empty
 	case strings.Trim(low, "0") == "" && strings.Trim(high, "9") == "":
-		b.join(b.digits(from, len(low), len(low)), to)
+		return a.digits(len(low), len(low))
 	case low[0] == high[0]:
-		b.sameLength(b.literal(from, low[:1]), low[1:], high[1:], to)
-	default:
-		zeros, nines := strings.Repeat("0", len(low)-1), strings.Repeat("9", len(low)-1)
-		b.sameLength(b.literal(from, low[:1]), low[1:], nines, to)
-		if low[0]+1 < high[0] {
-			next := b.state()
-			b.edge(from, low[0]+1, high[0]-1, next)
-			b.sameLength(next, zeros, nines, to)
-		}
-		b.sameLength(b.literal(from, high[:1]), zeros, high[1:], to)
+		return a.sequence(a.text(low[:1]), a.sameLength(low[1:], high[1:]))
 	}
+	zeros, nines := strings.Repeat("0", len(low)-1), strings.Repeat("9", len(low)-1)
+	all := a.union(a.sequence(a.text(low[:1]), a.sameLength(low[1:], nines)), a.sequence(a.text(high[:1]), a.sameLength(zeros, high[1:])))
+	if low[0]+1 < high[0] {
+		all = a.union(all, a.sequence(a.one(ranges{{rune(low[0] + 1), rune(high[0] - 1)}}), a.sameLength(zeros, nines)))
+	}
+	return all
 }
 
-// numberRange reads decimal numbers without exponent between the bounds. Bounds with more than maxDigits digits after
+// numberRange is the decimal numbers without exponent between the bounds. Bounds with more than maxDigits digits after
 // the point are refused.
-func (b *builder) numberRange(from int32, low, high bound) (int32, error) {
-	to := b.state()
+func (a *algebra) numberRange(low, high bound) (*language, error) {
+	all := a.none
 	zero := new(big.Rat)
 	if high.value == nil || high.value.Sign() >= 0 {
 		l := low
 		if l.value == nil || l.value.Sign() < 0 {
 			l = bound{value: zero}
 		}
-		if err := b.magnitude(from, l, high, to); err != nil {
-			return 0, err
+		part, err := a.magnitude(l, high)
+		if err != nil {
+			return nil, err
 		}
+		all = part
 	}
 	if low.value == nil || low.value.Sign() < 0 {
 		negate := func(o bound) bound {
@@ -203,53 +183,51 @@ func (b *builder) numberRange(from int32, low, high bound) (int32, error) {
 		if l.value == nil || l.value.Sign() < 0 {
 			l = bound{value: zero} // -0.0 is 0
 		}
-		if err := b.magnitude(b.literal(from, "-"), l, h, to); err != nil {
-			return 0, err
+		part, err := a.magnitude(l, h)
+		if err != nil {
+			return nil, err
 		}
+		all = a.union(all, a.sequence(a.text("-"), part))
 	}
-	return to, nil
+	return all, nil
 }
 
-// magnitude reads numbers between two bounds that are not negative.
-func (b *builder) magnitude(from int32, low, high bound, to int32) error {
+// magnitude is the numbers between two bounds that are not negative.
+func (a *algebra) magnitude(low, high bound) (*language, error) {
 	lowWhole, lowDigits, err := split(low)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	highWhole, highDigits, err := split(high)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if high.value == nil || highWhole.Cmp(largest) > 0 {
 		highWhole, high = new(big.Int).Add(largest, big.NewInt(1)), bound{}
 	}
 	if lowWhole.Cmp(highWhole) > 0 {
-		return nil
+		return a.none, nil
 	}
 	one := big.NewInt(1)
-	fraction := func(whole *big.Int, l, h *bound) {
+	fraction := func(whole *big.Int, l, h *bound) *language {
 		if whole.Cmp(largest) > 0 {
-			return
+			return a.none
 		}
-		s := b.literal(from, whole.String())
-		b.fraction(s, l, lowDigits, h, highDigits, to)
+		return a.sequence(a.text(whole.String()), a.fraction(l, lowDigits, h, highDigits))
 	}
 	upper := &high
 	if high.value == nil {
 		upper = nil
 	}
 	if lowWhole.Cmp(highWhole) == 0 {
-		fraction(lowWhole, &low, upper)
-		return nil
+		return fraction(lowWhole, &low, upper), nil
 	}
-	fraction(lowWhole, &low, nil)
-	between := b.state()
-	b.natural(from, new(big.Int).Add(lowWhole, one), new(big.Int).Sub(highWhole, one), between)
-	b.fraction(between, nil, "", nil, "", to)
+	between := a.natural(new(big.Int).Add(lowWhole, one), new(big.Int).Sub(highWhole, one))
+	all := a.union(fraction(lowWhole, &low, nil), a.sequence(between, a.fraction(nil, "", nil, "")))
 	if upper != nil {
-		fraction(highWhole, nil, upper)
+		all = a.union(all, fraction(highWhole, nil, upper))
 	}
-	return nil
+	return all, nil
 }
 
 // split cuts a bound into its whole part and its digits after the point.
@@ -266,45 +244,49 @@ func split(o bound) (whole *big.Int, digits string, err error) {
 	return whole, text[2:], nil
 }
 
-// fraction reads an optional point and digits such that, after an equal whole part, the number keeps the bounds; nil
-// is no bound. A walk over (digit, still equal to low, still equal to high).
-func (b *builder) fraction(from int32, low *bound, lowDigits string, high *bound, highDigits string, to int32) {
+// fraction is an optional point and digits such that, after an equal whole part, the number keeps the bounds; nil
+// is no bound. A walk over (digit, still equal to low, still equal to high), from the last digit.
+func (a *algebra) fraction(low *bound, lowDigits string, high *bound, highDigits string) *language {
 	type place struct {
 		digit       int
 		onLow, onUp bool
 	}
-	states := map[place]int32{}
 	mayEnd := func(p place) bool {
 		if p.onLow && (low.strict || strings.Trim(lowDigits[p.digit:], "0") != "") {
 			return false
 		}
 		return !(p.onUp && high.strict && strings.Trim(highDigits[p.digit:], "0") == "")
 	}
-	start := place{0, low != nil, high != nil}
-	if mayEnd(start) {
-		b.join(from, to)
-	}
-	var at func(p place) int32
-	at = func(p place) int32 {
-		if s, ok := states[p]; ok {
-			return s
+	known := map[place]*language{}
+	var at func(p place) *language
+	at = func(p place) *language {
+		if l, ok := known[p]; ok {
+			return l
 		}
-		s := b.state()
-		states[p] = s
+		all := a.none
 		if p.digit > 0 && mayEnd(p) {
-			b.join(s, to)
+			all = a.empty
 		}
-		if p.digit == maxDigits {
-			return s
-		}
-		for d := byte('0'); d <= '9'; d++ {
-			next := place{p.digit + 1, p.onLow && d == lowDigits[p.digit], p.onUp && d == highDigits[p.digit]}
-			if p.onLow && d < lowDigits[p.digit] || p.onUp && d > highDigits[p.digit] {
-				continue
+		if p.digit < maxDigits {
+			if !p.onLow && !p.onUp {
+				all = a.digits(map[bool]int{true: 0, false: 1}[p.digit > 0], maxDigits-p.digit)
+			} else {
+				for d := byte('0'); d <= '9'; d++ {
+					if p.onLow && d < lowDigits[p.digit] || p.onUp && d > highDigits[p.digit] {
+						continue
+					}
+					next := place{p.digit + 1, p.onLow && d == lowDigits[p.digit], p.onUp && d == highDigits[p.digit]}
+					all = a.union(all, a.sequence(a.text(string(rune(d))), at(next)))
+				}
 			}
-			b.edge(s, d, d, at(next))
 		}
-		return s
+		known[p] = all
+		return all
 	}
-	b.join(b.literal(from, "."), at(start))
+	start := place{0, low != nil, high != nil}
+	all := a.sequence(a.text("."), at(start))
+	if mayEnd(start) {
+		all = a.optional(all)
+	}
+	return all
 }

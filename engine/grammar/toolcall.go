@@ -108,21 +108,23 @@ func callRule(b *builder, tools []Tool) (int32, error) {
 
 // objectSchema compiles parameters, which describe an object even where they forget to say so.
 func objectSchema(b *builder, schema json.RawMessage) (int32, error) {
-	root, err := parseValue(schema)
+	doc, err := parseDocument(schema)
 	if err != nil {
-		return 0, &SchemaError{Path: "#", Reason: err.Error()}
+		return 0, err
 	}
-	if root.kind == '{' && root.members["type"] == nil {
-		typed := without(root, "type")
-		typed.keys = append(typed.keys, "type")
-		typed.members["type"] = &value{kind: '"', text: "object"}
-		root = typed
+	if root := doc.root; root.kind == '{' {
+		switch t := root.members["type"]; {
+		case t == nil:
+			root.keys = append(root.keys, "type")
+			if root.members == nil {
+				root.members = map[string]*value{}
+			}
+			root.members["type"] = textOf("object")
+		case t.text != "object":
+			return 0, &SchemaError{"#", "type", `the arguments of a call are an object; expected "object"`}
+		}
 	}
-	if t := root.members["type"]; root.kind != '{' || t.text != "object" {
-		return 0, &SchemaError{"#", "type", `the arguments of a call are an object; expected "object"`}
-	}
-	c := &compiler{b: b, root: root, rules: map[*value]int32{}, merged: map[[2]*value]*value{}}
-	return c.schema("#", root)
+	return newCompiler(b, doc).rule(term{{v: doc.root}})
 }
 
 // freeText reads valid UTF-8 without the mark, and ends at end, or at the returned state right after the mark. State i

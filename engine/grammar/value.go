@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // value is a JSON value with its members in the order in which they were written.
@@ -18,10 +20,17 @@ type value struct {
 	items   []*value
 }
 
-const maxDepth = 100
+// maxDepth bounds the nesting of what is read.
+const maxDepth = 1000
 
 // parseValue reads one JSON value; a repeated member is an error.
 func parseValue(data []byte) (*value, error) {
+	if !utf8.Valid(data) {
+		return nil, errors.New("not JSON: not valid UTF-8")
+	}
+	if half := unpaired(data); half != "" {
+		return nil, fmt.Errorf("not JSON: %s is half of a surrogate pair", half)
+	}
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
 	v, err := decodeValue(decoder, 0)
@@ -32,6 +41,41 @@ func parseValue(data []byte) (*value, error) {
 		return nil, errors.New("not JSON: something follows the value")
 	}
 	return v, nil
+}
+
+// unpaired finds the escape of a surrogate without its other half, which encoding/json replaces without a word.
+func unpaired(data []byte) string {
+	leading := -2
+	for i := 0; i+1 < len(data); i++ {
+		if data[i] != '\\' {
+			continue
+		}
+		if data[i+1] == 'u' && i+6 <= len(data) {
+			code, err := strconv.ParseUint(string(data[i+2:i+6]), 16, 32)
+			switch {
+			case err != nil:
+			case code >= 0xD800 && code < 0xDC00:
+				if leading >= 0 {
+					return string(data[leading : leading+6])
+				}
+				leading = i
+				if i+12 > len(data) || data[i+6] != '\\' || data[i+7] != 'u' {
+					return string(data[i : i+6])
+				}
+			case code >= 0xDC00 && code < 0xE000:
+				if leading != i-6 {
+					return string(data[i : i+6])
+				}
+				leading = -2
+			case leading == i-6:
+				return string(data[leading : leading+6])
+			}
+			i += 5
+			continue
+		}
+		i++
+	}
+	return ""
 }
 
 func decodeValue(decoder *json.Decoder, depth int) (*value, error) {
@@ -190,7 +234,7 @@ func (b *builder) ruleAny() int32 {
 	return b.named("any", func(from int32) int32 {
 		return b.alternatives(from,
 			func(s int32) int32 { return b.text(s, 0, -1) },
-			b.number,
+			func(s int32) int32 { return b.language(s, "number", b.algebra.number) },
 			func(s int32) int32 { return b.literal(s, "true") },
 			func(s int32) int32 { return b.literal(s, "false") },
 			func(s int32) int32 { return b.literal(s, "null") },
@@ -229,4 +273,15 @@ func (b *builder) sequence(from int32, open, shut string, item int32, low, high 
 	}
 	b.join(b.repeat(b.invoke(s, item), further, max(low-1, 0), rest), end)
 	return b.literal(end, shut)
+}
+
+// language reads the texts of a language without quotation marks, by a shared rule.
+func (b *builder) language(from int32, name string, make func() *language) int32 {
+	return b.invoke(from, b.named(name, func(from int32) int32 {
+		t, err := b.algebra.automaton(make())
+		if err != nil {
+			panic(errTooLarge{})
+		}
+		return b.regular(from, t, false)
+	}))
 }

@@ -2,7 +2,10 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,54 +19,120 @@ func init() { register(generateCommand) }
 func generateCommand() *cobra.Command {
 	var o step.GenerateOptions
 	o.Sample.MaxTokens = 256
-	var prompts []string // not a setting: a list of settings is split at commas
+	var texts, files []string // not settings: a list of settings is split at commas
 	command := verb("generate MODEL", "verb.generate", &o, func(ctx context.Context, args []string, out *ui.Out) error {
-		if (len(prompts) == 0) == (len(o.IDs) == 0) {
-			return usage("needs either -p TEXT (- reads standard input) or --ids 1,2,3")
+		prompts, err := generatePrompts(out, texts, files, o)
+		if err != nil {
+			return err
 		}
-		for i, p := range prompts {
-			if p == "-" {
-				var err error
-				if prompts[i], err = readInput(out); err != nil {
-					return err
-				}
-			}
-		}
-		streaming, begun := !out.JSON && len(prompts) <= 1, false
-		var show func(int, string)
+		alone := len(prompts) == 1 && o.N <= 1 && o.Out == ""
 		sink := slow(out)
-		if streaming {
+		var show func(int, string)
+		begun := false
+		if alone && !out.JSON {
 			sink = quiet
 			show = func(_ int, piece string) {
 				begun = true
 				io.WriteString(out.Stdout(), piece)
 			}
 		}
-		results, err := step.Generate(ctx, args[0], prompts, o, show, sink)
-		if err != nil {
-			if begun { // an interrupted line ends
+		err = step.Generate(ctx, args[0], prompts, o, show, func(r step.Generated) error {
+			switch {
+			case out.JSON:
+				return out.Line(r)
+			case alone:
 				io.WriteString(out.Stdout(), "\n")
+				begun = false
+			case o.N > 1:
+				io.WriteString(out.Stdout(), out.T("generate.sample", r.Index+1, r.Sample+1, r.Prompt)+"\n"+r.Text+"\n\n")
+			default:
+				io.WriteString(out.Stdout(), out.T("generate.prompt", r.Index+1, r.Prompt)+"\n"+r.Text+"\n\n")
 			}
-			return err
+			showLogProbs(out, "generate.logprobs_prompt", r.PromptLogProbs)
+			showLogProbs(out, "generate.logprobs", r.LogProbs)
+			out.Note("generate.speed", r.PromptTokens, r.Timings.PrefillTokensPS, r.Tokens, r.Timings.DecodeTokensPS, out.T("finish."+r.Finish))
+			return nil
+		}, sink)
+		if begun { // an interrupted line ends
+			io.WriteString(out.Stdout(), "\n")
 		}
-		if out.JSON {
-			return out.Result(results)
+		if err == nil && o.Out != "" {
+			out.Finish()
+			out.Note("generate.wrote", len(prompts)*max(o.N, 1), o.Out)
 		}
-		for i, r := range results {
-			if streaming {
-				io.WriteString(out.Stdout(), "\n")
-			} else {
-				io.WriteString(out.Stdout(), out.T("generate.prompt", i+1, r.Prompt)+"\n"+r.Text+"\n\n")
-			}
-			noteSpeed(out, r.Finish, r.PromptTokens, r.Tokens, r.Timings)
-		}
-		return nil
+		return err
 	})
-	command.Flags().StringArrayVarP(&prompts, "prompt", "p", nil, "text to continue, - for standard input; several run at once")
+	command.Flags().StringArrayVarP(&texts, "prompt", "p", nil, "text to continue, - for standard input; several run at once")
+	command.Flags().StringArrayVarP(&files, "file", "f", nil, "file with a text to continue; several run at once")
 	return command
 }
 
-// noteSpeed says how a reply ended and how fast it came.
-func noteSpeed(out *ui.Out, finish string, prompt, reply int, t step.Timings) {
-	out.Note("generate.speed", prompt, t.PrefillTokensPS, reply, t.DecodeTokensPS, out.T("finish."+finish))
+// generatePrompts are the prompts of the flags, or else standard input.
+func generatePrompts(out *ui.Out, texts, files []string, o step.GenerateOptions) ([]step.Prompt, error) {
+	kinds := 0
+	for _, given := range []bool{len(texts)+len(files) > 0, len(o.IDs) > 0, o.Prompts != ""} {
+		if given {
+			kinds++
+		}
+	}
+	if kinds > 1 {
+		return nil, usage("-p and -f, --ids and --prompts exclude each other")
+	}
+	if in, ok := out.In.(*os.File); kinds == 0 && !(ok && ui.Width(in) > 0) {
+		texts = []string{"-"}
+	}
+	switch {
+	case len(o.IDs) > 0:
+		return []step.Prompt{{IDs: o.IDs, Place: "--ids"}}, nil
+	case o.Prompts == "-":
+		return step.ReadPrompts("standard input", out.In)
+	case o.Prompts != "":
+		f, err := os.Open(o.Prompts)
+		if err != nil {
+			return nil, fmt.Errorf("--prompts: %w", err)
+		}
+		defer f.Close()
+		return step.ReadPrompts(o.Prompts, f)
+	}
+	for i, text := range texts {
+		if text == "-" {
+			var err error
+			if texts[i], err = readInput(out); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, name := range files {
+		text, err := readFileOrInput(name, out)
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r"))
+	}
+	if len(texts) == 0 || kinds == 0 && texts[0] == "" {
+		return nil, usage("needs -p TEXT, -f FILE, --ids 1,2,3, --prompts FILE.jsonl, or a text on standard input")
+	}
+	return step.TextPrompts(texts...), nil
+}
+
+// showLogProbs is a table of tokens with how likely they were, and what else was likely there.
+func showLogProbs(out *ui.Out, title string, tokens []step.TokenLogProb) {
+	if len(tokens) == 0 {
+		return
+	}
+	value := func(t step.TokenLogProb) string {
+		if t.LogProb == nil {
+			return "–"
+		}
+		return fmt.Sprintf("%.4f", *t.LogProb)
+	}
+	table := ui.Table{Title: out.T(title), Columns: []ui.Column{{Name: "id", Right: true}, {Name: out.T("field.token")}, {Name: out.T("field.logprob"), Right: true}, {Name: out.T("field.top")}}}
+	for _, t := range tokens {
+		var top []string
+		for _, x := range t.Top {
+			top = append(top, fmt.Sprintf("%q %s", x.Text, value(x)))
+		}
+		table.Rows = append(table.Rows, []string{fmt.Sprint(t.ID), fmt.Sprintf("%q", t.Text), value(t), strings.Join(top, "  ")})
+	}
+	out.Table(table)
 }

@@ -2,13 +2,17 @@ package step
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"path/filepath"
 	"slices"
 
+	"lian/chat"
 	"lian/engine"
+	"lian/engine/grammar"
 	"lian/engine/sample"
 	"lian/event"
 	"lian/format/gguf"
@@ -18,21 +22,44 @@ import (
 
 // GenerateOptions are the settings of lian generate.
 type GenerateOptions struct {
-	Sample    sample.Params   `yaml:",inline"`
-	Adapter   string          `yaml:"adapter" help:"adapter that is added to the model as it runs: a folder in PEFT's layout or a GGUF file; as MODEL+ADAPTER"`
-	IDs       []int32         `yaml:"ids" help:"token ids to continue instead of a text, such as 1,2,3"`
-	Precision model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised; exact never does" default:"fast" range:"exact|fast"`
+	Sample         sample.Params   `yaml:",inline"`
+	Adapter        string          `yaml:"adapter" help:"adapter that is added to the model as it runs: a folder in PEFT's layout or a GGUF file; as MODEL+ADAPTER"`
+	IDs            []int32         `yaml:"ids" help:"token ids to continue instead of a text, such as 1,2,3"`
+	Prompts        string          `yaml:"prompts" help:"JSON lines, - for standard input: each with prompt, ids or messages, and an id of yours if wanted"`
+	Out            string          `yaml:"out" help:"JSON lines to write replies to, in the order of the prompts; the same command goes on where it stopped"`
+	N              int             `yaml:"n" help:"replies to each prompt" default:"1" range:"1..10000"`
+	Constraint     Constraint      `yaml:",inline"`
+	LogProbs       int             `yaml:"logprobs" help:"log-probability of each token, and of so many of the most likely ones at its place; -1 gives none" default:"-1" range:"-1..1000"`
+	PromptLogProbs bool            `yaml:"prompt_logprobs" help:"log-probabilities of the prompt's tokens too" default:"false"`
+	Parallel       int             `yaml:"parallel" help:"most replies made at one time" default:"32" range:"1..4096"`
+	KV             model.KVType    `yaml:"kv" help:"how keys and values are kept; auto is bf16 for fast and f32 for exact" default:"auto" range:"auto|f32|bf16|int8|int4"`
+	Precision      model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised; exact never does" default:"fast" range:"exact|fast"`
 }
 
 // Generated is a continuation and what it took.
 type Generated struct {
-	Prompt       string  `json:"prompt"`
-	Text         string  `json:"text"`
-	IDs          []int32 `json:"ids"`
-	Finish       string  `json:"finish"` // stop, length
-	PromptTokens int     `json:"prompt_tokens"`
-	Tokens       int     `json:"tokens"`
-	Timings      Timings `json:"timings"`
+	Index          int             `json:"index"`            // of the prompt, from 0
+	Sample         int             `json:"sample,omitempty"` // of several replies to it
+	ID             json.RawMessage `json:"id,omitempty"`     // that the prompt's line has
+	Prompt         string          `json:"prompt"`
+	Text           string          `json:"text"`
+	IDs            []int32         `json:"ids"`
+	Finish         string          `json:"finish"` // stop, length, constraint
+	PromptTokens   int             `json:"prompt_tokens"`
+	CachedTokens   int             `json:"cached_tokens"` // of the prompt, from prompts that began alike
+	Tokens         int             `json:"tokens"`
+	LogProbs       []TokenLogProb  `json:"logprobs,omitempty"`
+	PromptLogProbs []TokenLogProb  `json:"prompt_logprobs,omitempty"`
+	Timings        Timings         `json:"timings"`
+	Settings       string          `json:"settings,omitempty"` // tells replies made in another way, in a file
+}
+
+// TokenLogProb is how likely a token was at its place.
+type TokenLogProb struct {
+	ID      int32          `json:"id"`
+	Text    string         `json:"text"`
+	LogProb *float32       `json:"logprob"` // natural logarithm; null for the first token of a prompt
+	Top     []TokenLogProb `json:"top,omitempty"`
 }
 
 // Timings are the speeds of one reply. Of several that run at once, each has its own: they add up to what the machine did.
@@ -54,93 +81,211 @@ func timings(r engine.Result) Timings {
 	return t
 }
 
-// Generate continues texts, all of them at once, or o.IDs if there are none. show, if not nil, gets the reply to each prompt
-// piece by piece, prompt after prompt.
-func Generate(ctx context.Context, path string, prompts []string, o GenerateOptions, show func(prompt int, piece string), sink event.Sink) ([]Generated, error) {
+// Generate continues prompts, many at one time. done is given each reply as soon as it and those before it are complete, in the order of
+// the prompts and of the samples of each. show, if not nil, gets the replies piece by piece, one after the other.
+func Generate(ctx context.Context, path string, prompts []Prompt, o GenerateOptions, show func(prompt int, piece string), done func(Generated) error, sink event.Sink) error {
 	b, err := Backend()
 	if err != nil {
-		return nil, err
+		return err
+	}
+	constraint, source, err := o.Constraint.compile()
+	if err != nil {
+		return err
 	}
 	if path, err = withAdapter(path, o.Adapter); err != nil {
-		return nil, err
+		return err
 	}
 	m, err := OpenToRun(path, b)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer m.Close()
-	var ids [][]int32
-	for _, text := range prompts {
-		ids = append(ids, m.plain(text))
+	g := generation{m: m, o: o, constraint: constraint, show: show, sink: sink}
+	if err := g.read(prompts); err != nil {
+		return err
 	}
-	if len(prompts) == 0 {
-		ids, prompts = [][]int32{o.IDs}, []string{m.Tokenizer.Decode(o.IDs)}
+	if o.Out != "" {
+		f, err := openReplies(o.Out, g.settings(source))
+		if err != nil {
+			return err
+		}
+		if g.first, err = f.resume(g.jobs, prompts); err == nil {
+			err = g.run(ctx, func(r Generated) error { return f.write(r) })
+		}
+		return errors.Join(err, f.Close())
 	}
-	for i, prompt := range ids {
-		if len(prompt) == 0 {
-			return nil, fmt.Errorf("prompt %d has no token; give some text to continue", i+1)
+	return g.run(ctx, done)
+}
+
+// generation is the work of one lian generate.
+type generation struct {
+	m          *Opened
+	o          GenerateOptions
+	constraint *grammar.Grammar
+	show       func(prompt int, piece string)
+	sink       event.Sink
+	prompts    []Prompt
+	jobs       []job
+	first      int // that is not done yet
+}
+
+// job is one reply to be made.
+type job struct {
+	prompt, sample int
+	ids            []int32
+	stop           []int32
+}
+
+// read makes ids of prompts, and a job of each sample.
+func (g *generation) read(prompts []Prompt) error {
+	g.prompts = prompts
+	end, err := g.m.EndIDs()
+	if err != nil {
+		return err
+	}
+	for i, p := range prompts {
+		ids, stop := p.IDs, end
+		switch {
+		case p.Messages != nil:
+			if ids, stop, err = g.m.conversation(p.Messages); err != nil {
+				return fmt.Errorf("%s: %w", p.Place, err)
+			}
+		case ids == nil:
+			ids = g.m.plain(p.Text)
+		}
+		if len(ids) == 0 {
+			return fmt.Errorf("%s has no token; give some text to continue", p.Place)
+		}
+		if p.Text == "" {
+			prompts[i].Text = g.m.Tokenizer.Decode(ids)
+		}
+		for s := range max(g.o.N, 1) {
+			g.jobs = append(g.jobs, job{i, s, ids, stop})
 		}
 	}
-	stop, err := m.EndIDs()
+	return nil
+}
+
+// conversation is what a model reads of messages before it answers, and the tokens that end its answer.
+func (m *Opened) conversation(messages []chat.Message) (ids, stop []int32, err error) {
+	tpl, err := m.NeedTemplate()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	e, most, err := m.engineFor(ids, o.Sample.MaxTokens, o.Precision)
+	encoding, err := chat.Encode(m.Tokenizer, tpl, messages, chat.Options{AddGenerationPrompt: true})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	stop, err = m.ChatStopIDs()
+	return encoding.IDs, stop, err
+}
+
+// run makes the replies that are not there yet. Some more than are worked on are queued, so that none waits for the one whose turn it is.
+func (g *generation) run(ctx context.Context, done func(Generated) error) error {
+	jobs := g.jobs[g.first:]
+	if len(jobs) == 0 {
+		return nil
+	}
+	e, most, err := g.engine(jobs)
+	if err != nil {
+		return err
 	}
 	defer e.Close()
-	streams := make([]*engine.Stream, len(ids))
-	for i, prompt := range ids {
-		if streams[i], err = e.Generate(ctx, engine.Request{Prompt: prompt, Sample: o.Sample, StopIDs: stop, StopText: o.Sample.Stop, MaxTokens: most[i]}); err != nil {
-			return nil, err
-		}
-	}
-	out, done := make([]Generated, len(ids)), int64(0)
-	for i, s := range streams {
-		for t, ok := s.Next(); ok; t, ok = s.Next() {
-			if show != nil && t.Text != "" {
-				show(i, t.Text)
+	streams, tokens := make([]*engine.Stream, len(jobs)), int64(0)
+	for at, queued := 0, 0; at < len(jobs); at++ {
+		for ; queued < len(jobs) && queued < at+2*g.o.parallel(); queued++ {
+			if streams[queued], err = e.Generate(ctx, g.request(jobs[queued], most[queued])); err != nil {
+				return fmt.Errorf("%s: %w", g.prompts[jobs[queued].prompt].Place, err)
 			}
-			done++
-			sink.Emit(event.KindProgress, event.Progress{Stage: "generate", Done: done, Unit: "tokens"})
 		}
-		r := s.Result()
-		if err := errors.Join(r.Err, ctx.Err()); err != nil {
-			return nil, err
+		r, err := g.reply(streams[at], jobs[at], &tokens)
+		if err := errors.Join(err, ctx.Err()); err != nil {
+			return err
 		}
-		out[i] = Generated{Prompt: prompts[i], Text: r.Text, IDs: r.IDs, Finish: r.Finish, PromptTokens: r.PromptTokens, Tokens: len(r.IDs), Timings: timings(r)}
+		streams[at] = nil
+		if err := done(r); err != nil {
+			return err
+		}
+		if len(jobs) > 1 {
+			g.sink.Emit(event.KindProgress, event.Progress{Stage: "generate", Done: int64(g.first + at + 1), Total: int64(len(g.jobs)), Unit: "replies"})
+		}
 	}
-	return out, nil
+	return nil
 }
+
+func (o GenerateOptions) parallel() int { return max(o.Parallel, 1) }
+
+func (g *generation) request(j job, most int) engine.Request {
+	how := g.o.Sample
+	how.Seed = sample.Derive(how.Seed, j.sample)
+	return engine.Request{Prompt: j.ids, Sample: how, Constraint: g.constraint, StopIDs: j.stop, StopText: how.Stop, MaxTokens: most,
+		LogProbs: g.o.LogProbs >= 0 || g.o.PromptLogProbs, Top: max(g.o.LogProbs, 0), PromptLogProbs: g.o.PromptLogProbs}
+}
+
+// reply waits for a reply.
+func (g *generation) reply(s *engine.Stream, j job, tokens *int64) (out Generated, err error) {
+	for t, ok := s.Next(); ok; t, ok = s.Next() {
+		if g.show != nil && t.Text != "" {
+			g.show(j.prompt, t.Text)
+		}
+		if g.o.LogProbs >= 0 && t.ID >= 0 {
+			out.LogProbs = append(out.LogProbs, g.logProb(t.ID, t.LogProb, t.Top))
+		}
+		if *tokens++; len(g.jobs) == 1 {
+			g.sink.Emit(event.KindProgress, event.Progress{Stage: "generate", Done: *tokens, Unit: "tokens"})
+		}
+	}
+	r, p := s.Result(), g.prompts[j.prompt]
+	if g.o.PromptLogProbs {
+		for _, t := range r.Prompt {
+			out.PromptLogProbs = append(out.PromptLogProbs, g.logProb(t.ID, t.LogProb, t.Top))
+		}
+	}
+	out.Index, out.Sample, out.ID, out.Prompt = j.prompt, j.sample, p.ID, p.Text
+	out.Text, out.IDs, out.Finish, out.PromptTokens, out.CachedTokens, out.Tokens, out.Timings = r.Text, r.IDs, r.Finish, r.PromptTokens, r.CachedTokens, len(r.IDs), timings(r)
+	return out, r.Err
+}
+
+func (g *generation) logProb(id int32, value float32, top []engine.TopToken) TokenLogProb {
+	t := TokenLogProb{ID: id, Text: g.m.Tokenizer.DecodeText([]int32{id}, false)}
+	if !math.IsNaN(float64(value)) && !math.IsInf(float64(value), 0) {
+		t.LogProb = &value
+	}
+	for _, x := range top {
+		t.Top = append(t.Top, g.logProb(x.ID, x.LogProb, nil))
+	}
+	return t
+}
+
+// engine is one whose cache holds the replies that are worked on at one time, and no more, and the longest reply of each job:
+// max_tokens, 0 where the context ends it.
+func (g *generation) engine(jobs []job) (*engine.Engine, []int, error) {
+	context := g.m.Model.Spec.Context
+	longest, total, most := 0, 0, make([]int, len(jobs))
+	for i, j := range jobs {
+		if len(j.ids) >= context {
+			return nil, nil, fmt.Errorf("%s: %w: %d tokens, and %s was made for %d with the reply", g.prompts[j.prompt].Place, engine.ErrContext, len(j.ids), g.m.Name, context)
+		}
+		n := context
+		if asked := g.o.Sample.MaxTokens; asked > 0 && len(j.ids)+asked <= context {
+			most[i], n = asked, len(j.ids)+asked
+		}
+		longest, total = max(longest, n), total+n+engineSlack
+	}
+	sequences := min(len(jobs), g.o.parallel())
+	e, err := engine.New(g.m.Backend, g.m.Model, g.m.Tokenizer, engine.Options{Context: longest, CacheTokens: min(total, sequences*(longest+engineSlack)),
+		Sequences: sequences, KV: g.o.KV, Precision: g.o.Precision})
+	return e, most, err
+}
+
+// engineSlack is what a sequence may leave unused of its last cache block.
+const engineSlack = 64
 
 // plain is a text to be continued as the model expects it, with the token that begins a text if it has one.
 func (m *Opened) plain(text string) []int32 {
 	before, _ := m.Tokenizer.Around()
 	return append(slices.Clone(before), m.Tokenizer.Encode(text)...)
 }
-
-// engineFor is an engine whose cache holds prompts and their replies and no more, and the longest reply to each prompt:
-// maxTokens, 0 where the context ends it.
-func (m *Opened) engineFor(prompts [][]int32, maxTokens int, precision model.Precision) (*engine.Engine, []int, error) {
-	context := m.Model.Spec.Context
-	longest, total, most := 0, 0, make([]int, len(prompts))
-	for i, p := range prompts {
-		if len(p) >= context {
-			return nil, nil, fmt.Errorf("%w: prompt %d has %d tokens, and %s was made for %d with the reply", engine.ErrContext, i+1, len(p), m.Name, context)
-		}
-		n := context
-		if maxTokens > 0 && len(p)+maxTokens <= context {
-			most[i], n = maxTokens, len(p)+maxTokens
-		}
-		longest, total = max(longest, n), total+n+engineSlack
-	}
-	e, err := engine.New(m.Backend, m.Model, m.Tokenizer, engine.Options{Context: longest, CacheTokens: total, Sequences: max(len(prompts), 1), Precision: precision})
-	return e, most, err
-}
-
-// engineSlack is what a sequence may leave unused of its last cache block.
-const engineSlack = 64
 
 // EndIDs are the tokens that end a text, as the model's files say: eos_token_id of config.json and generation_config.json, or
 // the eos and eot tokens of a GGUF file.

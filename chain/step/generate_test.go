@@ -38,8 +38,12 @@ func TestGreedyTextIsTheReference(t *testing.T) {
 		prompts = append(prompts, r.Prompt)
 	}
 	shown := make([]string, len(prompts))
-	got, err := Generate(context.Background(), path, prompts, GenerateOptions{Sample: sample.Params{MaxTokens: 12}, Precision: model.Exact},
-		func(i int, piece string) { shown[i] += piece }, event.Discard)
+	var got []Generated
+	err := Generate(context.Background(), path, TextPrompts(prompts...), GenerateOptions{Sample: sample.Params{MaxTokens: 12}, LogProbs: -1, Precision: model.Exact},
+		func(i int, piece string) { shown[i] += piece }, func(r Generated) error {
+			got = append(got, r)
+			return nil
+		}, event.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

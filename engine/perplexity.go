@@ -44,30 +44,25 @@ type Text struct {
 // Measure foretells each text after separator and asks for separator at its end, as pretraining does. A text longer than the
 // context is cut into windows that do not see each other; every token is asked once.
 func Measure(ctx context.Context, b compute.Backend, m model.Model, texts []Text, separator int32, precision model.Precision) (Perplexity, error) {
-	var ids [][]int32
-	var starts, owner []int
-	window := m.Info().Context
+	return MeasureWindows(ctx, b, m, texts, separator, Windows{}, precision)
+}
+
+// MeasureWindows is Measure with windows of one's own, which may overlap.
+func MeasureWindows(ctx context.Context, b compute.Backend, m model.Model, texts []Text, separator int32, w Windows, precision model.Precision) (Perplexity, error) {
+	ids := make([][]int32, len(texts))
 	for i, t := range texts {
-		all := append(append([]int32{separator}, t.IDs...), separator)
-		for from := 0; from+1 < len(all); from += window {
-			ids = append(ids, all[from:min(from+window+1, len(all))])
-			starts = append(starts, 1)
-			owner = append(owner, i)
-		}
+		ids[i] = append(append([]int32{separator}, t.IDs...), separator)
 	}
-	scored, err := Score(ctx, b, m, ids, starts, precision)
+	scored, err := ScoreWindows(ctx, b, m, ids, w, precision)
 	if err != nil {
 		return Perplexity{}, err
 	}
 	p := Perplexity{Documents: len(texts), PerDocument: make([]DocumentLoss, len(texts))}
-	for i, t := range texts {
-		p.PerDocument[i].Bytes = t.Bytes
-		p.Bytes += t.Bytes
-	}
 	for i, s := range scored {
+		p.PerDocument[i] = DocumentLoss{Nats: -s.Sum, Bytes: texts[i].Bytes}
+		p.Bytes += texts[i].Bytes
 		p.Tokens += len(s.LogProbs)
 		p.Nats -= s.Sum
-		p.PerDocument[owner[i]].Nats -= s.Sum
 	}
 	return p, nil
 }

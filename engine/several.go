@@ -25,6 +25,7 @@ func (e *Engine) GenerateAll(ctx context.Context, r Request) ([]*Stream, error) 
 			return nil, err
 		}
 		streams = append(streams, s)
+		r.PromptLogProbs = false // one is enough
 	}
 	return streams, nil
 }

@@ -39,6 +39,8 @@ type Taps struct {
 	// Hidden is given the stream [rows, hidden] that goes into each layer, and as layer number Layers what leaves the last one,
 	// before the final norm.
 	Hidden func(layer int, x *compute.Tensor)
+	// Attention is given a layer's attention as it was launched; AttentionMaps says what its heads look at.
+	Attention func(layer int, o *compute.Attention)
 	// Input is given what the product with a parameter multiplies [rows, columns].
 	Input func(parameter string, x *compute.Tensor)
 }

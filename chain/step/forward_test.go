@@ -211,3 +211,43 @@ func logSumExp(row []float32) float64 {
 	}
 	return most + math.Log(sum)
 }
+
+// TestEveryLayersHiddenRowsAreTheReference: transformers' hidden states, where the golden files have them.
+func TestEveryLayersHiddenRowsAreTheReference(t *testing.T) {
+	for _, name := range []string{"llama", "gemma2", "gpt2", "mistral", "internlm2-dynamic"} {
+		dir := shared.Path(t, "testdata", "golden", "infer", "hf", name)
+		var golden struct {
+			IDs [][]int32 `json:"input_ids"`
+		}
+		readJSON(t, filepath.Join(dir, "golden.json"), &golden)
+		want := openTensors(t, filepath.Join(dir, "golden.safetensors"))
+		out := filepath.Join(t.TempDir(), "x.safetensors")
+		r, err := Forward(dir, ForwardOptions{IDs: golden.IDs[0], Out: out, Layers: true, Attention: true, Precision: model.Exact})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, layers := openTensors(t, out), 0
+		for ; ; layers++ {
+			theirs := fmt.Sprintf("hidden.0.layer%d", layers)
+			if _, ok := want.Info(theirs); !ok {
+				break
+			}
+			if d := mostApart(floatsOf(t, got, fmt.Sprintf("hidden.%d", layers+1)), floatsOf(t, want, theirs)); !(d <= 1e-3) {
+				t.Errorf("%s: after layer %d hidden rows are off by %.2g", name, layers, d)
+			}
+			weights := floatsOf(t, got, fmt.Sprintf("attention.%d", layers))
+			for i, n := 0, len(golden.IDs[0]); i < len(weights); i += n {
+				sum := 0.0
+				for _, w := range weights[i : i+n] {
+					sum += float64(w)
+				}
+				if sum < 0.999 || sum > 1.001 {
+					t.Fatalf("%s: a query's weights of layer %d add up to %v", name, layers, sum)
+				}
+			}
+		}
+		if layers == 0 || len(r.Tensors) != 2+layers+1+layers {
+			t.Errorf("%s: %d layers, tensors %v", name, layers, r.Tensors)
+		}
+	}
+}

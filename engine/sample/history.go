@@ -1,7 +1,5 @@
 package sample
 
-import "maps"
-
 // history is what a sampler knows of the tokens before, as far as its parameters need it.
 type history struct {
 	ids    []int32 // prompt and reply; empty if nothing needs them
@@ -21,12 +19,6 @@ func newHistory(p *Params) history {
 	}
 	h.keeps = h.counts != nil && h.last > 0 || p.NoRepeatNGram > 0 || p.DRYMultiplier > 0 || len(p.Banned) > 0 || len(p.SequenceBias) > 0
 	return h
-}
-
-func (h *history) clone() history {
-	c := *h
-	c.ids, c.counts, c.generated = append([]int32(nil), h.ids...), maps.Clone(h.counts), maps.Clone(h.generated)
-	return c
 }
 
 // add takes a token of the prompt or of the reply.

@@ -62,16 +62,6 @@ func (s *Sampler) add(id int32, reply bool) {
 	}
 }
 
-// Branch is a sampler that has seen the same and goes its own way: the n-th of several replies to one request.
-func (s *Sampler) Branch(n int) *Sampler {
-	b := &Sampler{params: s.params, steps: s.steps, ties: s.ties, seed: Derive(s.seed, n), stops: s.stops, text: s.text, history: s.history.clone(), breakers: s.breakers, mu: s.mu}
-	b.breakers.tail = append([]byte(nil), s.breakers.tail...)
-	if s.runs != nil {
-		b.runs = map[int32]int32{}
-	}
-	return b
-}
-
 // Next chooses and records the token at position, the index in the sequence of the token to be chosen. Tokens whose
 // logit is −Inf or NaN are never chosen. It returns −1 when no token is left. logits are as they were when it returns.
 func (s *Sampler) Next(logits []float32, position int) int32 {

@@ -143,27 +143,6 @@ func TestPenaltiesForgetWhatIsFurtherBackThanTheirWindow(t *testing.T) {
 	}
 }
 
-func TestABranchSeesTheSameAndDrawsForItself(t *testing.T) {
-	row := logitsOf(50, 1, 1)
-	s := New(Params{Temperature: 2, Seed: 5, RepetitionPenalty: 1.5, NoRepeatNGram: 2})
-	s.Prompt([]int32{1, 2, 3})
-	same, other := s.Branch(0), s.Branch(1)
-	var a, b, c []int32
-	for i := range 20 {
-		a, b, c = append(a, s.Next(row, i)), append(b, same.Next(row, i)), append(c, other.Next(row, i))
-	}
-	if !slices.Equal(a, b) || slices.Equal(a, c) {
-		t.Errorf("the sampler gave %v, its branch 0 %v, its branch 1 %v", a, b, c)
-	}
-	fresh := New(Params{Temperature: 2, Seed: Derive(5, 1), RepetitionPenalty: 1.5, NoRepeatNGram: 2})
-	fresh.Prompt([]int32{1, 2, 3})
-	for i, want := range c {
-		if got := fresh.Next(row, i); got != want {
-			t.Fatalf("token %d of a sampler with branch 1's seed is %d, of the branch %d", i, got, want)
-		}
-	}
-}
-
 func TestOrdersAreChecked(t *testing.T) {
 	for _, c := range []struct {
 		why  string

@@ -89,6 +89,10 @@ func (f *forward) attend(w *layer, number int, q, k, v *compute.Tensor) *compute
 		op.LogSumExp = f.Tensor(f.rows, a.Heads)
 	}
 	model.Launch(f.Pass, op)
+	if f.Taps.Attention != nil {
+		seen := op // a copy, so that op stays where it is when nobody looks
+		f.Taps.Attention(number, &seen)
+	}
 	return out.View(f.rows, a.Heads*size)
 }
 

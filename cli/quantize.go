@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,10 +12,10 @@ import (
 
 func init() { register(quantizeCommand) }
 
-// quantizeCommand is lian quantize IN OUT.
+// quantizeCommand is lian quantize IN [OUT].
 func quantizeCommand() *cobra.Command {
 	var o step.QuantizeOptions
-	return verb("quantize IN OUT", "verb.quantize", &o, func(ctx context.Context, args []string, out *ui.Out) error {
-		return out.Result(step.Quantize(ctx, args[0], args[1], o, slow(out)))
+	return verb("quantize IN [OUT]", "verb.quantize", &o, func(ctx context.Context, args []string, out *ui.Out) error {
+		return out.Result(step.Quantize(ctx, args[0], strings.Join(args[1:], ""), o, slow(out)))
 	})
 }

@@ -43,6 +43,9 @@ type Taps struct {
 	Attention func(layer int, o *compute.Attention)
 	// Input is given what the product with a parameter multiplies [rows, columns].
 	Input func(parameter string, x *compute.Tensor)
+	// Experts is given what the products with a stack of experts multiply [rows, columns], sorted by expert: expert e has the rows from
+	// starts[e] to starts[e+1].
+	Experts func(parameter string, x, starts *compute.Tensor)
 }
 
 // Launch runs an operation through the tape if there is one.

@@ -1,6 +1,7 @@
 package quant
 
 import (
+	_ "embed"
 	"fmt"
 	"maps"
 	"slices"
@@ -76,3 +77,8 @@ func (m *Imatrix) Keys(file string) []gguf.KeyValue {
 	}
 	return keys
 }
+
+// Text is a short text of several kinds and two languages, for calibrating without one of one's own.
+//
+//go:embed calibration.txt
+var Text string

@@ -16,31 +16,54 @@ import (
 
 // QuantizeOptions are the settings of lian quantize.
 type QuantizeOptions struct {
-	Type       string   `yaml:"type" help:"mix of types, as llama-quantize names them: q8_0 q6_k q5_k_m q4_k_m q4_0 iq4_xs q3_k_m q2_k iq2_xs … f16 bf16 f32" default:"q4_k_m"`
-	Pure       bool     `yaml:"pure" help:"give every matrix the main type of the mix"`
-	TensorType []string `yaml:"tensor_type" help:"other types for some tensors, each NAME=TYPE; NAME is looked for in GGUF's names as a regular expression"`
-	Keep       []string `yaml:"keep" help:"types of the head and the embedding: head=q8_0, embedding=f16"`
-	Imatrix    string   `yaml:"imatrix" help:"importance matrix to round by: a GGUF or .dat file of llama-imatrix or of Lian"`
-	DryRun     bool     `yaml:"dry_run" help:"say what each tensor would become and stop"`
+	Type               string   `yaml:"type" help:"mix of types, as llama-quantize names them: q8_0 q6_k q5_k_m q4_k_m q4_0 iq4_xs q3_k_m q2_k iq2_xs … f16 bf16 f32" default:"q4_k_m"`
+	Pure               bool     `yaml:"pure" help:"give every matrix the main type of the mix"`
+	TensorType         []string `yaml:"tensor_type" help:"other types for some tensors, each NAME=TYPE; NAME is looked for in GGUF's names as a regular expression"`
+	Keep               []string `yaml:"keep" help:"types of the head and the embedding: head=q8_0, embedding=f16"`
+	Imatrix            string   `yaml:"imatrix" help:"importance matrix to round by: a GGUF or .dat file of llama-imatrix or of Lian"`
+	CalibrationOptions `yaml:",inline"`
+	ImatrixOut         string `yaml:"imatrix_out" help:"write the importance matrix that --calibrate computed: GGUF, or llama.cpp's older form if the name ends in .dat; without OUT nothing else is written"`
+	HeldOutOptions     `yaml:",inline"`
+	DryRun             bool `yaml:"dry_run" help:"say what each tensor would become and stop"`
 }
 
 // QuantizeReport is what a file in fewer bits is.
 type QuantizeReport struct {
 	Type    string  `json:"type"`
-	File    string  `json:"file"`
-	Bytes   int64   `json:"bytes"`
-	Tensors int     `json:"tensors"`
-	Bits    float64 `json:"bits_per_weight"`
+	File    string  `json:"file,omitempty"`
+	Bytes   int64   `json:"bytes,omitempty"`
+	Tensors int     `json:"tensors,omitempty"`
+	Bits    float64 `json:"bits_per_weight,omitempty"`
 	// Types counts the tensors that each type got.
-	Types map[string]int `json:"types"`
-	// Fallbacks says of tensors that could not have the type meant for them what they got and why.
-	Fallbacks map[string]string `json:"fallbacks,omitempty"`
+	Types map[string]int `json:"types,omitempty"`
+	// Fallbacks count tensors that could not have the type meant for them.
+	Fallbacks []Fallback `json:"fallbacks,omitempty"`
 	// Requantized counts tensors that were in blocks before: their values had been rounded once already.
 	Requantized int `json:"requantized,omitempty"`
 	// Unweighted lists tensors that the importance matrix does not speak of.
-	Unweighted []string `json:"without_importance,omitempty"`
+	Unweighted  []string        `json:"without_importance,omitempty"`
+	Calibration *Calibration    `json:"calibration,omitempty"`
+	Imatrix     string          `json:"imatrix,omitempty"` // the file that importance was read from or written to
+	Measured    []MeasuredModel `json:"measured,omitempty"`
 	// Plan is what each tensor becomes, with --dry-run.
 	Plan []PlannedTensor `json:"plan,omitempty"`
+}
+
+// Fallback is why tensors got another type than the one meant for them.
+type Fallback struct {
+	Type    string `json:"type"`
+	Tensors int    `json:"tensors"`
+	Reason  string `json:"reason"`
+}
+
+func (r *QuantizeReport) fellBack(c quant.Choice) {
+	for i := range r.Fallbacks {
+		if f := &r.Fallbacks[i]; f.Type == c.To.String() && f.Reason == c.Reason {
+			f.Tensors++
+			return
+		}
+	}
+	r.Fallbacks = append(r.Fallbacks, Fallback{c.To.String(), 1, c.Reason})
 }
 
 // PlannedTensor is one line of a plan.
@@ -66,7 +89,7 @@ type quantization struct {
 
 // Quantize writes a model as a GGUF file of a mix's types and opens it again to verify it.
 func Quantize(ctx context.Context, in, out string, o QuantizeOptions, events event.Sink) (*QuantizeReport, error) {
-	q := &quantization{QuantizeOptions: o, ctx: ctx, events: events, report: &QuantizeReport{File: out, Types: map[string]int{}, Fallbacks: map[string]string{}}}
+	q := &quantization{QuantizeOptions: o, ctx: ctx, events: events, report: &QuantizeReport{File: out, Types: map[string]int{}}}
 	if err := q.settle(); err != nil {
 		return nil, err
 	}
@@ -75,12 +98,20 @@ func Quantize(ctx context.Context, in, out string, o QuantizeOptions, events eve
 		return nil, err
 	}
 	defer source.Close()
+	if err := q.weigh(in); err != nil || out == "" && !o.DryRun {
+		return q.report, err
+	}
 	choices := q.mix.Plan(source.infos(), source.model, q.settings)
 	if err := q.look(choices); err != nil || o.DryRun {
 		return q.report, err
 	}
 	if err := q.write(source, out, choices); err != nil {
 		return nil, err
+	}
+	if o.Text != "" {
+		if q.report.Measured, err = measureAgainst(ctx, in, out, o.HeldOutOptions, events); err != nil {
+			return nil, err
+		}
 	}
 	return q.report, copyFile(suggestionsOf(source.path), suggestionsOf(out))
 }
@@ -113,12 +144,52 @@ func (q *quantization) settle() (err error) {
 			return fmt.Errorf("--keep %q: expected head=TYPE or embedding=TYPE; --tensor-type names any tensor", text)
 		}
 	}
-	if q.Imatrix != "" {
-		if q.importance, err = quant.ReadImatrix(q.Imatrix); err != nil {
-			return err
+	switch {
+	case q.Imatrix != "" && q.Calibrate != "":
+		return fmt.Errorf("--imatrix %s beside --calibrate %s: importance is read or computed; give one of them", q.Imatrix, q.Calibrate)
+	case q.ImatrixOut != "" && q.Imatrix != "":
+		return fmt.Errorf("--imatrix-out %s beside --imatrix %s, which is computed already", q.ImatrixOut, q.Imatrix)
+	case q.report.File == "" && q.ImatrixOut == "" && !q.DryRun:
+		return fmt.Errorf("lian quantize IN needs OUT, a .gguf file to write (or --imatrix-out for an importance matrix alone, or --dry-run)")
+	}
+	return nil
+}
+
+// weigh reads or computes the importance matrix, if there is to be one.
+func (q *quantization) weigh(in string) (err error) {
+	switch {
+	case q.Imatrix != "":
+		q.report.Imatrix = q.Imatrix
+		q.importance, err = quant.ReadImatrix(q.Imatrix)
+	case q.Calibrate != "" || q.ImatrixOut != "":
+		if q.Calibrate == "" {
+			q.Calibrate = builtinText
 		}
+		err = q.calibrate(in)
 	}
 	q.settings.Imatrix = q.importance != nil
+	return err
+}
+
+func (q *quantization) calibrate(in string) error {
+	b, err := Backend()
+	if err != nil {
+		return err
+	}
+	m, err := OpenModel(in, b, checkpoint.Options{})
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	var said Calibration
+	if q.importance, said, err = m.importance(q.ctx, q.CalibrationOptions, q.events); err != nil {
+		return err
+	}
+	q.report.Calibration = &said
+	if q.ImatrixOut != "" {
+		q.report.Imatrix = q.ImatrixOut
+		return q.importance.Write(q.ImatrixOut)
+	}
 	return nil
 }
 
@@ -135,7 +206,7 @@ func (q *quantization) look(choices []quant.Choice) error {
 		r.Bytes += c.Bytes()
 		r.Types[c.To.String()]++
 		if c.FellBack {
-			r.Fallbacks[c.Name] = fmt.Sprintf("%v: %s", c.To, c.Reason)
+			r.fellBack(c)
 		}
 		if c.From.Quantized() && c.From != c.To {
 			r.Requantized++
@@ -173,7 +244,7 @@ func (q *quantization) write(source *tensorSource, out string, choices []quant.C
 				if weights == nil {
 					q.report.Unweighted = append(q.report.Unweighted, c.Name)
 					if c.NeedsImatrix {
-						return nil, fmt.Errorf("%v needs importance, and %s has none for it", c.To, q.Imatrix)
+						return nil, fmt.Errorf("%v needs importance, and the matrix has none for it", c.To)
 					}
 				}
 			}
@@ -186,7 +257,7 @@ func (q *quantization) write(source *tensorSource, out string, choices []quant.C
 	metadata := withKeys(source.metadata, gguf.KeyValue{Key: "general.quantization_version", Value: uint32(2)},
 		gguf.KeyValue{Key: "general.file_type", Value: q.mix.FileType})
 	if q.importance != nil {
-		metadata = withKeys(metadata, q.importance.Keys(q.Imatrix)...)
+		metadata = withKeys(metadata, q.importance.Keys(q.report.Imatrix)...)
 	}
 	if _, err := gguf.Write(out, metadata, tensors, gguf.Options{}); err != nil {
 		return err

@@ -52,6 +52,9 @@ func (f *forward) mixture(s *FeedForward, w *experts, h *compute.Tensor) *comput
 
 // grouped is a product of rows sorted by expert.
 func (f *forward) grouped(w *weight, x, starts *compute.Tensor) *compute.Tensor {
+	if f.Taps.Experts != nil {
+		f.Taps.Experts(w.name, x, starts)
+	}
 	out := f.Tensor(x.Rows(), w.matrix.Shape[1])
 	model.Launch(f.Pass, compute.GroupedMatMul{A: x, B: w.matrix, Bias: w.bias, Starts: starts, Out: out, Fast: f.Precision == model.Fast, BF16: f.BF16})
 	return out

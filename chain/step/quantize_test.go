@@ -1,0 +1,127 @@
+package step
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"lian/event"
+	"lian/format/gguf"
+	"lian/quant"
+	"lian/verify/shared"
+)
+
+func TestAnImportanceMatrixIsComputedOnceForAllAndUsed(t *testing.T) {
+	in := shared.Path(t, "testdata", "models", "stories260k", "tinyllamas-stories-260k-f32.gguf")
+	dir := t.TempDir()
+	text := filepath.Join(dir, "text.jsonl")
+	if err := os.WriteFile(text, []byte(`{"text":"The river carries what it is given."}`+"\n"+`{"text":"春天的早晨，街上还没有什么人。"}`+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	matrix := filepath.Join(dir, "m.gguf")
+	watch := CalibrationOptions{Calibrate: text, Chunks: 3, ChunkSize: 8}
+	r, err := Quantize(context.Background(), in, "", QuantizeOptions{Type: "q4_k_m", ImatrixOut: matrix, CalibrationOptions: watch}, event.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Calibration.Chunks != 3 || r.Calibration.ChunkSize != 8 || r.Calibration.Unused == 0 {
+		t.Errorf("calibration: %+v", r.Calibration)
+	}
+	m, err := quant.ReadImatrix(matrix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := m.Entries["blk.0.ffn_down.weight"]; e == nil || e.Counts[0] != 24 || m.Entries["output.weight"] != nil {
+		t.Errorf("entries: %v", m.Entries)
+	}
+	var files [][]byte
+	for _, o := range []QuantizeOptions{{Type: "q4_k_m", Imatrix: matrix}, {Type: "q4_k_m", CalibrationOptions: watch}, {Type: "q4_k_m"}} {
+		out := filepath.Join(dir, "out.gguf")
+		r, err := Quantize(context.Background(), in, out, o, event.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Tensors == 0 || r.Bits <= 0 || r.Requantized != 0 {
+			t.Errorf("report: %+v", r)
+		}
+		f, err := gguf.Open(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := f.Data("blk.0.attn_q.weight")
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, slices.Clone(data))
+		f.Close()
+	}
+	if !bytes.Equal(files[0], files[1]) || bytes.Equal(files[0], files[2]) {
+		t.Errorf("rounded alike: read and computed %v, with and without %v", bytes.Equal(files[0], files[1]), bytes.Equal(files[0], files[2]))
+	}
+}
+
+func TestWhatQuantizeCannotDoIsSaid(t *testing.T) {
+	in := shared.Path(t, "testdata", "models", "llama-2-tiny-random.gguf")
+	out := filepath.Join(t.TempDir(), "out.gguf")
+	for _, c := range []struct {
+		o    QuantizeOptions
+		out  string
+		says string
+	}{
+		{QuantizeOptions{Type: "q4"}, out, "q4_k_m"},
+		{QuantizeOptions{Type: "q8_0"}, "", "needs OUT"},
+		{QuantizeOptions{Type: "q8_0", Keep: []string{"mouth=q8_0"}}, out, "head=TYPE"},
+		{QuantizeOptions{Type: "q8_0", TensorType: []string{"a"}}, out, "--tensor-type"},
+		{QuantizeOptions{Type: "q8_0", Imatrix: out}, out, "no such file"},
+		{QuantizeOptions{Type: "q8_0", Imatrix: in}, out, "expected imatrix"},
+		{QuantizeOptions{Type: "q8_0", Imatrix: in, CalibrationOptions: CalibrationOptions{Calibrate: "builtin"}}, out, "give one of them"},
+	} {
+		_, err := Quantize(context.Background(), in, c.out, c.o, event.Discard)
+		if err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%+v: %v, expected %q", c.o, err, c.says)
+		}
+		if _, err := os.Stat(out); err == nil {
+			t.Errorf("%+v: a file was written", c.o)
+		}
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	stop()
+	if _, err := Quantize(ctx, in, out, QuantizeOptions{Type: "q8_0"}, event.Discard); err == nil {
+		t.Error("went on after it was stopped")
+	}
+	if entries, _ := os.ReadDir(filepath.Dir(out)); len(entries) != 0 {
+		t.Errorf("left behind: %v", entries)
+	}
+}
+
+func TestAQuantisedModelIsMeasuredAgainstItsOriginal(t *testing.T) {
+	in := shared.Path(t, "testdata", "models", "llama-2-tiny-random.gguf")
+	dir := t.TempDir()
+	text := filepath.Join(dir, "held.txt")
+	if err := os.WriteFile(text, []byte(quant.Text[:400]), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Quantize(context.Background(), in, filepath.Join(dir, "o.gguf"), QuantizeOptions{Type: "q8_0", HeldOutOptions: HeldOutOptions{Text: text, Window: 64, Precision: "exact"}}, event.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := r.Measured[0], r.Measured[1]
+	if a.MeanKL != 0 || b.MeanKL <= 0 || b.MeanKL > 0.01 || b.KL99 < b.MeanKL || a.Perplexity == b.Perplexity || b.Bits >= a.Bits || a.Tokens < 50 {
+		t.Errorf("%+v", r.Measured)
+	}
+}
+
+func TestADryRunSaysWhatEachTensorBecomes(t *testing.T) {
+	in := shared.Path(t, "testdata", "golden", "infer", "gguf", "tiny-llama-f32.gguf") // no tokenizer is needed
+	r, err := Quantize(context.Background(), in, "", QuantizeOptions{Type: "iq2_xs", DryRun: true}, event.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Plan) != r.Tensors || r.Plan[0].Name == "" || r.Bytes == 0 {
+		t.Errorf("%+v", r)
+	}
+}

@@ -35,6 +35,7 @@ type Engine struct {
 	stats     Stats
 	// vocabularies are those of constraints, by the tokens that stop: made when first asked for
 	vocabularies map[string]*grammar.Vocabulary
+	speculation  *speculation // of the loop alone
 	closed       bool
 	done         chan struct{}
 }
@@ -66,7 +67,9 @@ func build(b compute.Backend, m model.Model, tok *tokenizer.Tokenizer, o Options
 	e.blockBytes = model.BlockBytes(m.Info(), o.KV, blockSize)
 	e.scheduler = scheduler{blocks: newBlocks(o.StepTokens, windows, counts...), stepTokens: o.StepTokens, most: o.Sequences, noPrefix: o.NoPrefix}
 	e.wake = sync.NewCond(&e.mu)
-	return e, nil
+	var err error
+	e.speculation, err = newSpeculation(o.Drafting)
+	return e, err
 }
 
 // vocabulary is the tokens as constraints see them.
@@ -174,6 +177,7 @@ func (e *Engine) Close() {
 func (e *Engine) loop() {
 	defer close(e.done)
 	for {
+		e.guess()
 		e.mu.Lock()
 		plan := e.next()
 		for !e.closed && len(plan) == 0 { // nothing to do, or the blocks are with those who branch
@@ -228,6 +232,7 @@ func (e *Engine) endAll(why string, err error) {
 func (e *Engine) end(q *sequence, why string, err error) {
 	e.scheduler.remove(q)
 	q.end(why, err)
+	e.speculation.end(q)
 	q.stream.cancel()
 }
 
@@ -236,6 +241,7 @@ func (e *Engine) end(q *sequence, why string, err error) {
 func (e *Engine) step(plan []work) error {
 	batch, rows := &model.Batch{}, []int32{}
 	byAdapter(plan)
+	measured := e.speculation.measure(plan)
 	for _, w := range plan {
 		q := w.sequence
 		ids := q.ids[w.from:w.to]
@@ -278,6 +284,9 @@ func (e *Engine) step(plan []work) error {
 				computed++
 			}
 		}
+		if len(w.drafts) > 0 {
+			e.speculation.checked(w, computed-w.to, stop != "")
+		}
 		w.sequence.drafts = nil
 		e.stats.Rows += w.rows()
 		e.stats.Drafts += len(w.drafts)
@@ -287,6 +296,7 @@ func (e *Engine) step(plan []work) error {
 			e.end(w.sequence, stop, nil)
 		}
 	}
+	measured()
 	return nil
 }
 

@@ -4,12 +4,13 @@ import "lian/model"
 
 // Options size an engine.
 type Options struct {
-	Context     int             `yaml:"context" help:"longest sequence in tokens; 0 is the model's own" default:"0" range:"0..10000000"`
-	CacheTokens int             `yaml:"cache_tokens" help:"tokens of all sequences together that the cache holds; 0 is eight full contexts" default:"0" range:"0..100000000"`
-	StepTokens  int             `yaml:"step_tokens" help:"most tokens computed in one step; prompts are cut into chunks of it" default:"512" range:"1..1000000"`
-	Sequences   int             `yaml:"sequences" help:"most requests worked on at one time" default:"32" range:"1..100000"`
-	NoPrefix    bool            `yaml:"no_prefix" help:"compute every prompt anew, also what an earlier one began with"`
-	KV          model.KVType    `yaml:"kv" help:"how keys and values are kept; auto is bf16 for fast and f32 for exact" default:"auto" range:"auto|f32|bf16|int8|int4"`
+	Context     int          `yaml:"context" help:"longest sequence in tokens; 0 is the model's own" default:"0" range:"0..10000000"`
+	CacheTokens int          `yaml:"cache_tokens" help:"tokens of all sequences together that the cache holds; 0 is eight full contexts" default:"0" range:"0..100000000"`
+	StepTokens  int          `yaml:"step_tokens" help:"most tokens computed in one step; prompts are cut into chunks of it" default:"512" range:"1..1000000"`
+	Sequences   int          `yaml:"sequences" help:"most requests worked on at one time" default:"32" range:"1..100000"`
+	NoPrefix    bool         `yaml:"no_prefix" help:"compute every prompt anew, also what an earlier one began with"`
+	KV          model.KVType `yaml:"kv" help:"how keys and values are kept; auto is bf16 for fast and f32 for exact" default:"auto" range:"auto|f32|bf16|int8|int4"`
+	Drafting    `yaml:",inline"`
 	Precision   model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised, and keeps keys and values as bfloat16; exact does neither" default:"fast"`
 }
 

@@ -59,6 +59,8 @@ type Result struct {
 	PromptTokens int
 	CachedTokens int           // of the prompt, whose keys were in the cache when the request began
 	Miss         string        // why not more were, see the Miss constants; "" for a whole prompt
+	Drafted      int           // tokens that were guessed ahead and computed, see Options.Draft
+	Accepted     int           // of those, that were right: tokens for which no step of their own was needed
 	First        time.Duration // from the request to the first token
 	Total        time.Duration
 }

@@ -24,7 +24,8 @@ type sequence struct {
 
 	ids      []int32 // prompt and reply
 	computed int     // ids whose keys are in the cache
-	drafts   []int32 // what may come after ids; the next step computes them along, see Drafter
+	drafts   []int32 // what may come after ids; the next step computes them along, see guess
+	drafting drafting
 	table    table
 	root     rootKey
 	place    place
@@ -131,5 +132,5 @@ func (q *sequence) end(why string, err error) {
 		}
 	}
 	q.stream.finish(Result{IDs: slices.Clone(q.reply()), Text: q.text.String(), Finish: why, Err: err, Prompt: q.prompt, PromptTokens: len(q.request.Prompt),
-		CachedTokens: q.cached, Miss: q.miss, First: q.first, Total: time.Since(q.arrived)})
+		CachedTokens: q.cached, Miss: q.miss, Drafted: q.drafting.drafted, Accepted: q.drafting.accepted, First: q.first, Total: time.Since(q.arrived)})
 }

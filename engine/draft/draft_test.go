@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// texts over few ids repeat themselves; each drafter is told of them as they grow by some ids.
-func texts(each func(text []int32)) {
+// eachText: texts over few ids repeat themselves; each drafter is told of them as they grow by some ids.
+func eachText(each func(text []int32)) {
 	for seed := range uint64(30) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		alphabet := 1 + r.IntN(5)
@@ -46,7 +46,7 @@ func TestGuessesContinueTheLongestEndThatWasSeenBefore(t *testing.T) {
 		make func() Drafter
 		most int
 	}{"lookup": {func() Drafter { return &Lookup{} }, lookupLongest}, "suffix": {func() Drafter { return NewSuffix(nil) }, 1000}} {
-		texts(func(text []int32) {
+		eachText(func(text []int32) {
 			d := c.make()
 			for n := 1; n <= len(text); n += 1 + n%3 {
 				g := d.Draft(text[:n], 5)

@@ -17,6 +17,8 @@ type Pace struct {
 const (
 	// mostRows is the largest step that is of interest: beyond, rows cost what they cost.
 	mostRows = 64
+	// MostTokens is the most that is guessed at a time.
+	MostTokens = mostRows - 1
 	// firstSlope is what a further row is thought to cost before one was measured, as a share of a step.
 	firstSlope = 0.1
 	// timeWeight is what a new time counts.
@@ -34,6 +36,9 @@ type rate struct{ right, of float64 }
 var first = [classes]rate{MatchOf1: {0.6, 3}, MatchOf2: {1.2, 3}, MatchOf4: {1.8, 3}, MatchOf8: {2.2, 3}, MatchOfMore: {2.5, 3}, OfModel: {2, 3}}
 
 func (r rate) share(c Class) float64 { return (r.right + first[c].right) / (r.of + first[c].of) }
+
+// Share is how often the ids of a class of guesses are right.
+func (p *Pace) Share(c Class) float64 { return p.right[c].share(c) }
 
 // Step notes what a step of rows took in which every row was a sequence's next token or a draft.
 func (p *Pace) Step(rows int, seconds float64) {
@@ -119,7 +124,7 @@ func (p *Pace) Choose(guesses []Class, ids []int, most int) []int {
 	}
 	chance, share := make([]float64, n), make([]float64, n) // that the next id of a guess will count
 	for i, c := range guesses {
-		share[i] = p.right[c].share(c)
+		share[i] = p.Share(c)
 		chance[i] = share[i]
 	}
 	gain, rows := float64(n), n
@@ -164,7 +169,7 @@ func (p *Pace) Worth(sequences, most int) int {
 	if p.old(sequences) {
 		return 0
 	}
-	share := p.right[OfModel].share(OfModel)
+	share := p.Share(OfModel)
 	gain, chance, best := float64(sequences), share, 0
 	top := gain / p.cost(sequences)
 	for k := 1; k <= most; k++ {

@@ -51,6 +51,9 @@ func generateCommand() *cobra.Command {
 			showLogProbs(out, "generate.logprobs_prompt", r.PromptLogProbs)
 			showLogProbs(out, "generate.logprobs", r.LogProbs)
 			out.Note("generate.speed", r.PromptTokens, r.Timings.PrefillTokensPS, r.Tokens, r.Timings.DecodeTokensPS, out.T("finish."+r.Finish))
+			if r.Drafted > 0 {
+				out.Note("generate.drafts", r.Drafted, r.Accepted)
+			}
 			return nil
 		}, sink)
 		if begun { // an interrupted line ends

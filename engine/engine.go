@@ -176,6 +176,7 @@ func (e *Engine) Close() {
 
 func (e *Engine) loop() {
 	defer close(e.done)
+	defer e.speculation.close()
 	for {
 		e.guess()
 		e.mu.Lock()

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -36,6 +37,7 @@ type speculation struct {
 	pace    draft.Pace
 	history *draft.History // nil: none
 	model   *draft.Model   // nil: none
+	owner   io.Closer      // of the model; nil: none
 	// open begins to draft for a text; choose and worth are the pace's
 	open   func() draft.Drafter
 	worth  func(sequences, most int) int
@@ -60,11 +62,13 @@ func newSpeculation(o Drafting) (*speculation, error) {
 	return s, nil
 }
 
-// DraftWith lets a smaller model guess, whose tokens may be others than the engine's. It must be called before the first request. The
-// caller closes the model after the engine.
-func (e *Engine) DraftWith(m model.Model, tok *tokenizer.Tokenizer) error {
-	var err error
-	e.speculation.model, err = draft.NewModel(e.backend, m, tok, e.Tokenizer, e.Options.Context, e.Options.Precision)
+// DraftWith lets a smaller model guess, whose tokens may be others than the engine's. It must be called before the first request. owner,
+// if it is not nil, is closed with the engine.
+func (e *Engine) DraftWith(m model.Model, tok *tokenizer.Tokenizer, owner io.Closer) error {
+	d, err := draft.NewModel(e.backend, m, tok, e.Tokenizer, e.Options.Context, e.Options.Precision)
+	if err == nil {
+		e.speculation.model, e.speculation.owner = d, owner
+	}
 	return err
 }
 
@@ -159,6 +163,13 @@ func (s *speculation) measure(plan []work) (end func()) {
 		rows += w.rows()
 	}
 	return func() { s.pace.Step(rows, time.Since(begun).Seconds()) }
+}
+
+// close is called after the last step.
+func (s *speculation) close() {
+	if s.owner != nil {
+		s.owner.Close() // it was only read
+	}
 }
 
 // end forgets a sequence.

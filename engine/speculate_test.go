@@ -165,8 +165,8 @@ func TestASmallerModelGuesses(t *testing.T) {
 	plain := start(t, Options{Drafting: Drafting{Draft: DraftNone}})
 	want, _ := replies(t, plain, requests, false)
 	for name, with := range map[string]func(e *Engine) error{
-		"itself":       func(e *Engine) error { return e.DraftWith(m, tok) },
-		"other tokens": func(e *Engine) error { return e.DraftWith(other, coarse) },
+		"itself":       func(e *Engine) error { return e.DraftWith(m, tok, nil) },
+		"other tokens": func(e *Engine) error { return e.DraftWith(other, coarse, nil) },
 	} {
 		for _, together := range []bool{false, true} {
 			e := start(t, Options{Drafting: Drafting{Draft: "a model"}})

@@ -23,6 +23,7 @@ type ChatOptions struct {
 	Thinking  string          `yaml:"thinking" help:"what a model thinks before its answer: shown, folded into one line, or hidden" default:"shown" range:"shown|folded|hidden"`
 	Plain     bool            `yaml:"plain" help:"show the text as the model writes it, Markdown not rendered" default:"false"`
 	Context   int             `yaml:"context" help:"tokens that a conversation may take, at most the model's own context" default:"4096" range:"16..10000000"`
+	Drafting  engine.Drafting `yaml:",inline"`
 	KV        model.KVType    `yaml:"kv" help:"how keys and values are kept; auto is bf16 for fast and f32 for exact" default:"auto" range:"auto|f32|bf16|int8|int4"`
 	Precision model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised; exact never does" default:"fast" range:"exact|fast"`
 }
@@ -49,6 +50,8 @@ type ChatReply struct {
 	PromptTokens int     `json:"prompt_tokens"`
 	CachedTokens int     `json:"cached_tokens"` // of the prompt, from turns before
 	Tokens       int     `json:"tokens"`
+	Drafted      int     `json:"drafted"`  // tokens guessed ahead
+	Accepted     int     `json:"accepted"` // of those, that were right
 	Timings      Timings `json:"timings"`
 }
 
@@ -95,7 +98,7 @@ func (c *Chat) open() (err error) {
 		return err
 	}
 	context := min(c.options.Context, m.Model.Spec.Context)
-	c.engine, err = engine.New(m.Backend, m.Model, m.Tokenizer, engine.Options{Context: context, CacheTokens: context + engineSlack, Sequences: 1, KV: c.options.KV, Precision: c.options.Precision})
+	c.engine, err = m.engine(engine.Options{Context: context, CacheTokens: context + engineSlack, Sequences: 1, KV: c.options.KV, Drafting: c.options.Drafting, Precision: c.options.Precision})
 	return err
 }
 
@@ -172,7 +175,7 @@ func (c *Chat) answer(ctx context.Context, messages []chat.Message, how sample.P
 		c.Messages = append(messages, reply)
 	}
 	return &ChatReply{Role: reply.Role, Content: reply.Content, Reasoning: reply.Reasoning, IDs: r.IDs, Finish: r.Finish,
-		PromptTokens: r.PromptTokens, CachedTokens: r.CachedTokens, Tokens: len(r.IDs), Timings: timings(r)}, nil
+		PromptTokens: r.PromptTokens, CachedTokens: r.CachedTokens, Tokens: len(r.IDs), Drafted: r.Drafted, Accepted: r.Accepted, Timings: timings(r)}, nil
 }
 
 // encode is the conversation as the model reads it, up to where its answer begins.

@@ -24,6 +24,7 @@ import (
 type GenerateOptions struct {
 	Sample         sample.Params   `yaml:",inline"`
 	Adapter        string          `yaml:"adapter" help:"adapter that is added to the model as it runs: a folder in PEFT's layout or a GGUF file; as MODEL+ADAPTER"`
+	Drafting       engine.Drafting `yaml:",inline"`
 	IDs            []int32         `yaml:"ids" help:"token ids to continue instead of a text, such as 1,2,3"`
 	Prompts        string          `yaml:"prompts" help:"JSON lines, - for standard input: each with prompt, ids or messages, and an id of yours if wanted"`
 	Out            string          `yaml:"out" help:"JSON lines to write replies to, in the order of the prompts; the same command goes on where it stopped"`
@@ -50,6 +51,8 @@ type Generated struct {
 	Tokens         int             `json:"tokens"`
 	LogProbs       []TokenLogProb  `json:"logprobs,omitempty"`
 	PromptLogProbs []TokenLogProb  `json:"prompt_logprobs,omitempty"`
+	Drafted        int             `json:"drafted"`  // tokens guessed ahead
+	Accepted       int             `json:"accepted"` // of those, that were right
 	Timings        Timings         `json:"timings"`
 	Settings       string          `json:"settings,omitempty"` // tells replies made in another way, in a file
 }
@@ -243,6 +246,7 @@ func (g *generation) reply(s *engine.Stream, j job, tokens *int64) (out Generate
 	}
 	out.Index, out.Sample, out.ID, out.Prompt = j.prompt, j.sample, p.ID, p.Text
 	out.Text, out.IDs, out.Finish, out.PromptTokens, out.CachedTokens, out.Tokens, out.Timings = r.Text, r.IDs, r.Finish, r.PromptTokens, r.CachedTokens, len(r.IDs), timings(r)
+	out.Drafted, out.Accepted = r.Drafted, r.Accepted
 	return out, r.Err
 }
 
@@ -273,8 +277,8 @@ func (g *generation) engine(jobs []job) (*engine.Engine, []int, error) {
 		longest, total = max(longest, n), total+n+engineSlack
 	}
 	sequences := min(len(jobs), g.o.parallel())
-	e, err := engine.New(g.m.Backend, g.m.Model, g.m.Tokenizer, engine.Options{Context: longest, CacheTokens: min(total, sequences*(longest+engineSlack)),
-		Sequences: sequences, KV: g.o.KV, Precision: g.o.Precision})
+	e, err := g.m.engine(engine.Options{Context: longest, CacheTokens: min(total, sequences*(longest+engineSlack)),
+		Sequences: sequences, KV: g.o.KV, Drafting: g.o.Drafting, Precision: g.o.Precision})
 	return e, most, err
 }
 

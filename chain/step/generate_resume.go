@@ -12,12 +12,13 @@ import (
 	"time"
 
 	"lian/config"
+	"lian/engine"
 )
 
 // settings tell whether replies in a file were made as those to come will be: model, sampling, constraint.
 func (g *generation) settings(constraint string) string {
 	o := g.o
-	o.Out, o.Prompts, o.Parallel = "", "", 0
+	o.Out, o.Prompts, o.Parallel, o.Drafting = "", "", 0, engine.Drafting{} // on which no token depends
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s", g.m.Name, config.Hash(&o), constraint))
 	return hex.EncodeToString(sum[:6])
 }

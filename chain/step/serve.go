@@ -85,7 +85,7 @@ func (s *Served) generators(path string, adapters []string, template string, o e
 	if err != nil {
 		return nil, err
 	}
-	e, err := engine.New(b, m.Model, m.Tokenizer, o)
+	e, err := m.engine(o)
 	if err != nil {
 		return nil, err
 	}

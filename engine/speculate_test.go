@@ -38,8 +38,8 @@ func (o oracle) Draft(text []int32, n int) draft.Guess {
 	return draft.Guess{IDs: ids, Class: draft.MatchOf4}
 }
 
-// asked are requests of every kind, for one engine.
-func asked(t *testing.T, e *Engine, r *rand.Rand, n int) (out []Request) {
+// anything are requests of every kind, for one engine.
+func anything(t *testing.T, e *Engine, r *rand.Rand, n int) (out []Request) {
 	t.Helper()
 	choice, err := grammar.Choice([]string{"链条链条链条", "炼钢", "practice makes practice"})
 	if err != nil {
@@ -52,12 +52,22 @@ func asked(t *testing.T, e *Engine, r *rand.Rand, n int) (out []Request) {
 		for j := range q.Prompt {
 			q.Prompt[j] = int32('a' + r.IntN(3))
 		}
+		switch r.IntN(6) {
+		case 0:
+			q.Sample.DRYMultiplier, q.Sample.DRYBase, q.Sample.DRYAllowedLength = 0.8, 1.75, 2
+		case 1:
+			q.Sample.Mirostat, q.Sample.MirostatTau, q.Sample.MirostatEta = 2, 4, 0.2
+		case 2:
+			q.Sample.XTCProbability, q.Sample.XTCThreshold, q.Sample.NoRepeatNGram = 0.5, 0.05, 3
+		case 3:
+			q.Sample.TypicalP, q.PromptLogProbs = 0.9, true
+		}
 		switch r.IntN(5) {
 		case 0:
 			q.Constraint = choice
 		case 1:
 			q.StopIDs = []int32{r.Int32N(256), r.Int32N(256), 'a'}
-			q.MinTokens = min(q.MaxTokens, r.IntN(6))
+			q.Sample.MinTokens = min(q.MaxTokens, r.IntN(6))
 		case 2:
 			q.StopText = []string{string(rune('a' + r.IntN(26)))}
 		}
@@ -100,7 +110,7 @@ func TestDraftsChangeNoToken(t *testing.T) {
 	for seed := range uint64(6) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		plain := adapted(t, Options{Drafting: Drafting{Draft: DraftNone}})
-		requests := asked(t, plain, r, 12)
+		requests := anything(t, plain, r, 12)
 		want, whole := replies(t, plain, requests, false)
 		var known [][]int32
 		for i, q := range requests {

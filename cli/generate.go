@@ -40,13 +40,15 @@ func generateCommand() *cobra.Command {
 			switch {
 			case out.JSON:
 				return out.Line(r)
-			case alone:
+			case alone && begun:
 				io.WriteString(out.Stdout(), "\n")
 				begun = false
+			case alone:
+				io.WriteString(out.Stdout(), textOrIDs(r)+"\n")
 			case o.N > 1:
-				io.WriteString(out.Stdout(), out.T("generate.sample", r.Index+1, r.Sample+1, r.Prompt)+"\n"+r.Text+"\n\n")
+				io.WriteString(out.Stdout(), out.T("generate.sample", r.Index+1, r.Sample+1, r.Prompt)+"\n"+textOrIDs(r)+"\n\n")
 			default:
-				io.WriteString(out.Stdout(), out.T("generate.prompt", r.Index+1, r.Prompt)+"\n"+r.Text+"\n\n")
+				io.WriteString(out.Stdout(), out.T("generate.prompt", r.Index+1, r.Prompt)+"\n"+textOrIDs(r)+"\n\n")
 			}
 			showLogProbs(out, "generate.logprobs_prompt", r.PromptLogProbs)
 			showLogProbs(out, "generate.logprobs", r.LogProbs)
@@ -118,6 +120,14 @@ func generatePrompts(out *ui.Out, texts, files []string, o step.GenerateOptions)
 	return step.TextPrompts(texts...), nil
 }
 
+// textOrIDs is a reply, as ids where they stand for no text: the model has no tokenizer.
+func textOrIDs(r step.Generated) string {
+	if r.Text != "" {
+		return r.Text
+	}
+	return strings.Join(strings.Fields(strings.Trim(fmt.Sprint(r.IDs), "[]")), ",")
+}
+
 // showLogProbs is a table of tokens with how likely they were, and what else was likely there.
 func showLogProbs(out *ui.Out, title string, tokens []step.TokenLogProb) {
 	if len(tokens) == 0 {
@@ -133,7 +143,11 @@ func showLogProbs(out *ui.Out, title string, tokens []step.TokenLogProb) {
 	for _, t := range tokens {
 		var top []string
 		for _, x := range t.Top {
-			top = append(top, fmt.Sprintf("%q %s", x.Text, value(x)))
+			name := fmt.Sprint(x.ID)
+			if x.Text != "" {
+				name = fmt.Sprintf("%q", x.Text)
+			}
+			top = append(top, name+" "+value(x))
 		}
 		table.Rows = append(table.Rows, []string{fmt.Sprint(t.ID), fmt.Sprintf("%q", t.Text), value(t), strings.Join(top, "  ")})
 	}

@@ -43,10 +43,10 @@ var ggufKinds = map[string]ggufKind{
 func FromGGUF(meta Metadata) (*Tokenizer, error) {
 	model, ok := meta.String("tokenizer.ggml.model")
 	if !ok {
-		return nil, fmt.Errorf("tokenizer.ggml.model: missing; the file has no tokenizer")
+		return nil, fmt.Errorf("tokenizer.ggml.model: missing; %w", ErrNone)
 	}
 	if model == "none" || model == "no_vocab" {
-		return nil, fmt.Errorf("tokenizer.ggml.model: %s; the file has no tokenizer", model)
+		return nil, fmt.Errorf("tokenizer.ggml.model: %s; %w", model, ErrNone)
 	}
 	kind, ok := ggufKinds[model]
 	if !ok {

@@ -2,6 +2,7 @@ package step
 
 import (
 	"math"
+	"strings"
 
 	"lian/compute/cpu"
 	"lian/dtype"
@@ -13,7 +14,7 @@ type modelWork struct {
 	m          *Opened
 	weights    int64      // bytes of all weights
 	parameters int64      // all
-	main       dtype.Type // that most bytes are of
+	main       dtype.Type // that most weights of the layers are of: embedding and head often have another
 }
 
 func workOf(m *Opened) modelWork {
@@ -23,7 +24,10 @@ func workOf(m *Opened) modelWork {
 		n := int64(p.Tensor.Bytes())
 		w.weights += n
 		w.parameters += int64(p.Tensor.Elements())
-		if of[p.Tensor.Type] += n; of[p.Tensor.Type] > most {
+		if !strings.HasPrefix(p.Name, "layers.") || len(p.Tensor.Shape) < 2 {
+			continue
+		}
+		if of[p.Tensor.Type] += int64(p.Tensor.Elements()); of[p.Tensor.Type] > most {
 			w.main, most = p.Tensor.Type, of[p.Tensor.Type]
 		}
 	}

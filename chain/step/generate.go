@@ -98,7 +98,11 @@ func Generate(ctx context.Context, path string, prompts []Prompt, o GenerateOpti
 	if path, err = withAdapter(path, o.Adapter); err != nil {
 		return err
 	}
-	m, err := OpenToRun(path, b)
+	open := OpenToRun
+	if o.needsNoWords(prompts) {
+		open = OpenToRunIDs
+	}
+	m, err := open(path, b)
 	if err != nil {
 		return err
 	}
@@ -118,6 +122,13 @@ func Generate(ctx context.Context, path string, prompts []Prompt, o GenerateOpti
 		return errors.Join(err, f.Close())
 	}
 	return g.run(ctx, done)
+}
+
+// needsNoWords says whether nothing that is asked has to do with text.
+func (o GenerateOptions) needsNoWords(prompts []Prompt) bool {
+	c := o.Constraint
+	texts := len(o.Sample.Stop) + len(o.Sample.BadWords) + len(c.Schema) + len(c.Regex) + len(c.Grammar) + len(c.Choice)
+	return texts == 0 && !slices.ContainsFunc(prompts, func(p Prompt) bool { return p.IDs == nil })
 }
 
 // generation is the work of one lian generate.

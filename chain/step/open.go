@@ -65,10 +65,26 @@ func OpenToRun(path string, b compute.Backend) (*Opened, error) {
 	return m.withWords()
 }
 
+// OpenToRunIDs is OpenToRun for those who give ids and want ids: a model without a tokenizer will do.
+func OpenToRunIDs(path string, b compute.Backend) (*Opened, error) {
+	m, err := openWeights(path, b, checkpoint.Options{}, true)
+	if err != nil {
+		return nil, err
+	}
+	if err = m.words(m.Path); errors.Is(err, tokenizer.ErrNone) || errors.Is(err, fs.ErrNotExist) {
+		m.Tokenizer, err = tokenizer.Wordless(m.Model.Spec.Vocab)
+	}
+	if err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
 func (m *Opened) withWords() (*Opened, error) {
 	if err := m.words(m.Path); err != nil {
 		m.Close()
-		return nil, fmt.Errorf("%w (lian inspect, lian forward --ids and lian convert --weights-only need no tokenizer)", err)
+		return nil, fmt.Errorf("%w (lian inspect, lian bench model, lian generate --ids, lian forward --ids and lian convert --weights-only need no tokenizer)", err)
 	}
 	return m, nil
 }

@@ -47,7 +47,7 @@ func (c *compiler) array(d *demand, from int32) (int32, error) {
 		low += sh.place
 		high = lower(high, low)
 	}
-	far = max(far, low, high)
+	far = max(far, low, high, 1)
 	w := &arrayWalk{c: c, d: d, low: low, high: high, far: far, item: func(place int) (term, error) {
 		t, _ := itemTerm(groups, place)
 		return t, nil

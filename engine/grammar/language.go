@@ -52,6 +52,9 @@ type algebra struct {
 	none, empty, any, anyText *language
 	byLength                  map[string]bool // of shared
 	work                      int
+	// Digits of numbers before and after the point.
+	wholeDigits, places int
+	breaks              ranges // of matching
 }
 
 // maxWork bounds the work on all patterns of a schema, about a second's.
@@ -81,7 +84,7 @@ func (a *algebra) bounded(f func() error) (err error) {
 const maxLanguages = 1 << 17
 
 func newAlgebra() *algebra {
-	a := &algebra{known: map[string]*language{}, byLength: map[string]bool{}}
+	a := &algebra{known: map[string]*language{}, byLength: map[string]bool{}, wholeDigits: maxDigits, places: maxDigits}
 	a.none = a.intern(language{kind: nothing})
 	a.empty = a.intern(language{kind: emptyText, nullable: true})
 	a.any = a.one(allRunes)

@@ -16,12 +16,12 @@ func (a *algebra) digits(low, high int) *language { return a.repeat(a.one(asciiD
 
 // whole is the whole numbers without a sign.
 func (a *algebra) whole() *language {
-	return a.union(a.text("0"), a.sequence(a.one(ranges{{'1', '9'}}), a.digits(0, maxDigits-1)))
+	return a.union(a.text("0"), a.sequence(a.one(ranges{{'1', '9'}}), a.digits(0, a.wholeDigits-1)))
 }
 
 // integer is the whole numbers without point and exponent.
 func (a *algebra) integer() *language {
-	return a.union(a.text("0"), a.sequence(a.optional(a.text("-")), a.one(ranges{{'1', '9'}}), a.digits(0, maxDigits-1)))
+	return a.union(a.text("0"), a.sequence(a.optional(a.text("-")), a.one(ranges{{'1', '9'}}), a.digits(0, a.wholeDigits-1)))
 }
 
 func (a *algebra) optional(l *language) *language { return a.union(a.empty, l) }
@@ -34,7 +34,7 @@ func (a *algebra) number() *language {
 
 // decimal is the numbers without exponent.
 func (a *algebra) decimal() *language {
-	return a.sequence(a.optional(a.text("-")), a.whole(), a.optional(a.sequence(a.text("."), a.digits(1, maxDigits))))
+	return a.sequence(a.optional(a.text("-")), a.whole(), a.optional(a.sequence(a.text("."), a.digits(1, a.places))))
 }
 
 // bound is one end of a range of numbers; a nil value is no bound.
@@ -73,12 +73,14 @@ func parseBound(text string) (*big.Rat, error) {
 	return value, nil
 }
 
-// largest is the largest whole number with maxDigits digits.
-var largest = new(big.Int).Sub(new(big.Int).Exp(big.NewInt(10), big.NewInt(maxDigits), nil), big.NewInt(1))
+// largest is the largest whole number that is written.
+func (a *algebra) largest() *big.Int {
+	return new(big.Int).Sub(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(a.wholeDigits)), nil), big.NewInt(1))
+}
 
 // integerRange is the whole numbers between the bounds.
 func (a *algebra) integerRange(low, high bound) *language {
-	first, last := new(big.Int).Neg(largest), new(big.Int).Set(largest)
+	first, last := new(big.Int).Neg(a.largest()), a.largest()
 	if low.value != nil {
 		n := floor(low.value)
 		if !low.value.IsInt() || low.strict {
@@ -202,6 +204,7 @@ func (a *algebra) magnitude(low, high bound) (*language, error) {
 	if err != nil {
 		return nil, err
 	}
+	largest := a.largest()
 	if high.value == nil || highWhole.Cmp(largest) > 0 {
 		highWhole, high = new(big.Int).Add(largest, big.NewInt(1)), bound{}
 	}
@@ -267,9 +270,9 @@ func (a *algebra) fraction(low *bound, lowDigits string, high *bound, highDigits
 		if p.digit > 0 && mayEnd(p) {
 			all = a.empty
 		}
-		if p.digit < maxDigits {
+		if p.digit < a.places {
 			if !p.onLow && !p.onUp {
-				all = a.digits(map[bool]int{true: 0, false: 1}[p.digit > 0], maxDigits-p.digit)
+				all = a.digits(map[bool]int{true: 0, false: 1}[p.digit > 0], a.places-p.digit)
 			} else {
 				for d := byte('0'); d <= '9'; d++ {
 					if p.onLow && d < lowDigits[p.digit] || p.onUp && d > highDigits[p.digit] {

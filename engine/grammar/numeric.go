@@ -3,6 +3,8 @@ package grammar
 import (
 	"fmt"
 	"math/big"
+	"slices"
+	"strings"
 )
 
 // numeric is what is asked of a number.
@@ -25,6 +27,10 @@ func (n *numeric) plain() bool {
 
 // language is the numbers asked, spelled without exponent unless nothing but a number is asked.
 func (n *numeric) language(a *algebra) (all *language, err error) {
+	if !n.plain() {
+		defer func(whole, places int) { a.wholeDigits, a.places = whole, places }(a.wholeDigits, a.places)
+		a.wholeDigits, a.places = n.room()
+	}
 	bounded := n.low.value != nil || n.high.value != nil
 	switch {
 	case n.integer && bounded:
@@ -71,6 +77,25 @@ func (n *numeric) language(a *algebra) (all *language, err error) {
 		}
 	}
 	return a.intersect(parts...), nil
+}
+
+// room is how many digits are written before and after the point where something is asked of the value: together what a float64
+// keeps, so that a validator that computes in it comes to the same result.
+func (n *numeric) room() (whole, places int) {
+	const kept = 15
+	whole, places = 9, 0
+	if n.integer {
+		whole = kept
+	}
+	for _, x := range slices.Concat(n.multiples, n.notMultiples, n.excluded, []*big.Rat{n.low.value, n.high.value}) {
+		if x == nil {
+			continue
+		}
+		text := strings.TrimRight(new(big.Rat).Abs(x).FloatString(maxDigits), "0")
+		before, after, _ := strings.Cut(text, ".")
+		whole, places = max(whole, min(len(before)+1, maxDigits)), max(places, len(after))
+	}
+	return whole, max(places, kept-whole)
 }
 
 // multiplesOf is the numerals without sign that are a multiple of m.

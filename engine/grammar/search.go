@@ -12,7 +12,13 @@ const (
 )
 
 // matching is the texts in which an expression matches somewhere, as JSON Schema asks; whole asks that it matches all.
-func (a *algebra) matching(e *expression, whole bool) (*language, error) {
+//
+// Python counts letters beyond ASCII as characters of words, ECMA-262 does not: read narrowly none stands at a border.
+func (a *algebra) matching(e *expression, whole bool, meaning reading) (*language, error) {
+	a.breaks = asciiWord.complement()
+	if meaning == narrow {
+		a.breaks = allWord.complement()
+	}
 	if whole {
 		e = &expression{kind: inOrder, parts: []*expression{{kind: atStart}, e, {kind: atEnd}}}
 	}
@@ -31,7 +37,7 @@ func (a *algebra) matching(e *expression, whole bool) (*language, error) {
 	for _, c := range []struct {
 		set  ranges
 		kind before
-	}{{asciiWord, aWord}, {asciiWord.complement(), aBreak}} {
+	}{{asciiWord, aWord}, {a.breaks, aBreak}} {
 		later, err := a.then(e, a.anyText, c.kind)
 		if err != nil {
 			return nil, err
@@ -100,18 +106,12 @@ func (a *algebra) then(e *expression, rest *language, b before) (*language, erro
 		}
 		return a.intersect(l, rest), nil
 	case atBorder:
-		word := a.sequence(a.one(asciiWord), a.anyText)
-		var follows *language
-		switch {
-		case b == aWord:
-			follows = a.not(word)
-		case b&aWord == 0:
-			follows = word
-		default:
+		if b != aWord && b&aWord != 0 {
 			return nil, fmt.Errorf(`\b after what may or may not be a letter is not supported`)
 		}
-		if e.negative {
-			follows = a.not(follows)
+		follows := a.sequence(a.one(asciiWord), a.anyText)
+		if (b == aWord) != e.negative {
+			follows = a.optional(a.sequence(a.one(a.breaks), a.anyText))
 		}
 		return a.intersect(follows, rest), nil
 	}

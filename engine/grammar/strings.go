@@ -99,7 +99,7 @@ func (a *algebra) pattern(p patternDemand, meaning reading) (*language, error) {
 	}
 	var l *language
 	err = a.bounded(func() (err error) {
-		if l, err = a.matching(e, false); err == nil && p.not {
+		if l, err = a.matching(e, false, meaning); err == nil && p.not {
 			l = a.not(l)
 		}
 		return err
@@ -119,7 +119,7 @@ func Regexp(text string) (*Grammar, error) {
 		if err != nil {
 			return 0, fmt.Errorf("regular expression: %w", err)
 		}
-		l, err := b.algebra.matching(e, true)
+		l, err := b.algebra.matching(e, true, exact)
 		if err != nil {
 			return 0, fmt.Errorf("regular expression: %w", err)
 		}

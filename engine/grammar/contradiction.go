@@ -65,6 +65,18 @@ func (d *document) contradicts(v *value) (keyword, reason string) {
 		}
 		return keyword, "what is listed is not valid for the keywords beside it"
 	}
+	isFalse := func(v *value) bool { return v.kind == 'f' }
+	for _, keyword := range []string{"allOf", "anyOf", "oneOf"} {
+		if list := v.members[keyword]; list != nil {
+			no := len(keep(slices.Clone(list.items), isFalse))
+			if no == len(list.items) || no > 0 && keyword == "allOf" {
+				return keyword, "false among its schemas"
+			}
+		}
+	}
+	if item := v.members["contains"]; item != nil && isFalse(item) && v.count("minContains", 1) > 0 {
+		return "contains", "its schema is false"
+	}
 	if not := v.members["not"]; not != nil && (not.kind == 't' || not.kind == '{' && !slices.ContainsFunc(not.keys, func(k string) bool { return !isAnnotation(k) })) {
 		return "not", "it excludes everything"
 	}

@@ -214,6 +214,9 @@ func (d *document) targets(v *value) ([]*value, error) {
 		if err != nil {
 			return nil, err
 		}
+		if keyword == "$recursiveRef" && target != d.root && target.recursive() && d.root.recursive() { // draft 2019-09
+			target = d.root
+		}
 		if keyword == "$dynamicRef" {
 			if target, err = d.outermost(v, target, ref.text); err != nil {
 				return nil, err
@@ -222,6 +225,10 @@ func (d *document) targets(v *value) ([]*value, error) {
 		list = append(list, target)
 	}
 	return list, nil
+}
+
+func (v *value) recursive() bool {
+	return v.members["$recursiveAnchor"] != nil && v.members["$recursiveAnchor"].kind == 't'
 }
 
 // outermost is where a dynamic reference leads: evaluation begins at the root, so its anchor of that name is the outermost.

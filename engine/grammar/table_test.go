@@ -19,7 +19,7 @@ type tableCase struct {
 	Accept, Reject []json.RawMessage
 }
 
-func table(t *testing.T) (list []tableCase) {
+func readTable(t testing.TB) (list []tableCase) {
 	t.Helper()
 	f, err := os.Open("testdata/schemas.jsonl")
 	if err != nil {
@@ -41,7 +41,7 @@ func table(t *testing.T) (list []tableCase) {
 func TestTheTableOfSchemas(t *testing.T) {
 	v := testVocabulary()
 	second, generated, checked := 0, 0, 0
-	for i, c := range table(t) {
+	for i, c := range readTable(t) {
 		name := fmt.Sprintf("%d %.120s", i+1, c.Schema)
 		g, err := CompileSchema(c.Schema)
 		if err != nil {

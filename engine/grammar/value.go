@@ -45,7 +45,7 @@ func parseValue(data []byte) (*value, error) {
 
 // unpaired finds the escape of a surrogate without its other half, which encoding/json replaces without a word.
 func unpaired(data []byte) string {
-	leading := -2
+	leading := -100
 	for i := 0; i+1 < len(data); i++ {
 		if data[i] != '\\' {
 			continue
@@ -66,7 +66,7 @@ func unpaired(data []byte) string {
 				if leading != i-6 {
 					return string(data[i : i+6])
 				}
-				leading = -2
+				leading = -100
 			case leading == i-6:
 				return string(data[leading : leading+6])
 			}

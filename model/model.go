@@ -119,7 +119,7 @@ func Logits(p *Pass, m Model, hidden *compute.Tensor, rows []int32) *compute.Ten
 func (p *Pass) logits(m Model, hidden *compute.Tensor, adapted []Adapted) *compute.Tensor {
 	h := m.Head()
 	out := p.Tensor(hidden.Rows(), h.Weight.Shape[0])
-	Launch(p, compute.MatMul{A: hidden, B: h.Weight, Bias: h.Bias, Out: out, TransB: true, Alpha: h.Scale, Fast: p.Precision == Fast, BF16: p.BF16})
+	Launch(p, compute.MatMul{A: hidden, B: h.Weight, Bias: h.Bias, Out: out, TransB: true, Alpha: h.Scale, Fast: p.Precision == Fast, BF16: p.RoundsTo16(h.Weight)})
 	p.adapt(adapted, headName, hidden, out, h.factor())
 	if h.Softcap > 0 {
 		for _, by := range []float32{1 / h.Softcap, h.Softcap} {
@@ -152,6 +152,6 @@ func CrossEntropy(p *Pass, m Model, hidden *compute.Tensor, targets []int32, wei
 	}
 	h := m.Head()
 	Launch(p, compute.LinearCrossEntropy{Hidden: hidden, Weight: h.Weight, Bias: h.Bias, LogitScale: h.Scale, Softcap: h.Softcap, Targets: p.Ints(targets), Weights: rowWeights, Loss: loss, Best: best, Scale: scale,
-		Fast: p.Precision == Fast, BF16: p.BF16})
+		Fast: p.Precision == Fast, BF16: p.RoundsTo16(h.Weight)})
 	return loss, nil
 }

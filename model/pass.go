@@ -12,7 +12,8 @@ type Precision string
 const (
 	// Exact is float32 activations and keys, whatever the weights are.
 	Exact Precision = "exact"
-	// Fast lets quantised weights meet activations rounded to int8, and keeps keys and values as bfloat16.
+	// Fast lets quantised weights meet activations rounded to int8, and bfloat16 weights those rounded to bfloat16, and keeps keys and
+	// values as bfloat16.
 	Fast Precision = "fast"
 )
 
@@ -76,6 +77,12 @@ func (p *Pass) Ints(values []int32) *compute.Tensor {
 	t := p.Arena.Tensor(dtype.I32, len(values))
 	p.Stream.Write(t, compute.HostBytes(values))
 	return t
+}
+
+// RoundsTo16 says whether a product with a weight takes its rows rounded to bfloat16: if the pass says so, and in Fast where the
+// weight itself is bfloat16, as llama.cpp does.
+func (p *Pass) RoundsTo16(weight *compute.Tensor) bool {
+	return p.BF16 || p.Precision == Fast && p.Tape == nil && weight.Type == dtype.BF16
 }
 
 // Training says whether gradients will be asked for.

@@ -38,6 +38,9 @@ type amxKernels struct {
 	config        *byte // the shapes of the tile registers
 	rows, columns func(*amxTile)
 
+	few     func(t *rowsTile, config *byte)   // up to 16 rows times 32 rows of weights where they lie; sums are [2][16][16], weights first
+	fewRows func(dst, src *float32, rows int) // makes rows of 32 sums of them
+
 	// Packers of 16 or 32 lanes, by whether k runs along memory and whether lanes are to be rows (A) or columns (B).
 	floats, brains amxPackers
 }

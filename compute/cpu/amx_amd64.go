@@ -21,7 +21,7 @@ func levelAMX() *kernels {
 	k := levelAVX512()
 	k.level = "amx"
 	k.amx = &amxKernels{
-		config: &tileShapes[0], rows: amxRowsAVX512, columns: amxColumnsAVX512,
+		config: &tileShapes[0], rows: amxRowsAVX512, columns: amxColumnsAVX512, few: rowsTilesAVX512, fewRows: rowsOfTilesAVX512,
 		floats: amxPackers{amxPackRowsAVX512, amxPackPairsAVX512, amxTurnRowsAVX512, amxTurnPairsAVX512},
 		brains: amxPackers{amxPackRows16AVX512, amxPackPairs16AVX512, amxTurnRows16AVX512, amxTurnPairs16AVX512},
 	}

@@ -41,14 +41,17 @@ func (b *backend) multiply(p *product) error {
 	if p.m <= 0 || p.n <= 0 {
 		return nil
 	}
-	if b.canAMX(p) {
-		return b.multiplyApart(p)
-	}
-	if p.pairs && !b.packsPairs() {
-		return b.multiplyRounded(p)
-	}
 	f := frame[multiplication](b)
 	f.backend, f.product = b, *p
+	if f.few.is = f.canReadRows(); !f.few.is {
+		if b.canAMX(p) {
+			f.product = product{}
+			return b.multiplyApart(p)
+		}
+		if p.pairs && !b.packsPairs() {
+			return b.multiplyRounded(p)
+		}
+	}
 	err := f.run()
 	f.product = product{} // keeps nothing alive
 	return err
@@ -86,7 +89,7 @@ type side struct {
 
 func (f *multiplication) run() error {
 	f.failed.Store(nil)
-	if f.few.is = f.canReadRows(); f.few.is {
+	if f.few.is {
 		return f.runRows()
 	}
 	a := side{&f.a, true, f.m, f.rows, (f.m + f.rows - 1) / f.rows, true}

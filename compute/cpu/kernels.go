@@ -53,7 +53,8 @@ type kernels struct {
 	transpose8, transpose4 func(dst *float32, dstStride int, src *float32, srcStride, blocks int) // strides in bytes
 	copyA, copyB           func(dst, src *float32, srcStride, count int)                          // rows or columns wide
 	panelKernels
-	rowsOf [turnForms][]func(*rowsTile) // few rows times weights where they lie, by what those are, for 1, 2, 4 … rows
+	rowsOf      [turnForms][]func(*rowsTile) // few rows times weights where they lie, by what those are, for 1, 2, 4 … rows
+	rowsOfPairs []func(*rowsTile)            // the same of bfloat16, which A is rounded to
 
 	transposeLanes int // rows that transposeWhole turns
 	transposeWhole transposer

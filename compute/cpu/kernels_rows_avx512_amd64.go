@@ -61,3 +61,33 @@ func rowsHalf4AVX512(t *rowsTile)
 //
 //go:noescape
 func rowsHalf8AVX512(t *rowsTile)
+
+// rowsPairs1AVX512 multiplies 1 rows with 32 rows of weights: pairs of bfloat16, as A's are.
+//
+//go:noescape
+func rowsPairs1AVX512(t *rowsTile)
+
+// rowsPairs2AVX512 multiplies 2 rows with 32 rows of weights: pairs of bfloat16, as A's are.
+//
+//go:noescape
+func rowsPairs2AVX512(t *rowsTile)
+
+// rowsPairs4AVX512 multiplies 4 rows with 32 rows of weights: pairs of bfloat16, as A's are.
+//
+//go:noescape
+func rowsPairs4AVX512(t *rowsTile)
+
+// rowsPairs8AVX512 multiplies 8 rows with 32 rows of weights: pairs of bfloat16, as A's are.
+//
+//go:noescape
+func rowsPairs8AVX512(t *rowsTile)
+
+// rowsTilesAVX512 multiplies up to 16 rows, packed as columns of tiles, with 32 rows of bfloat16: 16 bytes of each are a fourth of a step.
+//
+//go:noescape
+func rowsTilesAVX512(t *rowsTile, config *byte)
+
+// rowsOfTilesAVX512 makes the first rows of [16][32] of two tiles [2][16][16], turned.
+//
+//go:noescape
+func rowsOfTilesAVX512(dst *float32, src *float32, rows int)

@@ -24,13 +24,20 @@ const (
 	rowsNear  = 512      // bytes of each row of B that stay in the level-1 cache until all rows of A have used them
 )
 
-// canReadRows says whether few rows are multiplied with B where it lies.
+// canReadRows says whether few rows are multiplied with B where it lies. Pairs of bfloat16 must be whole loads, or whole steps of tiles.
 func (f *multiplication) canReadRows() bool {
-	return f.m <= decodeRows && f.product.packed == nil && !f.pairs && f.a.kind == dtype.F32 && f.a.contiguous && f.b.contiguous && f.rowsKernels() != nil
+	return f.m <= decodeRows && f.product.packed == nil && f.a.kind == dtype.F32 && f.a.contiguous && f.b.contiguous && f.rowsKernels() != nil &&
+		(!f.pairs || f.k%8 == 0 && f.out16 == nil && f.residual16 == nil && (f.amx == nil || f.k > 0 && f.k%amxDeep == 0))
 }
 
 // rowsKernels are the kernels for 1, 2, 4 … rows and the type of B.
 func (f *multiplication) rowsKernels() []func(*rowsTile) {
+	switch {
+	case f.pairs && f.b.kind != dtype.BF16:
+		return nil
+	case f.pairs:
+		return f.rowsOfPairs
+	}
 	switch f.b.kind {
 	case dtype.F32:
 		return f.rowsOf[formFloats]
@@ -49,6 +56,16 @@ type few struct {
 	rows   int // of a: so many that each kernel call has its number
 	stride int // of a
 	group  int // rows of a kernel call
+	each   int // bytes of a row of B that one element of a is multiplied with
+	tiles  bool
+}
+
+// at is the operand for what row i of B has from a byte on.
+func (w *few) at(i, byte int) *float32 {
+	if w.tiles {
+		return at(w.a, byte/(2*amxDeep)*amxUnit)
+	}
+	return at(w.a, i*w.stride+byte/w.each)
 }
 
 // runRows multiplies few rows: every task reads some rows of B once, as they lie.
@@ -59,11 +76,18 @@ func (f *multiplication) runRows() error {
 		w.group /= 2
 	}
 	w.rows = (f.m + w.group - 1) / w.group * w.group
-	w.a, w.stride = f.a.data, f.a.stride
-	if w.rows != f.m { // what is computed too much is the last row again
+	w.a, w.stride, w.each, w.tiles = f.a.data, f.a.stride, f.b.kind.Bytes(1), f.pairs && f.amx != nil
+	switch {
+	case w.tiles:
+		f.rowsAsTiles()
+	case f.pairs:
+		if err := f.rowsAsPairs(); err != nil {
+			return err
+		}
+	case w.rows != f.m: // what is computed too much is the last row again
 		w.a, w.stride = f.backend.shared.need(slotA, w.rows*f.k), f.k
 		for i := range w.rows {
-			copy(w.a[i*f.k:(i+1)*f.k], f.a.data[min(i, f.m-1)*f.a.stride:])
+			copy(w.a[i*f.k:(i+1)*f.k], f.row(i))
 		}
 	}
 	f.tasks = min((f.n+f.columns-1)/f.columns, 16*f.workers)
@@ -74,15 +98,47 @@ func (f *multiplication) runRows() error {
 	return nil
 }
 
+// row is row i of A, the last one again past the end.
+func (f *multiplication) row(i int) []float32 {
+	i = min(i, f.m-1)
+	return f.a.data[i*f.a.stride:][:f.k]
+}
+
+// rowsAsPairs rounds A to bfloat16: two values of a row are one element.
+func (f *multiplication) rowsAsPairs() error {
+	w := &f.few
+	w.a, w.stride, w.each = f.backend.shared.need(slotA, w.rows*f.k/2), f.k/2, 4
+	bytes := bytesOf(w.a)
+	for i := range w.rows {
+		if err := f.fromFloats(dtype.BF16, f.row(i), bytes[i*f.k*2:(i+1)*f.k*2]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rowsAsTiles packs A as columns of tiles, 16 whatever their number: what those past the last are is nobody's.
+func (f *multiplication) rowsAsTiles() {
+	w := &f.few
+	w.rows, w.group, w.stride = amxLanes/2, amxLanes/2, 0
+	rows := f.backend.shared.need(slotB, w.rows*f.k)
+	for i := range f.m {
+		copy(rows[i*f.k:(i+1)*f.k], f.row(i))
+	}
+	w.a = f.backend.shared.need(slotA, f.k/amxDeep*amxUnit)
+	f.amx.floats.turnPairs(at(w.a, 0), at(rows, 0), f.k*4, f.k/amxDeep, amxLanes/2)
+}
+
 // rowsTask computes some panels of columns.
 func (f *multiplication) rowsTask(s *scratch, task int) {
 	panels := (f.n + f.columns - 1) / f.columns
 	raw, size := f.b.raw()
 	rowBytes := f.b.stride * size
-	sums := s.need(slotPartial, f.few.rows*f.columns)
-	kernel := f.rowsKernels()[bits.Len(uint(f.few.group))-1]
-	whole := f.k * size &^ 15 // bytes of a row that the kernels take
+	kernels := f.rowsKernels()
+	kernel := kernels[min(bits.Len(uint(f.few.group)), len(kernels))-1] // unless there are tiles
+	whole := f.k * size &^ 15                                           // bytes of a row that the kernels take
 	for j := panels * task / f.tasks; j < panels*(task+1)/f.tasks; j++ {
+		sums := s.need(slotPartial, f.few.rows*f.columns)
 		b := unsafe.Add(raw, j*f.columns*rowBytes)
 		if count := f.n - j*f.columns; count < f.columns { // a copy, so that there are as many rows as lanes
 			edge := bytesOf(s.need(slotC, (f.columns*rowBytes+3)/4))
@@ -105,14 +161,23 @@ func (f *multiplication) rowsTask(s *scratch, task int) {
 			}
 			for i := 0; i < f.few.rows; i += f.few.group {
 				t := &s.rows
-				*t = rowsTile{a: at(f.few.a, i*f.few.stride+from/size), b: (*byte)(unsafe.Add(b, from)), end: at(sums, i*f.columns), stride: f.few.stride * 4,
+				*t = rowsTile{a: f.few.at(i, from), b: (*byte)(unsafe.Add(b, from)), end: at(sums, i*f.columns), stride: f.few.stride * 4,
 					rowBytes: rowBytes, chunks: (to - from) / 16, ahead: ahead}
 				if from > 0 {
 					t.begin = t.end
 				}
-				kernel(t)
+				if f.few.tiles {
+					f.amx.few(t, f.amx.config)
+				} else {
+					kernel(t)
+				}
 			}
 			from = to
+		}
+		if f.few.tiles {
+			tiles := sums
+			sums = s.need(slotE, f.few.rows*f.columns)
+			f.amx.fewRows(at(sums, 0), at(tiles, 0), f.m)
 		}
 		f.finishRows(s, j, whole/size, sums)
 	}

@@ -119,7 +119,7 @@ func (f *forward) linearTo(out *compute.Tensor, w *weight, x, residual *compute.
 		model.Launch(f.Pass, compute.PackedMatMul{A: x, Weight: *w.matrix.Packed, Out: out, Alpha: by, Bias: w.bias, Residual: residual, Fast: f.Precision == model.Fast})
 	} else {
 		model.Launch(f.Pass, compute.MatMul{A: x, B: w.matrix, Out: out, TransB: true, Alpha: by, Bias: w.bias, Residual: residual,
-			Fast: f.Precision == model.Fast, BF16: f.BF16})
+			Fast: f.Precision == model.Fast, BF16: f.RoundsTo16(w.matrix)})
 	}
 	f.Adapt(w.name, x, out, by)
 	return out

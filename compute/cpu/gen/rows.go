@@ -9,7 +9,17 @@ var _ = topic("rows", func(a *assembly) {
 			a.rows(rows, f)
 		}
 	}
+	if a.set == avx512 {
+		for rows := 1; rows <= 8; rows *= 2 {
+			a.rows(rows, rowsPairs)
+		}
+		a.rowsTiles()
+		a.rowsOfTiles()
+	}
 })
+
+// rowsPairs takes two values of bfloat16 as they are: VDPBF16PS multiplies them with two of A.
+var rowsPairs = turnForm{"Pairs", "pairs of bfloat16, as A's are", 1, func(a *assembly, k int, from, to string) {}}
 
 // Offsets in cpu.rowsTile, which the assembly reads; kept in step by TestStructsMatchTheAssembly.
 const (
@@ -30,6 +40,14 @@ const (
 func (a *assembly) rows(rows int, form turnForm) {
 	a.function(fmt.Sprintf("rows%s%d", form.name, rows), fmt.Sprintf("multiplies %d rows with %d rows of weights: %s.", rows, 2*a.lanes, form.about), []argument{{"t", "*rowsTile"}})
 	acc := func(g, r int) string { return a.r(8 + g*rows + r) }
+	number := func(r string) (n int) { fmt.Sscanf(r[1:], "%d", &n); return n }
+	fma := func(x, from, sum string) {
+		if form.name == "Pairs" {
+			a.dotPairsRegister(number(sum), number(from), number(x))
+			return
+		}
+		a.op("VFMADD231PS %s, %s, %s", x, from, sum)
+	}
 	a.op("MOVQ %s, DI", a.arg("t"))
 	a.op("MOVQ %d(DI), SI", rowsA)
 	a.op("MOVQ %d(DI), DX", rowsB)
@@ -115,7 +133,7 @@ func (a *assembly) rows(rows int, form turnForm) {
 							if form.perColumn == 1 {
 								from = a.r(4*g + column)
 							}
-							a.op("VFMADD231PS %s, %s, %s", x, from, acc(g, r))
+							fma(x, from, acc(g, r))
 						}
 					}
 				}
@@ -133,6 +151,11 @@ func (a *assembly) rows(rows int, form turnForm) {
 					form.value(a, k, a.r(column), from)
 					for r := range rows {
 						at := value(r, (u*4+column)*form.perColumn+k)
+						if form.name == "Pairs" {
+							a.op("VBROADCASTSS %s, %s", at, a.r(30))
+							fma(a.r(30), from, acc(g, r))
+							continue
+						}
 						if a.set == avx512 {
 							a.op("VFMADD231PS.BCST %s, %s, %s", at, from, acc(g, r))
 							continue
@@ -177,5 +200,91 @@ func (a *assembly) rows(rows int, form turnForm) {
 			a.op("VMOVUPS %s, %d(AX)", acc(g, r), (r*2+g)*a.bytes())
 		}
 	}
+	a.ret()
+}
+
+// rowsTiles writes the kernel of the tile unit for up to 16 rows: weights are its left operand where they lie, 16 rows of 32 values in
+// one load, and A, packed as pairs, its right one. Sums are two tiles of 16 rows of weights × 16 rows of A.
+func (a *assembly) rowsTiles() {
+	a.function("rowsTiles", "multiplies up to 16 rows, packed as columns of tiles, with 32 rows of bfloat16: 16 bytes of each are a fourth of a step.", []argument{{"t", "*rowsTile"}, {"config", "*byte"}})
+	const regR12, regR13, unit = 12, 13, 2048
+	a.op("MOVQ %s, AX", a.arg("config"))
+	a.tileConfigure(0)
+	a.op("MOVQ %s, DI", a.arg("t"))
+	a.op("MOVQ %d(DI), SI", rowsA)
+	a.op("MOVQ %d(DI), DX", rowsB)
+	a.op("MOVQ %d(DI), R8", rowsBytes)
+	a.op("MOVQ %d(DI), CX", rowsChunks)
+	a.op("MOVQ %d(DI), R11", rowsAhead)
+	a.op("LEAQ (R8)(R8*2), R9")
+	a.op("MOVQ R8, R12")
+	a.op("SHLQ $4, R12")
+	a.op("ADDQ DX, R12") // the second 16 rows
+	a.op("MOVL $64, R13")
+	a.op("SHRQ $2, CX")
+	zero, start, loop, done := a.label(), a.label(), a.label(), a.label()
+	a.op("MOVQ %d(DI), AX", rowsBegin)
+	a.op("TESTQ AX, AX")
+	a.op("JZ %s", zero)
+	a.tileLoad(0, 0, regR13, 0)
+	a.tileLoad(1, 0, regR13, 1024)
+	a.op("JMP %s", start)
+	a.mark(zero)
+	a.tileZero(0)
+	a.tileZero(1)
+	a.mark(start)
+	a.op("TESTQ CX, CX")
+	a.op("JZ %s", done)
+	a.mark(loop)
+	a.tileLoad(6, regSI, regR13, 0)
+	for g, base := range []int{regDX, regR12} {
+		a.tileLoad(4+g, base, regR8, 0)
+		a.tileDot(g, 4+g, 6)
+		a.op("LEAQ (%s)(R11*1), BX", []string{"DX", "R12"}[g])
+		for l := range 4 {
+			for _, place := range []string{"", "(R8*1)", "(R8*2)", "(R9*1)"} {
+				a.op("PREFETCHT0 (BX)%s", place)
+			}
+			if l < 3 {
+				a.op("LEAQ (BX)(R8*4), BX")
+			}
+		}
+	}
+	a.op("ADDQ $64, DX")
+	a.op("ADDQ $64, R12")
+	a.op("ADDQ $%d, SI", unit)
+	a.op("DECQ CX")
+	a.op("JNZ %s", loop)
+	a.mark(done)
+	a.op("MOVQ %d(DI), AX", rowsEnd)
+	a.tileStore(0, 0, regR13, 0)
+	a.tileStore(1, 0, regR13, 1024)
+	a.tileRelease()
+	a.ret()
+}
+
+// rowsOfTiles writes the function that makes rows of 32 outputs of the two tiles of sums.
+func (a *assembly) rowsOfTiles() {
+	a.function("rowsOfTiles", "makes the first rows of [16][32] of two tiles [2][16][16], turned.", append(pointers("dst", "src"), ints("rows")...))
+	a.op("MOVQ %s, DI", a.arg("dst"))
+	a.op("MOVQ %s, SI", a.arg("src"))
+	a.op("MOVQ %s, CX", a.arg("rows"))
+	var places [16]uint32
+	for i := range places {
+		places[i] = uint32(i * 64)
+	}
+	a.op("VMOVDQU32 %s, Z0", a.consts.table("rowsOfTile", places))
+	loop := a.label()
+	a.mark(loop)
+	for g := range 2 {
+		a.op("KXNORW K%d, K%d, K%d", 1+g, 1+g, 1+g)
+		a.op("VXORPS X%d, X%d, X%d", 1+g, 1+g, 1+g)
+		a.op("VGATHERDPS %d(SI)(Z0*1), K%d, Z%d", g*1024, 1+g, 1+g)
+		a.op("VMOVUPS Z%d, %d(DI)", 1+g, g*64)
+	}
+	a.op("ADDQ $4, SI")
+	a.op("ADDQ $128, DI")
+	a.op("DECQ CX")
+	a.op("JNZ %s", loop)
 	a.ret()
 }

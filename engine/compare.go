@@ -45,8 +45,9 @@ type Compared struct {
 }
 
 // Compare measures both models on the same texts, token by token. Each text's first token is what the others come after: begin a
-// text with the separator if its first word is to count. The models must share a vocabulary; one backend computes both.
-func Compare(ctx context.Context, b compute.Backend, original, other Compared, texts [][]int32, w Windows) (Comparison, error) {
+// text with the separator if its first word is to count. The models must share a vocabulary; one backend computes both. progress, if
+// any, is told the tokens compared.
+func Compare(ctx context.Context, b compute.Backend, original, other Compared, texts [][]int32, w Windows, progress ...func(tokens int)) (Comparison, error) {
 	var c comparing
 	vocab := original.Model.Info().Vocab
 	if n := other.Model.Info().Vocab; n != vocab {
@@ -79,6 +80,9 @@ func Compare(ctx context.Context, b compute.Backend, original, other Compared, t
 					return Comparison{}, err
 				}
 				c.add(l, m, vocab, ids[at:at+n])
+				for _, tell := range progress {
+					tell(len(c.tokens))
+				}
 			}
 		}
 	}

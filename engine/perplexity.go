@@ -44,16 +44,16 @@ type Text struct {
 // Measure foretells each text after separator and asks for separator at its end, as pretraining does. A text longer than the
 // context is cut into windows that do not see each other; every token is asked once.
 func Measure(ctx context.Context, b compute.Backend, m model.Model, texts []Text, separator int32, precision model.Precision) (Perplexity, error) {
-	return MeasureWindows(ctx, b, m, texts, separator, Windows{}, precision)
+	return MeasureAs(ctx, b, m, texts, separator, Windows{}, Numbers{Precision: precision})
 }
 
-// MeasureWindows is Measure with windows of one's own, which may overlap.
-func MeasureWindows(ctx context.Context, b compute.Backend, m model.Model, texts []Text, separator int32, w Windows, precision model.Precision) (Perplexity, error) {
+// MeasureAs is Measure with windows of one's own, which may overlap, and with keys and values of a chosen type.
+func MeasureAs(ctx context.Context, b compute.Backend, m model.Model, texts []Text, separator int32, w Windows, as Numbers) (Perplexity, error) {
 	ids := make([][]int32, len(texts))
 	for i, t := range texts {
 		ids[i] = append(append([]int32{separator}, t.IDs...), separator)
 	}
-	scored, err := ScoreWindows(ctx, b, m, ids, w, precision)
+	scored, err := ScoreWindows(ctx, b, m, ids, w, as)
 	if err != nil {
 		return Perplexity{}, err
 	}

@@ -27,12 +27,22 @@ func (s *Scored) add(loss float32, best bool) {
 // scoreRows is the number of tokens in one forward of Score.
 const scoreRows = 2048
 
-// Score is Engine.LogProbs without an engine and its cache.
-func Score(ctx context.Context, b compute.Backend, m model.Model, ids [][]int32, starts []int, precision model.Precision) ([]Scored, error) {
-	return score(ctx, b, m, ids, starts, precision, "")
+// Numbers are how exactly scores are computed.
+type Numbers struct {
+	Precision model.Precision
+	KV        model.KVType // attention reads keys and values as a cache of this type holds them
 }
 
-func score(ctx context.Context, b compute.Backend, m model.Model, ids [][]int32, starts []int, precision model.Precision, kv model.KVType) ([]Scored, error) {
+// Score is Engine.LogProbs without an engine and its cache.
+func Score(ctx context.Context, b compute.Backend, m model.Model, ids [][]int32, starts []int, precision model.Precision) ([]Scored, error) {
+	return ScoreAs(ctx, b, m, ids, starts, Numbers{Precision: precision})
+}
+
+// ScoreAs is Score with keys and values of a chosen type.
+func ScoreAs(ctx context.Context, b compute.Backend, m model.Model, ids [][]int32, starts []int, as Numbers) ([]Scored, error) {
+	if err := as.KV.Check(); err != nil {
+		return nil, err
+	}
 	if err := checkTexts(ids, starts, m.Info()); err != nil {
 		return nil, err
 	}
@@ -54,7 +64,7 @@ func score(ctx context.Context, b compute.Backend, m model.Model, ids [][]int32,
 			}
 		}
 		arena.Reset()
-		losses, best, err := tokenLosses(&model.Pass{Stream: s, Arena: arena, Precision: precision, KV: kv}, m, batch, rows, targets)
+		losses, best, err := tokenLosses(&model.Pass{Stream: s, Arena: arena, Precision: as.Precision, KV: as.KV}, m, batch, rows, targets)
 		if err != nil {
 			return nil, err
 		}
@@ -72,7 +82,7 @@ func score(ctx context.Context, b compute.Backend, m model.Model, ids [][]int32,
 }
 
 // ScoreWindows scores texts of any length, each from its second token on, in windows.
-func ScoreWindows(ctx context.Context, b compute.Backend, m model.Model, ids [][]int32, w Windows, precision model.Precision) ([]Scored, error) {
+func ScoreWindows(ctx context.Context, b compute.Backend, m model.Model, ids [][]int32, w Windows, as Numbers) ([]Scored, error) {
 	if err := w.Check(m.Info().Context); err != nil {
 		return nil, err
 	}
@@ -83,7 +93,7 @@ func ScoreWindows(ctx context.Context, b compute.Backend, m model.Model, ids [][
 			parts, starts, owner = append(parts, text[s.From:s.To]), append(starts, s.Start-s.From), append(owner, i)
 		}
 	}
-	scored, err := Score(ctx, b, m, parts, starts, precision)
+	scored, err := ScoreAs(ctx, b, m, parts, starts, as)
 	if err != nil {
 		return nil, err
 	}

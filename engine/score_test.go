@@ -49,7 +49,7 @@ func TestLongTextsAreScoredInWindows(t *testing.T) {
 		t.Errorf("a text longer than the context: %v", err)
 	}
 	w := Windows{Window: 40, Stride: 10}
-	got, err := ScoreWindows(context.Background(), e.backend, e.Model, [][]int32{long, long[:1]}, w, "exact")
+	got, err := ScoreWindows(context.Background(), e.backend, e.Model, [][]int32{long, long[:1]}, w, Numbers{Precision: "exact"})
 	if err != nil || len(got[0].LogProbs) != len(long)-1 || len(got[1].LogProbs) != 0 {
 		t.Fatalf("%d of %d tokens were scored, %v", len(got[0].LogProbs), len(long)-1, err)
 	}

@@ -22,8 +22,10 @@ import (
 
 // PerplexityOptions are the settings of lian perplexity.
 type PerplexityOptions struct {
-	Chunk     int             `yaml:"chunk" help:"measure as llama-perplexity does, in chunks of so many tokens of which the second half counts; 0 measures whole documents" default:"0" range:"0..10000000"`
-	Precision model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised; exact never does" default:"exact" range:"exact|fast"`
+	engine.Windows `yaml:",inline"`
+	Against        string          `yaml:"against" help:"model that this one was made of: how far its predictions are from that one's (KL divergence, agreement)"`
+	KV             model.KVType    `yaml:"kv" help:"read keys and values as a cache of this type holds them; auto is bf16 for fast and f32 for exact" default:"auto" range:"auto|f32|bf16|int8|int4"`
+	Precision      model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised; exact never does" default:"exact" range:"exact|fast"`
 }
 
 // PerplexityRow is how well a model foretells a file.
@@ -35,8 +37,9 @@ type PerplexityRow struct {
 	Tokens      int     `json:"tokens"`     // asked for
 	Bytes       int     `json:"bytes"`      // of the text that those tokens stand for
 	Documents   int     `json:"documents"`
-	Rule        string  `json:"rule"` // documents, or chunks of N
+	Rule        string  `json:"rule"` // see PerplexityOptions.rule
 	Precision   string  `json:"precision"`
+	KV          string  `json:"kv"`
 	Seconds     float64 `json:"seconds"`
 	nats        float64
 }
@@ -53,8 +56,8 @@ func Perplexity(ctx context.Context, path string, files []string, o PerplexityOp
 		return nil, err
 	}
 	defer m.Close()
-	if o.Chunk > 0 && (o.Chunk < 4 || o.Chunk > m.Model.Spec.Context) {
-		return nil, fmt.Errorf("--chunk %d: expected 4 to %d, the context of %s", o.Chunk, m.Model.Spec.Context, m.Name)
+	if err := o.Check(m.Model.Spec.Context); err != nil {
+		return nil, fmt.Errorf("%s: %w", m.Name, err)
 	}
 	var rows []PerplexityRow
 	total := PerplexityRow{File: "total"}
@@ -83,10 +86,7 @@ func Perplexity(ctx context.Context, path string, files []string, o PerplexityOp
 	}
 	for i := range rows {
 		r := &rows[i]
-		r.Model, r.Precision, r.Rule = m.Name, string(o.Precision), "documents"
-		if o.Chunk > 0 {
-			r.Rule = fmt.Sprintf("chunks of %d", o.Chunk)
-		}
+		r.Model, r.Precision, r.KV, r.Rule = m.Name, string(o.Precision), string(o.KV.For(o.Precision)), o.rule()
 		p := engine.Perplexity{Tokens: r.Tokens, Bytes: r.Bytes, Nats: r.nats}
 		r.BitsPerByte, r.Perplexity = p.BitsPerByte(), p.PerToken()
 		if math.IsNaN(r.BitsPerByte) || math.IsInf(r.Perplexity, 0) {
@@ -177,6 +177,23 @@ func (m *Opened) readShard(file string) ([]engine.Text, error) {
 	return texts, nil
 }
 
+// rule says how texts are cut.
+func (o PerplexityOptions) rule() string {
+	switch {
+	case o.Chunk > 0:
+		return fmt.Sprintf("chunks of %d", o.Chunk)
+	case o.Stride > 0:
+		return fmt.Sprintf("windows of %d every %d", o.Window, o.Stride)
+	case o.Window > 0:
+		return fmt.Sprintf("windows of %d", o.Window)
+	}
+	return "documents"
+}
+
+func (o PerplexityOptions) numbers() engine.Numbers {
+	return engine.Numbers{Precision: o.Precision, KV: o.KV}
+}
+
 // portion is about how many tokens are measured between two looks at the progress.
 const portion = 4096
 
@@ -196,7 +213,7 @@ func (m *Opened) perplexity(ctx context.Context, texts []engine.Text, o Perplexi
 			tokens += len(texts[n].IDs)
 			n++
 		}
-		p, err := engine.Measure(ctx, m.Backend, m.Model, texts[:n], m.Separator, o.Precision)
+		p, err := engine.MeasureAs(ctx, m.Backend, m.Model, texts[:n], m.Separator, o.Windows, o.numbers())
 		if err != nil {
 			return row, err
 		}
@@ -211,19 +228,19 @@ func (m *Opened) perplexity(ctx context.Context, texts []engine.Text, o Perplexi
 // chunks measures as llama.cpp's llama-perplexity: each text is cut into whole chunks, and the tokens of the second half of
 // each are asked for after what stands before them. What is left over at the end is not measured.
 func (m *Opened) chunks(ctx context.Context, texts []engine.Text, o PerplexityOptions, all int64, progress func(done, of int64)) (row PerplexityRow, err error) {
-	first, before := o.Chunk/2+1, int64(0)
+	before := int64(0)
 	for _, t := range texts {
 		row.Documents++
-		for from := 0; from+o.Chunk <= len(t.IDs); from += o.Chunk {
-			ids := t.IDs[from : from+o.Chunk]
-			scored, err := engine.Score(ctx, m.Backend, m.Model, [][]int32{ids}, []int{first}, o.Precision)
+		for _, span := range o.Spans(len(t.IDs), m.Model.Spec.Context) {
+			ids := t.IDs[span.From:span.To]
+			scored, err := engine.ScoreAs(ctx, m.Backend, m.Model, [][]int32{ids}, []int{span.Start - span.From}, o.numbers())
 			if err != nil {
 				return row, err
 			}
 			row.nats -= scored[0].Sum
 			row.Tokens += len(scored[0].LogProbs)
-			row.Bytes += len(m.Tokenizer.Decode(ids[first:]))
-			progress(before+int64(from+o.Chunk), all)
+			row.Bytes += len(m.Tokenizer.Decode(t.IDs[span.Start:span.To]))
+			progress(before+int64(span.To), all)
 		}
 		before += int64(len(t.IDs))
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"lian/engine"
 	"lian/event"
 	"lian/model"
 	"lian/verify/shared"
@@ -36,7 +37,7 @@ func TestPerplexityIsTheReference(t *testing.T) {
 		if r.Engine != "f32" || r.Chunk != 256 {
 			continue
 		}
-		rows, err := Perplexity(context.Background(), path, []string{file}, PerplexityOptions{Chunk: r.Chunk, Precision: model.Exact}, event.Discard)
+		rows, err := Perplexity(context.Background(), path, []string{file}, PerplexityOptions{Windows: engine.Windows{Chunk: r.Chunk}, Precision: model.Exact}, event.Discard)
 		if err != nil {
 			t.Fatal(err)
 		}

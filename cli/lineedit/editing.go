@@ -2,6 +2,7 @@ package lineedit
 
 import (
 	"io"
+	"math"
 	"strings"
 )
 
@@ -15,7 +16,12 @@ type editing struct {
 
 // draw shows the text as it is.
 func (e *editing) draw() {
-	columns, lines := e.size()
+	_, lines := e.size()
+	e.show(lines)
+}
+
+func (e *editing) show(lines int) {
+	columns := e.columns()
 	l := arrange(&e.text, e.prompt, e.further, columns)
 	if e.text.empty() && e.hint != "" && !e.plain {
 		room := columns - 1 - cells.StringWidth(l.rows[0])
@@ -24,12 +30,12 @@ func (e *editing) draw() {
 	e.write(e.paint(l, lines))
 }
 
-// leave puts the cursor below the text.
+// leave puts the cursor below the text, all of which is shown, also where it has more rows than the terminal.
 func (e *editing) leave() {
 	hint := e.hint
 	e.hint = ""
 	e.cursorToEnd()
-	e.draw()
+	e.show(math.MaxInt)
 	e.hint = hint
 	e.write("\r\n")
 }

@@ -101,6 +101,7 @@ func TestTheScreenShowsTheTextAndWhereTheCursorIs(t *testing.T) {
 	s.AwaitEnd("3\n  4\n  5\n  6\n  7") // a text with more rows than the screen shows those around the cursor
 	s.Type("\r")
 	s.ends(t, "1\n2\n3\n4\n5\n6\n7", nil)
+	s.AwaitEnd("> 1\n  2\n  3\n  4\n  5\n  6\n  7\n") // in the end all of it was shown
 }
 
 func TestResizingKeepsTheText(t *testing.T) {

@@ -75,6 +75,9 @@ const patience = 50 * time.Millisecond
 // Read reads a text. prompt stands before its first row, initial is there to be edited, hint is shown while there is none.
 // interrupts are Ctrl-C's signals.
 func (r *Reader) Read(ctx context.Context, prompt, initial, hint string, interrupts <-chan os.Signal) (string, error) {
+	if err := r.mode.again(); err != nil { // a shell may have had the terminal in between
+		return "", err
+	}
 	resized, stop := watchSize()
 	defer stop()
 	e := &editing{Reader: r, prompt: prompt, further: strings.Repeat(" ", cells.StringWidth(prompt)), hint: hint}

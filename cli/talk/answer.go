@@ -24,6 +24,10 @@ func (t *Talk) show(ask func(show showing) (*step.ChatReply, error)) (*step.Chat
 		return r, t.out.Line(r)
 	}
 	v := &view{Talk: t, to: t.out.Stdout()}
+	if t.rich && t.interactive {
+		v.waiting = t.wait(v.to)
+		defer v.waiting.end()
+	}
 	r, err := ask(v.piece)
 	v.end()
 	return r, err
@@ -32,9 +36,10 @@ func (t *Talk) show(ask func(show showing) (*step.ChatReply, error)) (*step.Chat
 // view is an answer on the screen.
 type view struct {
 	*Talk
-	to   io.Writer
-	kind chat.EventKind
-	text writer // nil: nothing is being shown
+	to      io.Writer
+	kind    chat.EventKind
+	text    writer   // nil: nothing is being shown
+	waiting *waiting // nil: nothing is said
 }
 
 // writer shows text as it comes.
@@ -46,6 +51,9 @@ type writer interface {
 func (v *view) piece(kind chat.EventKind, piece string) {
 	if kind != chat.ReplyReasoning {
 		kind = chat.ReplyContent
+	}
+	if v.waiting != nil {
+		v.waiting.end()
 	}
 	if kind != v.kind {
 		v.end()

@@ -18,7 +18,7 @@ type Options struct {
 const blockSize = 32
 
 func (o Options) withDefaults(i model.Info) Options {
-	if o.Context <= 0 || o.Context > i.Context {
+	if o.Context <= 0 || o.Context > i.Context && !i.Extends {
 		o.Context = i.Context
 	}
 	if o.CacheTokens <= 0 {

@@ -44,6 +44,8 @@ type Info struct {
 	// LengthClass says which prompts of other lengths have the same keys as one of so many tokens: those of an equal class. nil: all
 	// do. It matters where the rotary embedding depends on the length of the prompt; see Batch.AddPrompt.
 	LengthClass func(prompt int) int
+	// Extends: positions past Context are meant to be used too (dynamic NTK), if someone asks for a longer one.
+	Extends bool
 }
 
 // CacheShape is what a layer keeps of a token: a key and a value for each kv head. With a Window, of the last so many tokens.

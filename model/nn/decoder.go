@@ -153,7 +153,7 @@ func (d *Decoder) Info() model.Info { return d.Spec.Info() }
 
 // Info is what others need to know to run a model of this Spec.
 func (s *Spec) Info() model.Info {
-	return model.Info{Family: s.Family, Vocab: s.Vocab, Hidden: s.width(), Context: s.Context, Cache: s.CacheShapes(), LengthClass: s.lengthClass()}
+	return model.Info{Family: s.Family, Vocab: s.Vocab, Hidden: s.width(), Context: s.Context, Cache: s.CacheShapes(), LengthClass: s.lengthClass(), Extends: s.extends()}
 }
 
 // Parameters implements model.Model.

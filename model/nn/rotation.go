@@ -99,6 +99,16 @@ func (s *Spec) lengthClass() func(prompt int) int {
 	}
 }
 
+// extends says whether all layers turn by the dynamic rule, which is for sequences longer than the context.
+func (s *Spec) extends() bool {
+	for l := range s.Layers {
+		if r := s.Layer(l).Attention.RoPE; r.Rotary == 0 || r.Scaling.Rule != "dynamic" {
+			return false
+		}
+	}
+	return s.Positions == 0
+}
+
 // turning is a rotation for the rows of one batch.
 type turning struct {
 	frequencies, sets *compute.Tensor // as in compute.RoPE

@@ -11,7 +11,7 @@ import (
 // Cache holds keys and values of past tokens in blocks of positions. Which block belongs to which sequence is the engine's
 // business; a batch names them. Layers of one group share the numbers of their blocks.
 //
-//	Keys, Values            per layer [blocks · BlockSize, kv heads, head as KVType.Columns]  of the type's element; sizes as the layer's CacheShape
+//	Keys, Values            per layer [blocks · BlockSize, kv heads, KVType.Columns]  of the type's element; sizes as the layer's CacheShape
 //	KeyScales, ValueScales  per layer [blocks · BlockSize, kv heads, 2]  float32, of a coded type; else nil
 type Cache struct {
 	Type                   KVType
@@ -55,18 +55,19 @@ func NewCache(b compute.Backend, i Info, kv KVType, blockSize int, blocks ...int
 			c.GroupOf[l] = g
 		}
 	}
-	rows := func(slots, heads, size int) (x, scales *compute.Tensor) {
+	rows := func(slots, heads, columns int) (x, scales *compute.Tensor) {
 		if kv.Coded() {
 			scales = compute.NewTensor(b, dtype.F32, slots, heads, 2)
 		}
-		return compute.NewTensor(b, kv.Element(), slots, heads, kv.Columns(size)), scales
+		return compute.NewTensor(b, kv.Element(), slots, heads, columns), scales
 	}
 	c.Keys, c.Values = make([]*compute.Tensor, len(i.Cache)), make([]*compute.Tensor, len(i.Cache))
 	c.KeyScales, c.ValueScales = make([]*compute.Tensor, len(i.Cache)), make([]*compute.Tensor, len(i.Cache))
 	for l, shape := range i.Cache {
 		slots := blocks[c.GroupOf[l]] * blockSize
-		c.Keys[l], c.KeyScales[l] = rows(slots, shape.KVHeads, shape.KeySize)
-		c.Values[l], c.ValueScales[l] = rows(slots, shape.KVHeads, shape.ValueSize)
+		keys, values := kv.Columns(shape)
+		c.Keys[l], c.KeyScales[l] = rows(slots, shape.KVHeads, keys)
+		c.Values[l], c.ValueScales[l] = rows(slots, shape.KVHeads, values)
 	}
 	return c
 }

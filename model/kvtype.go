@@ -7,6 +7,9 @@ import (
 )
 
 // KVType is how keys and values are kept. Codes are made for each head of each token; see compute.KVWrite.
+//
+// int4 keeps values as codes of 4 bits and keys as codes of 8: what is wrong in a key is wrong in the exponent of a softmax. With 4 bits
+// for keys too the perplexity of SmolLM2-135M rises by 3 %, and by 2 % with what all keys share taken off before; with 8 by 0.4 %.
 type KVType string
 
 const (
@@ -51,17 +54,18 @@ func (k KVType) Element() dtype.Type {
 	return dtype.F32
 }
 
-// Columns is how many elements a head of a row takes.
-func (k KVType) Columns(head int) int {
+// Columns is how many elements a head of keys and one of values take.
+func (k KVType) Columns(l CacheShape) (keys, values int) {
 	if k == KVInt4 {
-		return (head + 1) / 2
+		return l.KeySize, (l.ValueSize + 1) / 2
 	}
-	return head
+	return l.KeySize, l.ValueSize
 }
 
 // TokenBytes is what a layer keeps of one token: keys, values and their scales.
 func (k KVType) TokenBytes(l CacheShape) int {
-	n := k.Element().Bytes(l.KVHeads * (k.Columns(l.KeySize) + k.Columns(l.ValueSize)))
+	keys, values := k.Columns(l)
+	n := k.Element().Bytes(l.KVHeads * (keys + values))
 	if k.Coded() {
 		n += 2 * dtype.F32.Bytes(2*l.KVHeads)
 	}

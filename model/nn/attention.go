@@ -72,6 +72,8 @@ func (f *forward) headNorm(n *norm, a *Attention, x *compute.Tensor, heads int) 
 // attend is softmax(q·k)·v over the cache, or over the batch's own keys.
 func (f *forward) attend(w *layer, number int, q, k, v *compute.Tensor) *compute.Tensor {
 	a, size := &w.Attention, v.Columns()
+	kv := f.kvType()
+	v = f.spread(kv, v)
 	out := f.Tensor(f.rows, a.Heads, size)
 	op := compute.Attention{Q: q, K: k, V: v, Out: out, QueryStart: f.queryStart, KeyLength: f.keyLength,
 		Scale: w.scale, Causal: true, Window: a.Window, Softcap: a.Softcap, Slopes: w.slopes, Sinks: w.sinks, BF16: f.BF16}
@@ -81,9 +83,10 @@ func (f *forward) attend(w *layer, number int, q, k, v *compute.Tensor) *compute
 		model.Launch(f.Pass, compute.KVWrite{X: k, Index: at.slots, Out: op.K, Scales: op.KScale})
 		model.Launch(f.Pass, compute.KVWrite{X: v, Index: at.slots, Out: op.V, Scales: op.VScale})
 		op.Blocks, op.BlockSize = at.blocks, c.BlockSize
-	} else if kv := f.KV.For(f.Precision); !f.Training() && kv != model.KVF32 { // scores are those of generation
-		op.K, op.KScale = f.kept(kv, k)
-		op.V, op.VScale = f.kept(kv, v)
+	} else if kv != model.KVF32 { // scores are those of generation
+		keys, values := kv.Columns(model.CacheShape{KeySize: k.Columns(), ValueSize: size})
+		op.K, op.KScale = f.kept(kv, k, keys)
+		op.V, op.VScale = f.kept(kv, v, values)
 	}
 	if f.Training() {
 		op.LogSumExp = f.Tensor(f.rows, a.Heads)
@@ -93,7 +96,7 @@ func (f *forward) attend(w *layer, number int, q, k, v *compute.Tensor) *compute
 		seen := op // a copy, so that op stays where it is when nobody looks
 		f.Taps.Attention(number, &seen)
 	}
-	return out.View(f.rows, a.Heads*size)
+	return f.spread(kv, out).View(f.rows, a.Heads*size)
 }
 
 // scale is what scores are multiplied by.

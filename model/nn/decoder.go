@@ -16,6 +16,7 @@ type Decoder struct {
 	parameters model.Parameters
 	layers     []layer
 	rotations  []*rotation // the different ones of all layers
+	spreads    spreads
 
 	embeddingNorm, finalNorm  *norm
 	ones                      *compute.Tensor // the gain of a norm without one
@@ -73,7 +74,7 @@ func New(b compute.Backend, s Spec, weights map[string]*compute.Tensor) (*Decode
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
-	d := &Decoder{Spec: s}
+	d := &Decoder{Spec: s, spreads: spreads{}}
 	for _, w := range s.Weights() {
 		t := weights[w.Name]
 		if t == nil {
@@ -134,6 +135,7 @@ func (d *Decoder) addLayer(b compute.Backend, stream compute.Stream, l int) erro
 	if w.rotation, err = d.rotationOf(b, stream, a.RoPE); err != nil {
 		return err
 	}
+	d.addSpread(b, stream, d.Spec.cacheShape(l).ValueSize)
 	if slopes := a.slopes(); slopes != nil {
 		w.slopes = constant(b, stream, slopes)
 	}

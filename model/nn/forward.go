@@ -70,9 +70,9 @@ func cachedOf(p *model.Pass, b *model.Batch, group int) (c cached, err error) {
 	return c, nil
 }
 
-// kept are keys or values [rows, kv heads, size] as a cache holds them, with their scales if they have any.
-func (f *forward) kept(kv model.KVType, x *compute.Tensor) (rows, scales *compute.Tensor) {
-	rows = f.Arena.Tensor(kv.Element(), x.Shape[0], x.Shape[1], kv.Columns(x.Shape[2]))
+// kept are keys or values [rows, kv heads, size] as a cache holds them, a head in so many columns, with their scales if they have any.
+func (f *forward) kept(kv model.KVType, x *compute.Tensor, columns int) (rows, scales *compute.Tensor) {
+	rows = f.Arena.Tensor(kv.Element(), x.Shape[0], x.Shape[1], columns)
 	if !kv.Coded() {
 		model.Launch(f.Pass, compute.Cast{X: x, Out: rows})
 		return rows, nil

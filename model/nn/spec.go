@@ -231,11 +231,15 @@ func (s *Spec) Vary(change func(l int, b *Block)) {
 func (s *Spec) CacheShapes() []model.CacheShape {
 	list := make([]model.CacheShape, s.Layers)
 	for l := range list {
-		a := s.Layer(l).Attention
-		list[l] = model.CacheShape{KVHeads: a.KVHeads, KeySize: a.HeadSize, ValueSize: a.Values(), Window: a.Window}
-		if n := a.Latent.Rank; n > 0 {
-			list[l] = model.CacheShape{KVHeads: 1, KeySize: n + a.RoPE.Rotary, ValueSize: n, Window: a.Window}
-		}
+		list[l] = s.cacheShape(l)
 	}
 	return list
+}
+
+func (s *Spec) cacheShape(l int) model.CacheShape {
+	a := s.Layer(l).Attention
+	if n := a.Latent.Rank; n > 0 {
+		return model.CacheShape{KVHeads: 1, KeySize: n + a.RoPE.Rotary, ValueSize: n, Window: a.Window}
+	}
+	return model.CacheShape{KVHeads: a.KVHeads, KeySize: a.HeadSize, ValueSize: a.Values(), Window: a.Window}
 }

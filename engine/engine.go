@@ -278,11 +278,19 @@ func (e *Engine) step(plan []work) error {
 				stop = w.sequence.take(t, e.Options.Context)
 				e.stats.Tokens++
 			}
+			forced := 0
+			if stop == "" {
+				forced, stop = e.force(w.sequence)
+				e.stats.Tokens += forced
+			}
 			if i == len(w.drafts) || t.ID != w.drafts[i] {
 				break
 			}
 			if stop == "" { // the draft's keys are those of the token
 				computed++
+			}
+			if forced > 0 { // the drafts behind may go on otherwise
+				break
 			}
 		}
 		if len(w.drafts) > 0 {

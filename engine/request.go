@@ -61,6 +61,7 @@ type Result struct {
 	Miss         string        // why not more were, see the Miss constants; "" for a whole prompt
 	Drafted      int           // tokens that were guessed ahead and computed, see Options.Draft
 	Accepted     int           // of those, that were right: tokens for which no step of their own was needed
+	Forced       int           // tokens that the constraint left no choice about: no step was needed for them either
 	First        time.Duration // from the request to the first token
 	Total        time.Duration
 }

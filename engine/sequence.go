@@ -36,6 +36,7 @@ type sequence struct {
 	sampler  *sample.Sampler
 	logProbs sample.LogProbs
 	matcher  *grammar.Matcher
+	forced   int // tokens that the constraint left no choice about
 	decoder  *tokenizer.Stream
 	text     strings.Builder // shown
 	held     string          // not shown yet: it may begin a stop text
@@ -132,5 +133,5 @@ func (q *sequence) end(why string, err error) {
 		}
 	}
 	q.stream.finish(Result{IDs: slices.Clone(q.reply()), Text: q.text.String(), Finish: why, Err: err, Prompt: q.prompt, PromptTokens: len(q.request.Prompt),
-		CachedTokens: q.cached, Miss: q.miss, Drafted: q.drafting.drafted, Accepted: q.drafting.accepted, First: q.first, Total: time.Since(q.arrived)})
+		CachedTokens: q.cached, Miss: q.miss, Drafted: q.drafting.drafted, Accepted: q.drafting.accepted, Forced: q.forced, First: q.first, Total: time.Since(q.arrived)})
 }

@@ -19,7 +19,7 @@ func realVocabulary(t testing.TB) *Vocabulary {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tok, err := tokenizer.ParseTiktoken(data, "cl100k_base")
+	tok, err := tokenizer.ParseTiktoken(data, "qwen")
 	if err != nil {
 		t.Fatal(err)
 	}

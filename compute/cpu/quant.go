@@ -27,6 +27,7 @@ type quantTile struct {
 	bytes    int // of a unit of one row
 	units    int
 	columns  *byte // of a unit: memory to work in
+	ahead    int   // how many bytes behind the loads is fetched
 }
 
 // quantKind is how a block type is multiplied with Fast at one level. There is one driver (multiplyQuant) for all of them; what
@@ -46,7 +47,7 @@ type quantKind struct {
 	// multiply has the kernels for 1 … len(multiply) rows.
 	multiply []func(*quantTile)
 	// few has kernels for 1 … len(few) rows that read the weight themselves, a panel without unpacking it first: first is its
-	// rows. Units are fewUnit blocks.
+	// rows.
 	few []func(*quantTile)
 	// round writes the records of one row, number `lane` of a group of `rows`: a group has, block by block, what the kernels read.
 	round func(k *quantKind, records *byte, src *float32, blocks, rows, lane int)
@@ -74,23 +75,17 @@ type quantProduct struct {
 	chunk   int    // blocks of a panel that are unpacked at a time
 	records []byte // activations: groups, one after the other
 
-	step        int // rows of a stream of the kernels for few rows
+	fewPlan         // of the kernels for few rows
 	pairs, side int // panel pairs; of these, how many a task goes through side by side
 	split       int // tasks that the groups are split over
 	rowTask     func(s *scratch, from, to int)
 	pairTask    func(s *scratch, task int)
-	fewTask     func(s *scratch, from, to int)
-	fewEach     func(s *scratch, task int)
+	fewTask     func(s *scratch, task int)
 }
 
 const (
 	// fewRows is how many rows count as decoding: the time is that of reading the weights.
 	fewRows = 16
-	// fewUnit is how many blocks the kernels for few rows turn at a time.
-	fewUnit = 8
-	// streamBytes is how long the streams are that these kernels read at least, one for each lane, if there are rows enough. Short
-	// ones lie in one page together, where the hardware fetches ahead for one of them only.
-	streamBytes = 16 << 10
 	// quantChunk is how many values of k are unpacked at a time: two panels of them lie in a level-1 cache, or nearly.
 	quantChunk = 1024
 	// quantPairs is how many pairs of panels a task goes through side by side, a chunk of k at a time, where all activations are
@@ -107,7 +102,7 @@ func (b *backend) multiplyQuant(p quantProduct) {
 		return
 	}
 	most := len(p.multiply)
-	few := p.m <= len(p.few) && p.n >= p.lanes && p.blocks > 0
+	few := p.isFew()
 	if few {
 		most = len(p.few)
 	}
@@ -118,11 +113,10 @@ func (b *backend) multiplyQuant(p quantProduct) {
 	p.pairs, p.split = (p.n+2*p.lanes-1)/(2*p.lanes), 1
 	p.records = bytesOf(b.shared.need(slotE, (p.m*p.blocks*p.recordBytes+3)/4))
 	q := &b.quant
-	p.rowTask, p.pairTask, p.fewTask, p.fewEach = q.rowTask, q.pairTask, q.fewTask, q.fewEach
+	p.rowTask, p.pairTask, p.fewTask = q.rowTask, q.pairTask, q.fewTask
 	*q = p
 	if q.rowTask == nil { // once: starting work must not allocate
-		q.rowTask, q.pairTask, q.fewTask = q.roundRows, q.multiplyPairs, q.multiplyFew
-		q.fewEach = func(s *scratch, task int) { q.multiplyFew(s, task, task+1) }
+		q.rowTask, q.pairTask, q.fewTask = q.roundRows, q.multiplyPairs, q.few1
 	}
 	if p.m == 1 {
 		q.roundRows(&b.scratch[0], 0, 1)
@@ -130,14 +124,7 @@ func (b *backend) multiplyQuant(p quantProduct) {
 		b.spans(p.m, 1, q.rowTask)
 	}
 	if few {
-		q.step = q.rowsOfStream(b.workers)
-		bundles := p.n / (q.lanes * q.step)
-		rest := p.n - bundles*q.lanes*q.step
-		if tasks := bundles + (rest+q.lanes-1)/q.lanes; q.step > 1 {
-			b.each(tasks, q.fewEach)
-		} else {
-			b.spans(tasks, 1, q.fewTask)
-		}
+		b.each(q.planFew(b.workers), q.fewTask)
 	} else {
 		if q.m > fewRows { // where there are too few pairs for all workers, rows are split too
 			q.split = min(q.groups, max(1, 2*b.workers/q.pairs))
@@ -229,115 +216,6 @@ func (q *quantProduct) panel(s *scratch, dst *byte, row, first, count, second in
 	ahead = min(ahead, len(q.weights)-1)
 	transposeRows(q.transpose, q.lanes, columns, q.weights[row*rowBytes+first*q.bytes:], rowBytes, min(q.lanes, q.n-row), count*q.bytes, &q.weights[ahead])
 	q.unpack(dst, &columns[0], periods)
-}
-
-// rowsOfStream is how many rows a lane takes one after the other, so that its stream is long. Streams that are a multiple of a page
-// apart would fall into one set of the level-1 cache.
-func (q *quantProduct) rowsOfStream(workers int) int {
-	rowBytes := max(q.blocks*q.bytes, 1)
-	step := min((streamBytes+rowBytes-1)/rowBytes, q.n/(q.lanes*workers*4))
-	if step > 1 && (step*rowBytes+256)%4096 < 512 {
-		step--
-	}
-	return max(step, 1)
-}
-
-// multiplyFew computes outputs by the kernels for few rows: task t is bundle t of step panels, whose lanes are step rows apart, or
-// one of the panels of what is left after the bundles.
-func (q *quantProduct) multiplyFew(s *scratch, from, to int) {
-	bundle := q.lanes * q.step
-	bundles := q.n / bundle
-	for j := from; j < to; j++ {
-		if j >= bundles || q.step == 1 {
-			row := bundles*bundle + (j-bundles)*q.lanes
-			again := 0
-			if j < bundles {
-				row = j * q.lanes
-			} else if row+q.lanes > q.n { // the last panel begins before its place, so that it has all rows
-				again = row + q.lanes - q.n
-				row -= again
-			}
-			t, kernel := q.fewPanel(s, row, 1)
-			q.finish(s, t, kernel, 0, q.m, row, q.lanes, again)
-			continue
-		}
-		sums := s.need(slotD, q.step*q.m*q.lanes)
-		for p := range q.step {
-			t, kernel := q.fewPanel(s, j*bundle+p, q.step)
-			t.out, t.stride, t.alpha = at(sums, p*q.m*q.lanes), q.lanes*4, q.alpha
-			kernel(t)
-		}
-		q.spread(sums, j*bundle)
-	}
-}
-
-// spread puts the sums of a bundle, for each panel [m, lanes], where they belong: output lane·step + panel.
-func (q *quantProduct) spread(sums []float32, column int) {
-	for i := range q.m {
-		where := i*q.stride + column
-		row := q.out[where : where+q.lanes*q.step]
-		for p := range q.step {
-			from := sums[(p*q.m+i)*q.lanes:][:q.lanes]
-			if !q.accumulate && q.residual == nil && q.bias == nil {
-				for lane, v := range from {
-					row[lane*q.step+p] = v
-				}
-				continue
-			}
-			for lane, v := range from {
-				c := lane*q.step + p
-				if q.accumulate {
-					v += row[c]
-				}
-				if q.residual != nil {
-					v += q.residual[where+c]
-				}
-				if q.bias != nil {
-					v += q.bias[column+c]
-				}
-				row[c] = v
-			}
-		}
-	}
-}
-
-// fewPanel prepares the last kernel call for a panel, the lanes of which are `step` rows apart from number `row` on.
-func (q *quantProduct) fewPanel(s *scratch, row, step int) (*quantTile, func(*quantTile)) {
-	kernel, unit, rowBytes := q.few[q.m-1], fewUnit*q.bytes, q.blocks*q.bytes
-	t := &s.quant
-	*t = quantTile{columns: &bytesOf(s.need(slotC, (unit+12)*q.lanes/4))[0], rowBytes: step * rowBytes, alpha: q.alpha}
-	where := row * rowBytes
-	t.first, t.records = &q.weights[where], &q.records[0]
-	t.units, t.bytes, t.blocks = q.blocks/fewUnit, unit, fewUnit
-	rest := q.blocks % fewUnit
-	if rest == 0 {
-		return t, kernel
-	}
-	if t.units > 0 {
-		t.out, t.stride, t.alpha = at(s.need(slotPartial, q.m*q.lanes), 0), q.lanes*4, 1
-		kernel(t)
-		t.partial = t.out
-	}
-	done := q.blocks / fewUnit
-	t.units, t.bytes, t.blocks = 1, rest*q.bytes, rest
-	t.records = &q.records[done*fewUnit*q.m*q.recordBytes]
-	if t.bytes%4 == 0 && t.bytes >= 16 {
-		t.first = &q.weights[where+done*unit]
-	} else {
-		t.first, t.rowBytes = q.padded(s, where+done*unit, t.rowBytes, t.bytes), unit
-		t.bytes = max(16, (t.bytes+3)&^3)
-	}
-	return t, kernel
-}
-
-// padded copies some bytes of each row of a panel to where the bytes after them may be read.
-func (q *quantProduct) padded(s *scratch, from, rowBytes, bytes int) *byte {
-	unit := fewUnit * q.bytes
-	dst := bytesOf(s.need(slotB, unit*q.lanes/4))
-	for r := range q.lanes {
-		copy(dst[r*unit:], q.weights[from+r*rowBytes:][:bytes])
-	}
-	return &dst[0]
 }
 
 // finish runs the last kernel call of a tile of rows × width outputs, which writes them, except the first `skip` columns.

@@ -62,7 +62,7 @@ func BenchmarkQuantStages(b *testing.B) {
 						for b.Loop() {
 							for i := range n / q.lanes * 2 {
 								t := quantTile{first: &raw[i/2*(cached-1)*q.lanes*rowBytes], second: &raw[0], records: &records[0], columns: &work[0], out: &out[0], stride: 4 * q.lanes, alpha: 1,
-									rowBytes: rowBytes, bytes: fewUnit * q.bytes, blocks: fewUnit, units: k / 32 / fewUnit / 2}
+									rowBytes: rowBytes, bytes: fewUnit * q.bytes, blocks: fewUnit, units: k / 32 / fewUnit / 2, ahead: fewAhead}
 								q.few[m-1](&t)
 							}
 						}

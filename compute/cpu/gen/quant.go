@@ -79,6 +79,7 @@ const (
 	quantBytes    = quantAlpha + 16
 	quantUnits    = quantAlpha + 24
 	quantColumns  = quantAlpha + 32
+	quantAhead    = quantAlpha + 40
 )
 
 // quantTileOf is what the multiplying kernels share: rows × panels of float32 sums, where they begin and where they go.

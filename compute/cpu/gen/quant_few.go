@@ -2,15 +2,12 @@ package main
 
 import "fmt"
 
-// aheadOfRows is how far ahead of its loads each row is fetched into the level-1 cache, in bytes.
-const aheadOfRows = 512
-
 // quantFew writes the kernel for few rows, where the time is that of reading the weights: it takes the rows of the weight as they
 // lie, a register's lanes of them, turns a unit of blocks into columns, and multiplies each four values with all rows of activations
 // as they are unpacked. There is no panel.
 //
 // The tile's first is where the weight's rows begin; units of blocks of bytes, rowBytes apart. The last may be shorter: bytes is
-// a multiple of 4 and at least 16.
+// a multiple of 4 and at least 16. What is `ahead` bytes behind the loads is fetched into the level-1 cache.
 func (a *assembly) quantFew(k quantType, rows int) {
 	a.function(fmt.Sprintf("few%s_%d", k.name, rows), fmt.Sprintf("multiplies %d rows of int8 with %d rows of %s.", rows, a.lanes, k.name), []argument{{"t", "*quantTile"}})
 	q := &quantTileOf{vector: a.vector(), rows: rows, panels: 1}
@@ -28,15 +25,14 @@ func (a *assembly) quantFew(k quantType, rows int) {
 	a.op("MOVQ %d(DI), SI", quantFirst)
 	a.op("MOVQ %d(DI), DX", quantRecords)
 	a.op("MOVQ %d(DI), R8", quantRowBytes)
+	a.op("MOVQ %d(DI), R13", quantAhead)
 	a.op("LEAQ (R8)(R8*2), R9")
 	for l := 1; l < quarters; l++ {
 		a.op("LEAQ (%s)(R8*4), %s", bases[l-1], bases[l])
 	}
-	row := func(l, j, offset int) string {
-		return fmt.Sprintf("%d(%s)", offset, bases[l]) + []string{"", "(R8*1)", "(R8*2)", "(R9*1)"}[j]
-	}
+	place := []string{"", "(R8*1)", "(R8*2)", "(R9*1)"}
 	chunk := func() {
-		in := a.transposeChunk(0, func(l, j int) string { return row(l, j, 0) })
+		in := a.transposeChunk(0, func(l, j int) string { return "(" + bases[l] + ")" + place[j] })
 		for i := range 4 {
 			a.op("VMOVUPS %s, %d(BX)", a.r(in+i), i*a.bytes())
 		}
@@ -54,8 +50,9 @@ func (a *assembly) quantFew(k quantType, rows int) {
 	a.op("TESTQ $48, CX")
 	a.op("JNZ %s", asked)
 	for l := range quarters {
+		a.op("LEAQ (%s)(R13*1), AX", bases[l])
 		for j := range 4 {
-			a.op("PREFETCHT0 %s", row(l, j, aheadOfRows))
+			a.op("PREFETCHT0 (AX)%s", place[j])
 		}
 	}
 	a.mark(asked)

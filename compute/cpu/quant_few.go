@@ -1,0 +1,148 @@
+package cpu
+
+const (
+	// fewUnit is how many blocks the kernels for few rows turn at a time, where no number up to mostUnit divides those of a row.
+	fewUnit, leastUnit, mostUnit = 8, 5, 12
+	// streamBytes is how long the streams are that these kernels read at least, one for each lane, if there are rows enough. Short
+	// ones lie in one page together, where the hardware fetches ahead for one of them only.
+	streamBytes = 16 << 10
+	// fewAhead is how many bytes of a stream are fetched ahead of the loads.
+	fewAhead = 512
+	// fewTasks is how many tasks each worker has at least, if there are rows enough.
+	fewTasks = 4
+)
+
+// fewPlan is how a product of few rows is cut: bundles of step panels, the lanes of which are step rows apart, then single panels.
+// Each lane reads step rows one after the other; behind the last of them comes what it reads of the next bundle, and that is
+// fetched there.
+type fewPlan struct {
+	step, bundles int
+	unit          int // blocks that are turned at a time
+	ahead         int // bytes
+}
+
+// isFew says whether the kernels for few rows compute a product.
+func (q *quantProduct) isFew() bool {
+	return q.m <= len(q.few) && q.n >= q.lanes && q.blocks > 0 && q.packed == nil
+}
+
+// planFew cuts a product and returns its number of tasks: bundles, then panels of what they leave.
+func (q *quantProduct) planFew(workers int) int {
+	rowBytes := q.blocks * q.bytes
+	step := min((streamBytes+rowBytes-1)/rowBytes, q.n/(q.lanes*workers*fewTasks))
+	if step > 1 && (step*rowBytes+256)%4096 < 512 { // streams a multiple of a page apart would fall into one set of the level-1 cache
+		step--
+	}
+	step = max(step, 1)
+	q.fewPlan = fewPlan{step: step, bundles: q.n / (q.lanes * step), unit: fewUnit, ahead: fewAhead}
+	for u := leastUnit; u <= mostUnit; u++ {
+		if u == q.blocks || q.blocks%u == 0 && u%q.period == 0 {
+			q.unit = u
+		}
+	}
+	if rowBytes < 2*fewAhead { // whole rows, so that each is fetched
+		q.ahead = rowBytes * min((fewAhead+rowBytes-1)/rowBytes, step)
+	}
+	rest := q.n - q.bundles*q.lanes*step
+	return q.bundles + (rest+q.lanes-1)/q.lanes
+}
+
+// few1 computes the outputs of a task.
+func (q *quantProduct) few1(s *scratch, task int) {
+	if task >= q.bundles || q.step == 1 {
+		row := q.bundles*q.lanes*q.step + (task-q.bundles)*q.lanes
+		again := 0
+		if task < q.bundles {
+			row = task * q.lanes
+		} else if row+q.lanes > q.n { // the last panel begins before its place, so that it has all rows
+			again = row + q.lanes - q.n
+			row -= again
+		}
+		t, kernel := q.fewPanel(s, row, 1, 0)
+		q.finish(s, t, kernel, 0, q.m, row, q.lanes, again)
+		return
+	}
+	sums := s.need(slotD, q.step*q.m*q.lanes)
+	first := task * q.lanes * q.step
+	for p := range q.step {
+		t, kernel := q.fewPanel(s, first+p, q.step, p)
+		t.out, t.stride, t.alpha = at(sums, p*q.m*q.lanes), q.lanes*4, q.alpha
+		kernel(t)
+	}
+	q.spread(sums, first)
+}
+
+// spread puts the sums of a bundle, for each panel [m, lanes], where they belong: output lane·step + panel.
+func (q *quantProduct) spread(sums []float32, column int) {
+	for i := range q.m {
+		where := i*q.stride + column
+		row := q.out[where : where+q.lanes*q.step]
+		for p := range q.step {
+			from := sums[(p*q.m+i)*q.lanes:][:q.lanes]
+			if !q.accumulate && q.residual == nil && q.bias == nil {
+				for lane, v := range from {
+					row[lane*q.step+p] = v
+				}
+				continue
+			}
+			for lane, v := range from {
+				c := lane*q.step + p
+				if q.accumulate {
+					v += row[c]
+				}
+				if q.residual != nil {
+					v += q.residual[where+c]
+				}
+				if q.bias != nil {
+					v += q.bias[column+c]
+				}
+				row[c] = v
+			}
+		}
+	}
+}
+
+// fewPanel prepares the last kernel call for a panel, the lanes of which are `step` rows apart from number `row` on: number p of its
+// bundle.
+func (q *quantProduct) fewPanel(s *scratch, row, step, p int) (*quantTile, func(*quantTile)) {
+	kernel, unit, rowBytes := q.few[q.m-1], q.unit*q.bytes, q.blocks*q.bytes
+	t := &s.quant
+	*t = quantTile{columns: &bytesOf(s.need(slotC, (unit+12)*q.lanes/4+q.lanes))[0], rowBytes: step * rowBytes, alpha: q.alpha, ahead: q.ahead}
+	if (p+1)*rowBytes+q.ahead > step*rowBytes+rowBytes/2 { // behind the stream's end: the next bundle
+		t.ahead += (q.lanes - 1) * step * rowBytes
+	}
+	where := row * rowBytes
+	t.first, t.records = &q.weights[where], &q.records[0]
+	t.units, t.bytes, t.blocks = q.blocks/q.unit, unit, q.unit
+	rest := q.blocks % q.unit
+	if q.unit == q.blocks {
+		t.units, rest = 0, q.blocks
+	}
+	if rest == 0 {
+		return t, kernel
+	}
+	if t.units > 0 {
+		t.out, t.stride, t.alpha = at(s.need(slotPartial, q.m*q.lanes), 0), q.lanes*4, 1
+		kernel(t)
+		t.partial = t.out
+	}
+	done := q.blocks - rest
+	t.units, t.bytes, t.blocks = 1, max(16, (rest*q.bytes+3)&^3), rest
+	t.records = &q.records[done*q.m*q.recordBytes]
+	where += done * q.bytes
+	if where+(q.lanes-1)*t.rowBytes+t.bytes <= len(q.weights) { // what is read too much of a row is not used
+		t.first = &q.weights[where]
+	} else {
+		t.first, t.rowBytes = q.padded(s, where, t.rowBytes, rest*q.bytes, t.bytes), t.bytes
+	}
+	return t, kernel
+}
+
+// padded copies some bytes of each row of a panel to where the bytes after them may be read.
+func (q *quantProduct) padded(s *scratch, from, rowBytes, bytes, apart int) *byte {
+	dst := bytesOf(s.need(slotB, (apart*q.lanes+3)/4))
+	for r := range q.lanes {
+		copy(dst[r*apart:], q.weights[from+r*rowBytes:][:bytes])
+	}
+	return &dst[0]
+}

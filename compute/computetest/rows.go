@@ -70,6 +70,21 @@ func rowsAlone(t *testing.T, backend compute.Backend) {
 			return o, o.Loss
 		}},
 	}
+	for _, kind := range []dtype.Type{dtype.F32, dtype.BF16, dtype.Q4_0, dtype.Q4_1, dtype.Q8_0, dtype.Q4_K} { // what one launch does has the bits of many
+		makers = append(makers, maker{"branch_" + kind.String(), 256, func(b *Build, x *compute.Tensor) (compute.Op, *compute.Tensor) {
+			rows := x.Rows()
+			o := &compute.Branch{Norm: &compute.RMSNorm{X: x, Weight: b.Normal(1, 256), Out: b.Zero(dtype.F32, rows, 256), Epsilon: 1e-6}}
+			for i := range 2 {
+				w := b.Normal(1, 333, 256)
+				if kind != dtype.F32 {
+					w = b.Packed(kind, 1, 333, 256)
+				}
+				o.Products[i] = &compute.MatMul{A: o.Norm.Out, B: w, Out: b.Zero(dtype.F32, rows, 333), TransB: true, Fast: true}
+			}
+			o.Gate = &compute.Gated{Gate: o.Products[0].Out, Up: o.Products[1].Out, Out: b.Zero(dtype.F32, rows, 333), Kind: compute.SiLU}
+			return o, o.Gate.Out
+		}})
+	}
 	for _, kind := range []dtype.Type{dtype.Q8_0, dtype.Q4_0, dtype.Q4_1, dtype.Q5_0} {
 		makers = append(makers, matmul(kind.String(), 45, 160, packed(kind, 45, 160), none), matmul(kind.String()+"_fast", 45, 160, packed(kind, 45, 160), fast))
 	}

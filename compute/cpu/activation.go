@@ -64,6 +64,16 @@ func (b *backend) gated(o *compute.Gated) error {
 	return nil
 }
 
+// gateColumns is gatedSpan for a few values, written as they come.
+func (b *backend) gateColumns(o *compute.Gated, from, to int) {
+	gate, up, out := at(host.F32(o.Gate), from), at(host.F32(o.Up), from), at(host.F32(o.Out), from)
+	if o.Limit == 0 && o.Offset == 0 {
+		b.gate[o.Kind](out, gate, up, to-from)
+	} else {
+		b.gateLimited[o.Kind](out, gate, up, to-from, limitOf(o.Limit), o.Offset)
+	}
+}
+
 func (b *backend) gatedSpan(o *compute.Gated, s *scratch, from, to int) {
 	gate, up, out := host.F32(o.Gate), host.F32(o.Up), host.F32(o.Out)
 	f, g, limit := b.gate[o.Kind], b.gateLimited[o.Kind], limitOf(o.Limit)

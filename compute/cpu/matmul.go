@@ -18,9 +18,8 @@ func (b *backend) matmul(o *compute.MatMul) error {
 
 func (b *backend) matmulLocked(o *compute.MatMul) error {
 	m, n, k := o.Dimensions()
-	if kind := b.quants[o.B.Type]; kind != nil && o.Fast {
-		b.multiplyQuant(quantProduct{quantKind: kind, m: m, n: n, blocks: k / kind.block, a: host.F32(o.A), weights: host.Bytes(o.B),
-			out: host.F32(o.Out), stride: n, alpha: o.Scale(), accumulate: o.Accumulate, residual: host.F32(o.Residual), bias: host.F32(o.Bias)})
+	if b.quants[o.B.Type] != nil && o.Fast {
+		b.multiplyQuant(b.quantOf(o))
 		b.activateAll(host.F32(o.Out), o.Activation)
 		return nil
 	}
@@ -33,7 +32,19 @@ func (b *backend) matmulLocked(o *compute.MatMul) error {
 	}
 	f := frame[dense](b)
 	p := &f.product
-	*p = product{
+	*p = b.productOf(o)
+	if o.Fast && o.B.Type.Quantized() {
+		p.a.operand = b.roundToInt8(p.a.operand, m, k, o.B.Type.BlockSize())
+	}
+	err := b.multiply(p)
+	*p = product{} // keeps nothing alive
+	return err
+}
+
+// productOf is a product with float values.
+func (b *backend) productOf(o *compute.MatMul) product {
+	m, n, k := o.Dimensions()
+	p := product{
 		m: m, n: n, k: k,
 		a: b.weight(o.A, m, k, !o.TransA), b: b.weight(o.B, n, k, o.TransB), stride: n,
 		alpha: o.Scale(), accumulate: o.Accumulate, bias: host.F32(o.Bias), after: o.Activation,
@@ -49,12 +60,7 @@ func (b *backend) matmulLocked(o *compute.MatMul) error {
 	} else if r != nil {
 		p.residual16 = host.Bytes(r)
 	}
-	if o.Fast && o.B.Type.Quantized() {
-		p.a.operand = b.roundToInt8(p.a.operand, m, k, o.B.Type.BlockSize())
-	}
-	err := b.multiply(p)
-	*p = product{} // keeps nothing alive
-	return err
+	return p
 }
 
 // dense is a product with float weights in work.

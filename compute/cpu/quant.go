@@ -4,6 +4,8 @@ import (
 	"math"
 	"unsafe"
 
+	"lian/compute"
+	"lian/compute/host"
 	"lian/dtype"
 )
 
@@ -101,14 +103,7 @@ func (b *backend) multiplyQuant(p quantProduct) {
 	if p.m <= 0 || p.n <= 0 {
 		return
 	}
-	most := len(p.multiply)
-	few := p.isFew()
-	if few {
-		most = len(p.few)
-	}
-	p.groups = (p.m + most - 1) / most
-	p.group = (p.m + p.groups - 1) / p.groups
-	p.groups = (p.m + p.group - 1) / p.group
+	p.planRows()
 	p.chunk = max(quantChunk/p.block, p.period)
 	p.pairs, p.split = (p.n+2*p.lanes-1)/(2*p.lanes), 1
 	p.records = bytesOf(b.shared.need(slotE, (p.m*p.blocks*p.recordBytes+3)/4))
@@ -123,7 +118,7 @@ func (b *backend) multiplyQuant(p quantProduct) {
 	} else {
 		b.spans(p.m, 1, q.rowTask)
 	}
-	if few {
+	if q.isFew() {
 		b.each(q.planFew(b.workers), q.fewTask)
 	} else {
 		if q.m > fewRows { // where there are too few pairs for all workers, rows are split too
@@ -136,6 +131,25 @@ func (b *backend) multiplyQuant(p quantProduct) {
 		b.each((q.pairs+q.side-1)/q.side*q.split, q.pairTask)
 	}
 	q.a, q.weights, q.packed, q.out, q.residual, q.bias, q.records = nil, nil, nil, nil, nil, nil, nil
+}
+
+// quantOf is a product with a weight that has a quantKind.
+func (b *backend) quantOf(o *compute.MatMul) quantProduct {
+	m, n, k := o.Dimensions()
+	kind := b.quants[o.B.Type]
+	return quantProduct{quantKind: kind, m: m, n: n, blocks: k / kind.block, a: host.F32(o.A), weights: host.Bytes(o.B),
+		out: host.F32(o.Out), stride: n, alpha: o.Scale(), accumulate: o.Accumulate, residual: host.F32(o.Residual), bias: host.F32(o.Bias)}
+}
+
+// planRows cuts the rows into groups, one for each call of a kernel.
+func (q *quantProduct) planRows() {
+	most := len(q.multiply)
+	if q.isFew() {
+		most = len(q.few)
+	}
+	q.groups = (q.m + most - 1) / most
+	q.group = (q.m + q.groups - 1) / q.groups
+	q.groups = (q.m + q.group - 1) / q.group
 }
 
 // roundRows makes the records of rows.

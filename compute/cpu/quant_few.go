@@ -47,8 +47,10 @@ func (q *quantProduct) planFew(workers int) int {
 	return q.bundles + (rest+q.lanes-1)/q.lanes
 }
 
-// few1 computes the outputs of a task.
-func (q *quantProduct) few1(s *scratch, task int) {
+func (q *quantProduct) few1(s *scratch, task int) { q.fewOutputs(s, task) }
+
+// fewOutputs computes outputs [from, to) of a task, for all rows.
+func (q *quantProduct) fewOutputs(s *scratch, task int) (from, to int) {
 	if task >= q.bundles || q.step == 1 {
 		row := q.bundles*q.lanes*q.step + (task-q.bundles)*q.lanes
 		again := 0
@@ -60,7 +62,7 @@ func (q *quantProduct) few1(s *scratch, task int) {
 		}
 		t, kernel := q.fewPanel(s, row, 1, 0)
 		q.finish(s, t, kernel, 0, q.m, row, q.lanes, again)
-		return
+		return row + again, row + q.lanes
 	}
 	sums := s.need(slotD, q.step*q.m*q.lanes)
 	first := task * q.lanes * q.step
@@ -70,6 +72,7 @@ func (q *quantProduct) few1(s *scratch, task int) {
 		kernel(t)
 	}
 	q.spread(sums, first)
+	return first, first + q.lanes*q.step
 }
 
 // spread puts the sums of a bundle, for each panel [m, lanes], where they belong: output lane·step + panel.

@@ -99,11 +99,17 @@ const (
 	superDistance = 512
 )
 
-func (b *backend) multiplySuper(o *compute.MatMul, m, n, k int) error {
-	q, kind := frame[superProduct](b), superTypes[o.B.Type]
-	*q = superProduct{kernels: b.kernels, superType: kind, unpack: b.superUnpack[o.B.Type], multiply: b.superMultiply[kind.form],
+func (b *backend) superOf(o *compute.MatMul) superProduct {
+	m, n, k := o.Dimensions()
+	kind := superTypes[o.B.Type]
+	return superProduct{kernels: b.kernels, superType: kind, unpack: b.superUnpack[o.B.Type], multiply: b.superMultiply[kind.form],
 		m: m, n: n, blocks: k / superSize, rowBytes: o.B.Type.Bytes(k), blockBytes: o.B.Type.BlockBytes(),
 		weights: host.Bytes(o.B), out: host.F32(o.Out), end: epilogueOf(o)}
+}
+
+func (b *backend) multiplySuper(o *compute.MatMul, m, n, k int) error {
+	q, kind := frame[superProduct](b), superTypes[o.B.Type]
+	*q = b.superOf(o)
 	panels := (n + b.superLanes - 1) / b.superLanes
 	q.rounding = b.superRoundingOf(host.F32(o.A), m, k, len(q.multiply), kind)
 	if q.x = q.rounding.superActivations; m >= 2*superRows && panels <= superNarrow {

@@ -70,6 +70,18 @@ func (w *few) at(i, byte int) *float32 {
 
 // runRows multiplies few rows: every task reads some rows of B once, as they lie.
 func (f *multiplication) runRows() error {
+	if err := f.planRows(); err != nil {
+		return err
+	}
+	f.eachOf(f.tasks, f)
+	if err := f.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// planRows prepares the operand and the tasks.
+func (f *multiplication) planRows() error {
 	w := &f.few
 	w.group = 1 << (len(f.rowsKernels()) - 1)
 	for w.group/2 >= f.m {
@@ -90,13 +102,12 @@ func (f *multiplication) runRows() error {
 			copy(w.a[i*f.k:(i+1)*f.k], f.row(i))
 		}
 	}
-	f.tasks = min((f.n+f.columns-1)/f.columns, 16*f.workers)
-	f.eachOf(f.tasks, f)
-	if err := f.failed.Load(); err != nil {
-		return *err
-	}
+	f.planRowTasks()
 	return nil
 }
+
+// planRowTasks cuts the columns.
+func (f *multiplication) planRowTasks() { f.tasks = min((f.n+f.columns-1)/f.columns, 16*f.workers) }
 
 // row is row i of A, the last one again past the end.
 func (f *multiplication) row(i int) []float32 {

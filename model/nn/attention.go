@@ -14,10 +14,11 @@ func (d *Decoder) attention(f *forward, number int, h *compute.Tensor) *compute.
 	if w.latent != nil {
 		return f.latentAttention(w, number, h)
 	}
-	q := f.turned(w, w.qNorm, f.linear(&w.q, h, nil, 1), a.Heads)
-	k := f.turned(w, w.kNorm, f.linear(&w.k, h, nil, 1), a.KVHeads)
+	made := f.products(h, &w.q, &w.k, &w.v)
+	q := f.turned(w, w.qNorm, made[0], a.Heads)
+	k := f.turned(w, w.kNorm, made[1], a.KVHeads)
 	q = f.longScaled(a, q)
-	v := f.clipped(a, f.linear(&w.v, h, nil, 1)).View(f.rows, a.KVHeads, a.Values())
+	v := f.clipped(a, made[2]).View(f.rows, a.KVHeads, a.Values())
 	inner := f.attend(w, number, q, k, v)
 	if w.attentionInner != nil {
 		inner = f.norm(w.attentionInner, inner)

@@ -236,12 +236,12 @@ func (d *Decoder) layer(f *forward, number int, x *compute.Tensor) *compute.Tens
 	b := f.branch()
 	h := x
 	if w.attentionNorm != nil && !w.NormAfter {
-		h = f.norm(w.attentionNorm, x)
+		h = f.entering(w.attentionNorm, x)
 	}
 	if w.Parallel {
 		h2 := h
 		if w.feedForwardNorm != nil {
-			h2 = f.norm(w.feedForwardNorm, x)
+			h2 = f.norm(w.feedForwardNorm, x) // which settles the other
 		}
 		x = f.join(w, &w.o, d.attention(f, number, h), w.attentionPostNorm, x)
 		inner, last := d.feedForward(f, w, h2)
@@ -259,7 +259,7 @@ func (d *Decoder) layer(f *forward, number int, x *compute.Tensor) *compute.Tens
 	b.end(f)
 	h = x
 	if w.feedForwardNorm != nil && !w.NormAfter {
-		h = f.norm(w.feedForwardNorm, x)
+		h = f.entering(w.feedForwardNorm, x)
 	}
 	if w.NormedResidual {
 		x = h
@@ -279,7 +279,11 @@ func (d *Decoder) feedForward(f *forward, w *layer, h *compute.Tensor) (inner *c
 	if w.experts != nil {
 		return f.mixture(&w.FeedForward, w.experts, h), nil
 	}
-	inner = f.activated(&w.FeedForward, f.gate(&w.FeedForward, &w.gate, h), f.linear(&w.up, h, nil, 1))
+	if w.FeedForward.Plain {
+		inner = f.activated(&w.FeedForward, nil, f.linear(&w.up, h, nil, 1))
+	} else {
+		inner = f.gated(&w.FeedForward, &w.gate, &w.up, h)
+	}
 	if w.feedForwardInner != nil {
 		inner = f.norm(w.feedForwardInner, inner)
 	}

@@ -21,6 +21,7 @@ type forward struct {
 	turnings                         [mostRotations]turning // of the decoder's rotations
 	order                            headOrder
 	stream                           [2]*compute.Tensor // between layers, see memory.go
+	waiting                          *compute.RMSNorm   // see branch.go
 }
 
 func (d *Decoder) prepare(p *model.Pass, b *model.Batch) (*forward, error) {
@@ -91,16 +92,21 @@ func (f *forward) norm(n *norm, x *compute.Tensor) *compute.Tensor {
 	return f.normTo(f.Tensor(x.Shape...), n, x)
 }
 
+// gain is what a norm of x multiplies with.
+func (f *forward) gain(n *norm, x *compute.Tensor) *compute.Tensor {
+	if n.gain != nil {
+		return n.gain
+	}
+	return f.d.ones.Slice(0, x.Columns())
+}
+
 // normTo is norm with a place for the result.
 func (f *forward) normTo(out *compute.Tensor, n *norm, x *compute.Tensor) *compute.Tensor {
-	gain := n.gain
+	f.settle()
 	if n.Kind == LayerNorm {
 		model.Launch(f.Pass, compute.LayerNorm{X: x, Weight: n.gain, Bias: n.bias, Out: out, Epsilon: n.Epsilon})
 	} else {
-		if gain == nil {
-			gain = f.d.ones.Slice(0, x.Columns())
-		}
-		model.Launch(f.Pass, compute.RMSNorm{X: x, Weight: gain, Out: out, Epsilon: n.Epsilon, Offset: n.Offset})
+		model.Launch(f.Pass, compute.RMSNorm{X: x, Weight: f.gain(n, x), Out: out, Epsilon: n.Epsilon, Offset: n.Offset})
 	}
 	return out
 }
@@ -112,6 +118,7 @@ func (f *forward) linear(w *weight, x, residual *compute.Tensor, by float32) *co
 
 // linearTo is linear with a place for the result.
 func (f *forward) linearTo(out *compute.Tensor, w *weight, x, residual *compute.Tensor, by float32) *compute.Tensor {
+	f.settle()
 	if f.Taps.Input != nil {
 		f.Taps.Input(w.name, x)
 	}

@@ -68,7 +68,7 @@ func checkThreads(threads []int) error {
 }
 
 func benchModelWith(ctx context.Context, path string, threads int, o BenchModelOptions, tests []modelTest, show func(Benched) error, ran func()) error {
-	m, err := OpenWeights(path, cpu.New(threads), checkpoint.Options{})
+	m, err := openWeights(path, cpu.New(threads), checkpoint.Options{}, true)
 	if err != nil {
 		return err
 	}

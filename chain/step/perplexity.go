@@ -30,19 +30,24 @@ type PerplexityOptions struct {
 
 // PerplexityRow is how well a model foretells a file.
 type PerplexityRow struct {
-	File        string  `json:"file"` // "total" for all of several
+	File        string  `json:"file"` // or PerplexityTotal
 	Model       string  `json:"model"`
 	BitsPerByte float64 `json:"bits_per_byte"`
-	Perplexity  float64 `json:"perplexity"` // of a token
-	Tokens      int     `json:"tokens"`     // asked for
-	Bytes       int     `json:"bytes"`      // of the text that those tokens stand for
+	Perplexity  float64 `json:"perplexity"`       // of a token
+	Error       float64 `json:"perplexity_error"` // its standard error
+	Tokens      int     `json:"tokens"`           // asked for
+	Bytes       int     `json:"bytes"`            // of the text that those tokens stand for
 	Documents   int     `json:"documents"`
 	Rule        string  `json:"rule"` // see PerplexityOptions.rule
 	Precision   string  `json:"precision"`
 	KV          string  `json:"kv"`
 	Seconds     float64 `json:"seconds"`
 	nats        float64
+	squares     float64 // of the losses
 }
+
+// PerplexityTotal stands for all of several files.
+const PerplexityTotal = "total"
 
 // Perplexity measures a model on files: .txt (a document each), .jsonl (an object with "text" on each line) and token shards.
 // After several files comes a row for all of them.
@@ -60,7 +65,7 @@ func Perplexity(ctx context.Context, path string, files []string, o PerplexityOp
 		return nil, fmt.Errorf("%s: %w", m.Name, err)
 	}
 	var rows []PerplexityRow
-	total := PerplexityRow{File: "total"}
+	total := PerplexityRow{File: PerplexityTotal}
 	for _, file := range files {
 		texts, err := m.readTexts(file)
 		if err != nil {
@@ -76,6 +81,7 @@ func Perplexity(ctx context.Context, path string, files []string, o PerplexityOp
 		row.File, row.Seconds = file, time.Since(begun).Seconds()
 		rows = append(rows, row)
 		total.nats += row.nats
+		total.squares += row.squares
 		total.Tokens += row.Tokens
 		total.Bytes += row.Bytes
 		total.Documents += row.Documents
@@ -89,6 +95,7 @@ func Perplexity(ctx context.Context, path string, files []string, o PerplexityOp
 		r.Model, r.Precision, r.KV, r.Rule = m.Name, string(o.Precision), string(o.KV.For(o.Precision)), o.rule()
 		p := engine.Perplexity{Tokens: r.Tokens, Bytes: r.Bytes, Nats: r.nats}
 		r.BitsPerByte, r.Perplexity = p.BitsPerByte(), p.PerToken()
+		r.Error = r.standardError()
 		if math.IsNaN(r.BitsPerByte) || math.IsInf(r.Perplexity, 0) {
 			return nil, fmt.Errorf("%s: the loss of %s is %v nats over %d bytes, no finite number; lian inspect %s --verify looks for broken weights", r.File, m.Name, r.nats, r.Bytes, path)
 		}
@@ -195,57 +202,71 @@ func (o PerplexityOptions) numbers() engine.Numbers {
 }
 
 // portion is about how many tokens are measured between two looks at the progress.
-const portion = 4096
+const portion = 2048
 
+// perplexity measures the documents of a file, window by window. A document is foretold after the model's separator, which is asked for at
+// its end, as pretraining does; with o.Chunk it is cut as llama.cpp's llama-perplexity does, and what is left over is not measured.
 func (m *Opened) perplexity(ctx context.Context, texts []engine.Text, o PerplexityOptions, progress func(done, of int64)) (row PerplexityRow, err error) {
-	all, done := int64(0), int64(0)
+	all, done, waiting := int64(0), int64(0), 0
 	for _, t := range texts {
 		all += int64(len(t.IDs))
 	}
 	progress(0, all)
-	if o.Chunk > 0 {
-		return m.chunks(ctx, texts, o, all, progress)
-	}
-	row.Documents = len(texts)
-	for len(texts) > 0 {
-		n, tokens := 0, 0
-		for n < len(texts) && (n == 0 || tokens < portion) {
-			tokens += len(texts[n].IDs)
-			n++
+	var windows [][]int32
+	var starts []int
+	measure := func() error {
+		scored, err := engine.ScoreAs(ctx, m.Backend, m.Model, windows, starts, o.numbers())
+		for _, s := range scored {
+			row.add(s)
 		}
-		p, err := engine.MeasureAs(ctx, m.Backend, m.Model, texts[:n], m.Separator, o.Windows, o.numbers())
-		if err != nil {
-			return row, err
-		}
-		row.nats, row.Tokens, row.Bytes = row.nats+p.Nats, row.Tokens+p.Tokens, row.Bytes+p.Bytes
-		done += int64(tokens)
+		windows, starts, waiting = windows[:0], starts[:0], 0
 		progress(done, all)
-		texts = texts[n:]
+		return err
 	}
-	return row, nil
-}
-
-// chunks measures as llama.cpp's llama-perplexity: each text is cut into whole chunks, and the tokens of the second half of
-// each are asked for after what stands before them. What is left over at the end is not measured.
-func (m *Opened) chunks(ctx context.Context, texts []engine.Text, o PerplexityOptions, all int64, progress func(done, of int64)) (row PerplexityRow, err error) {
-	before := int64(0)
 	for _, t := range texts {
 		row.Documents++
-		for _, span := range o.Spans(len(t.IDs), m.Model.Spec.Context) {
-			ids := t.IDs[span.From:span.To]
-			scored, err := engine.ScoreAs(ctx, m.Backend, m.Model, [][]int32{ids}, []int{span.Start - span.From}, o.numbers())
-			if err != nil {
-				return row, err
-			}
-			row.nats -= scored[0].Sum
-			row.Tokens += len(scored[0].LogProbs)
-			row.Bytes += len(m.Tokenizer.Decode(t.IDs[span.Start:span.To]))
-			progress(before+int64(span.To), all)
+		ids, before := t.IDs, done
+		if o.Chunk == 0 {
+			ids = append(append([]int32{m.Separator}, ids...), m.Separator)
+			row.Bytes += t.Bytes
 		}
-		before += int64(len(t.IDs))
+		for _, span := range o.Spans(len(ids), m.Model.Spec.Context) {
+			if o.Chunk > 0 {
+				row.Bytes += len(m.Tokenizer.Decode(ids[span.Start:span.To]))
+			}
+			windows, starts = append(windows, ids[span.From:span.To]), append(starts, span.Start-span.From)
+			waiting += span.To - span.From
+			done = before + int64(min(span.To, len(t.IDs)))
+			if waiting >= portion {
+				if err := measure(); err != nil {
+					return row, err
+				}
+			}
+		}
+		done = before + int64(len(t.IDs))
+	}
+	if err := measure(); err != nil {
+		return row, err
 	}
 	if row.Tokens == 0 {
 		return row, fmt.Errorf("no text of it has %d tokens, so there is no chunk to measure; use a smaller --chunk, or none", o.Chunk)
 	}
 	return row, nil
+}
+
+// add counts a window's tokens.
+func (r *PerplexityRow) add(s engine.Scored) {
+	r.nats -= s.Sum
+	r.Tokens += len(s.LogProbs)
+	for _, l := range s.LogProbs {
+		r.squares += float64(l) * float64(l)
+	}
+}
+
+// standardError is that of the perplexity, tokens taken as drawn one by one, as llama-perplexity gives it: perplexity times the
+// standard error of the mean loss.
+func (r *PerplexityRow) standardError() float64 {
+	n := float64(r.Tokens)
+	mean := r.nats / n
+	return r.Perplexity * math.Sqrt(max(r.squares/n-mean*mean, 0)/max(n-1, 1))
 }

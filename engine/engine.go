@@ -33,6 +33,7 @@ type Engine struct {
 	scheduler scheduler
 	adapters  map[string]model.Adapter
 	stats     Stats
+	disk      *disk // nil: keys are in memory only
 	// vocabularies are those of constraints, by the tokens that stop: made when first asked for
 	vocabularies map[string]*grammar.Vocabulary
 	speculation  *speculation // of the loop alone
@@ -68,8 +69,18 @@ func build(b compute.Backend, m model.Model, tok *tokenizer.Tokenizer, o Options
 	e.scheduler = scheduler{blocks: newBlocks(o.StepTokens, windows, counts...), stepTokens: o.StepTokens, most: o.Sequences, noPrefix: o.NoPrefix}
 	e.wake = sync.NewCond(&e.mu)
 	var err error
-	e.speculation, err = newSpeculation(o.Drafting)
-	return e, err
+	if e.speculation, err = newSpeculation(o.Drafting); err != nil || o.CacheDir == "" || o.NoPrefix {
+		return e, err
+	}
+	name, err := identity(b, m, o)
+	if err != nil {
+		return nil, err
+	}
+	if e.disk, err = openDisk(o.CacheDir, int64(o.CacheDisk)<<20, name, e); err != nil {
+		return nil, err
+	}
+	e.scheduler.blocks.tree.disk = e.disk
+	return e, nil
 }
 
 // vocabulary is the tokens as constraints see them.
@@ -187,6 +198,9 @@ func (e *Engine) loop() {
 		}
 		if e.closed {
 			e.endAll(FinishCancelled, ErrClosed)
+			if e.disk != nil {
+				e.disk.close(e.scheduler.blocks.tree)
+			}
 			e.mu.Unlock()
 			return
 		}

@@ -9,6 +9,8 @@ type Options struct {
 	StepTokens  int          `yaml:"step_tokens" help:"most tokens computed in one step; prompts are cut into chunks of it" default:"512" range:"1..1000000"`
 	Sequences   int          `yaml:"sequences" help:"most requests worked on at one time" default:"32" range:"1..100000"`
 	NoPrefix    bool         `yaml:"no_prefix" help:"compute every prompt anew, also what an earlier one began with"`
+	CacheDir    string       `yaml:"cache_dir" help:"folder for keys and values that memory has no room for, and that the next start takes up again"`
+	CacheDisk   int          `yaml:"cache_disk" help:"most megabytes that cache_dir takes; the longest unused files go first" default:"4096" range:"1..100000000"`
 	KV          model.KVType `yaml:"kv" help:"how keys and values are kept; auto is bf16 for fast and f32 for exact" default:"auto" range:"auto|f32|bf16|int8|int4"`
 	Drafting    `yaml:",inline"`
 	Precision   model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised, and keeps keys and values as bfloat16; exact does neither" default:"fast"`
@@ -34,6 +36,9 @@ func (o Options) withDefaults(i model.Info) Options {
 		o.Precision = model.Fast
 	}
 	o.KV = o.KV.For(o.Precision)
+	if o.CacheDisk <= 0 {
+		o.CacheDisk = 4096
+	}
 	o.CacheTokens = max(o.CacheTokens, o.Context)
 	return o
 }

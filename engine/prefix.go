@@ -287,6 +287,9 @@ func (t *tree) evict(group int) bool {
 		if whole {
 			t.remove(n)
 		} else {
+			if t.disk != nil && t.windows[0] > 0 { // else it is saved with what is kept of it
+				t.disk.save(n)
+			}
 			t.drop(n, group)
 			t.prune(n)
 		}

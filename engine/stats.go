@@ -9,6 +9,7 @@ type Stats struct {
 	Steps, Rows, Tokens    int // computed; tokens are those of replies
 	Preemptions            int // sequences that gave their blocks to others and waited again
 	Drafts, DraftsAccepted int
+	Disk                   DiskStats
 }
 
 // BlockStats is how the blocks of a cache group are used. Cached ones are known to the prefix tree only: they are free memory.
@@ -32,6 +33,9 @@ func (e *Engine) Stats() Stats {
 	s := e.stats
 	s.Running, s.Waiting = len(e.scheduler.running), len(e.scheduler.waiting)
 	s.Preemptions, s.treeStats = e.scheduler.preemptions, e.scheduler.blocks.tree.stats
+	if e.disk != nil {
+		s.Disk = e.disk.now()
+	}
 	for g, p := range e.scheduler.blocks.pools {
 		b := BlockStats{Window: e.cache.Groups[g].Window, Total: len(p.holders), Free: len(p.free), Cached: p.spare, Bytes: e.blockBytes[g]}
 		b.Used = b.Total - b.Free - b.Cached

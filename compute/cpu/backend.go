@@ -63,6 +63,14 @@ func newBackend(k *kernels, workers int) *backend {
 // Name implements compute.Backend.
 func (*backend) Name() string { return "cpu" }
 
+// Level names the kernels of this backend: results are equal bit for bit between backends of one level.
+func (b *backend) Level() string {
+	if b.amx != nil {
+		return b.level + "+amx"
+	}
+	return b.level
+}
+
 // Alloc implements compute.Backend.
 func (*backend) Alloc(bytes int) compute.Buffer { return host.Alloc(bytes) }
 

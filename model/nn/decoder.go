@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -152,6 +153,15 @@ func constant(b compute.Backend, s compute.Stream, values []float32) *compute.Te
 
 // Info implements model.Model.
 func (d *Decoder) Info() model.Info { return d.Spec.Info() }
+
+// Switches are all that the model computes by beside its weights; equal ones are equal texts.
+func (d *Decoder) Switches() string {
+	text, err := json.Marshal(d.Spec)
+	if err != nil {
+		panic(err) // a Spec has numbers, texts and lists of them
+	}
+	return string(text)
+}
 
 // Info is what others need to know to run a model of this Spec.
 func (s *Spec) Info() model.Info {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -70,8 +71,9 @@ func compareKeys(a, b model.Adapter) int { return strings.Compare(adapterKey(a),
 
 // rootOf is where in the prefix tree a prompt of so many tokens begins.
 func (e *Engine) rootOf(a model.Adapter, prompt int) rootKey {
-	root := rootKey{adapter: adapterKey(a)}
-	if class := e.Model.Info().LengthClass; class != nil {
+	info := e.Model.Info()
+	root := rootKey{adapter: cmp.Or(adapterKey(a), info.Adapter)}
+	if class := info.LengthClass; class != nil {
 		root.length = class(prompt)
 	}
 	return root

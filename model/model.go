@@ -46,6 +46,8 @@ type Info struct {
 	LengthClass func(prompt int) int
 	// Extends: positions past Context are meant to be used too (dynamic NTK), if someone asks for a longer one.
 	Extends bool
+	// Adapter is the key of the adapter of sequences that name none, "" where that is the model as it is.
+	Adapter string
 }
 
 // CacheShape is what a layer keeps of a token: a key and a value for each kv head. With a Window, of the last so many tokens.

@@ -152,7 +152,13 @@ func constant(b compute.Backend, s compute.Stream, values []float32) *compute.Te
 }
 
 // Info implements model.Model.
-func (d *Decoder) Info() model.Info { return d.Spec.Info() }
+func (d *Decoder) Info() model.Info {
+	i := d.Spec.Info()
+	if d.Adapter != nil {
+		i.Adapter = d.Adapter.Key()
+	}
+	return i
+}
 
 // Switches are all that the model computes by beside its weights; equal ones are equal texts.
 func (d *Decoder) Switches() string {

@@ -17,6 +17,8 @@ type Adapter interface {
 	Reaches(name string) bool
 	// Apply adds to out what the adapter contributes to by · x·Wᵀ, with W the parameter called name.
 	Apply(p *Pass, name string, x, out *compute.Tensor, by float32)
+	// ApplyGrouped is Apply for a stack of matrices W [experts, out, in]: rows [starts[e], starts[e+1]) are multiplied with that of expert e.
+	ApplyGrouped(p *Pass, name string, x, starts, out *compute.Tensor)
 	// Embed adds to out what the adapter contributes to the embeddings of ids.
 	Embed(p *Pass, ids []int32, out *compute.Tensor)
 }

@@ -199,6 +199,11 @@ func (l *LoRA) seal(s compute.Stream) error {
 				return err
 			}
 		}
+		if t := l.stacks[name]; t != nil {
+			if err := add(name, 1, t.a, t.b); err != nil {
+				return err
+			}
+		}
 		if err := add(name, 1, l.added.dense[name], l.added.bias[name]); err != nil {
 			return err
 		}
@@ -220,6 +225,9 @@ func (l *LoRA) seal(s compute.Stream) error {
 // sorted are the parameters that the adapter reaches, in order of name.
 func (l *LoRA) sorted() (names []string) {
 	for name := range l.by {
+		names = append(names, name)
+	}
+	for name := range l.stacks {
 		names = append(names, name)
 	}
 	for name := range l.added.dense {

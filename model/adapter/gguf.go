@@ -76,6 +76,7 @@ func (l *loader) readGGUF(bindings []model.Binding) error {
 			return err
 		}
 	}
+	l.stack()
 	return nil
 }
 
@@ -106,6 +107,9 @@ func (l *loader) embeddingGGUF(s *stored, binding model.Binding) error {
 func (l *LoRA) SaveGGUF(path string, s compute.Stream, architecture, name string, bindings []model.Binding) error {
 	if len(l.changes) > 0 {
 		return fmt.Errorf("%s: the adapter changes %s too, which llama.cpp's adapters cannot hold", path, l.changes[0].parameter)
+	}
+	if len(l.stacks) > 0 {
+		return fmt.Errorf("%s: the adapter changes single experts, which Lian does not write; merge it into the base", path)
 	}
 	alpha := float64(0)
 	var tensors []gguf.Tensor

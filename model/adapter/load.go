@@ -61,6 +61,8 @@ type loader struct {
 	view     func(model.Binding) model.View
 	bindings map[string][]model.Binding // by the name of the stored tensor
 	products map[string]*stored         // by module
+	experts  map[string]expertOf        // by the name of a stored tensor of one expert
+	parts    map[string]map[int]part    // of stacks, by parameter and expert
 	order    []string
 }
 
@@ -73,6 +75,7 @@ func (l *loader) read(bindings []model.Binding) error {
 	for _, b := range bindings {
 		l.bindings[l.view(b).Name] = append(l.bindings[l.view(b).Name], b)
 	}
+	l.experts = expertsOf(bindings, l.view)
 	for _, name := range l.source.Names() {
 		if err := l.sort(name); err != nil {
 			return err
@@ -86,6 +89,7 @@ func (l *loader) read(bindings []model.Binding) error {
 			return err
 		}
 	}
+	l.stack()
 	return nil
 }
 
@@ -152,17 +156,20 @@ func (l *loader) get(name string, shape ...int) ([]float32, []int, error) {
 
 // product makes a module of its parts.
 func (l *loader) product(name string, s *stored) error {
+	if e, ok := l.findExpert(name + ".weight"); ok {
+		return l.expert(name, s, e)
+	}
 	list := l.find(name + ".weight")
 	if list == nil {
 		return fmt.Errorf("tensor %s belongs to no product of this model; the adapter is of another base", cmp.Or(s.a, s.embeddingA, s.b, s.magnitude))
+	}
+	if len(list[0].Shape) == 3 {
+		return l.stacked(name, s, list)
 	}
 	if s.embeddingA != "" || !list[0].Adaptable {
 		return l.embedding(name, s, list[0])
 	}
 	in := list[0].Shape[len(list[0].Shape)-1]
-	if len(list[0].Shape) != 2 {
-		return fmt.Errorf("tensor %s: adapters of stacked experts are not computed", s.a)
-	}
 	a, shape, err := l.get(s.a, -1, in)
 	if err != nil {
 		return err

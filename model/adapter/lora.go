@@ -28,6 +28,7 @@ type LoRA struct {
 	Config  Config
 	modules []*module
 	by      map[string]*member // by parameter
+	stacks  map[string]*stack  // by parameter
 	changes []change
 	added   added
 	key     string
@@ -142,7 +143,9 @@ func (l *LoRA) Parameters() *model.Parameters {
 }
 
 // Reaches implements model.Adapter.
-func (l *LoRA) Reaches(name string) bool { return l.by[name] != nil || l.added.reaches(name) }
+func (l *LoRA) Reaches(name string) bool {
+	return l.by[name] != nil || l.stacks[name] != nil || l.added.reaches(name)
+}
 
 // Apply implements model.Adapter: out += by · scale · (x·Aᵀ)·Bᵀ.
 func (l *LoRA) Apply(p *model.Pass, name string, x, out *compute.Tensor, by float32) {
@@ -193,6 +196,11 @@ func (l *LoRA) Merge(s compute.Stream, m model.Model) error {
 				return fmt.Errorf("merge into %s: the adapter adds a bias and the base has none", t.parameter)
 			}
 			s.Launch(&compute.Add{A: bias, B: t.bias, Out: bias})
+		}
+	}
+	for parameter, t := range l.stacks {
+		if err := t.merge(s, m.Parameters().Get(parameter)); err != nil {
+			return fmt.Errorf("merge into %s: %w", parameter, err)
 		}
 	}
 	return s.Err()

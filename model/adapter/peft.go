@@ -29,6 +29,9 @@ const (
 
 // Save writes the adapter's products; base names the model it belongs to.
 func (l *LoRA) Save(dir string, s compute.Stream, bindings []model.Binding, base string) error {
+	if len(l.stacks) > 0 {
+		return fmt.Errorf("%s: the adapter changes single experts, which Lian does not write; merge it into the base", dir)
+	}
 	l, err := l.inHubNames(s, bindings)
 	if err != nil {
 		return err

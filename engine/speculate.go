@@ -114,7 +114,7 @@ const mostDrafted = 16
 
 // guess asks the drafters of a sequence: the model where it is likelier to be right than what the text says, and worth its time.
 func (s *speculation) guess(q *sequence, sequences, most int) draft.Guess {
-	if most <= 0 {
+	if most <= 0 || len(q.reply()) == 0 { // the first token waits for nothing
 		return draft.Guess{}
 	}
 	d := &q.drafting

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -33,13 +34,14 @@ type disk struct {
 	blocks   *blocks
 	stream   compute.Stream
 
-	mu    sync.Mutex // guards what follows: files are written beside the engine
-	files map[string]*list.Element
-	order *list.List // of *kept, the longest unused first
-	total int64
-	stats DiskStats
-	queue chan write
-	ended chan struct{}
+	mu     sync.Mutex // guards what follows: files are written beside the engine
+	files  map[string]*list.Element
+	order  *list.List // of *kept, the longest unused first
+	total  int64
+	buffer []byte
+	stats  DiskStats
+	queue  chan write
+	ended  chan struct{}
 }
 
 // DiskStats are the files of keys and values.
@@ -217,7 +219,7 @@ func (d *disk) load(parent *node, name name, ids *blockIDs) ([]int32, bool) {
 	if e == nil {
 		return nil, false
 	}
-	content, err := os.ReadFile(path)
+	content, err := d.read(path)
 	if errors.Is(err, fs.ErrNotExist) { // another process made room
 		d.forget(path)
 		return nil, false
@@ -256,6 +258,40 @@ func (d *disk) load(parent *node, name name, ids *blockIDs) ([]int32, bool) {
 	os.Chtimes(path, now, now) // so that the next process knows; if not, it goes a little sooner
 	d.stats.Read++
 	return blocks, true
+}
+
+// read is the content of a file, until the next read: memory that was touched before is read into much faster than new one.
+func (d *disk) read(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	d.buffer = d.buffer[:0]
+	for {
+		if len(d.buffer) == cap(d.buffer) {
+			d.buffer = slices.Grow(d.buffer, d.largest()+1-len(d.buffer))
+		}
+		n, err := f.Read(d.buffer[len(d.buffer):cap(d.buffer)])
+		d.buffer = d.buffer[:len(d.buffer)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			return d.buffer, nil
+		case err != nil:
+			return nil, err
+		case len(d.buffer) > d.largest():
+			return nil, fmt.Errorf("more than %d bytes", d.largest())
+		}
+	}
+}
+
+// largest is the size of a file with a block of each group.
+func (d *disk) largest() int {
+	n := fileHeader + 4
+	for _, size := range d.bytes {
+		n += 8 + size
+	}
+	return n
 }
 
 // decode checks a file and gives the bytes of each group's block, none where it has none.

@@ -119,6 +119,7 @@ type reply struct {
 	role      bool  // the role was sent
 	finish    string
 	tokens    int
+	cached    int
 }
 
 func newReply(dialect *chat.Dialect, o chat.ParserOptions) *reply {
@@ -168,7 +169,7 @@ func (r *reply) end(result engine.Result) error {
 	if len(r.calls) > 0 && reason == engine.FinishStop {
 		reason = "tool_calls"
 	}
-	r.finish, r.tokens = reason, len(result.IDs)
+	r.finish, r.tokens, r.cached = reason, len(result.IDs), result.CachedTokens
 	return nil
 }
 
@@ -199,7 +200,7 @@ func (c *conversation) add(p piece) ([]tokenLogProb, error) {
 }
 
 func (c *conversation) usage() *usage {
-	u := &usage{PromptTokens: c.prompt}
+	u := &usage{PromptTokens: c.prompt, PromptDetails: &promptDetails{c.replies[0].cached}}
 	for _, r := range c.replies {
 		u.CompletionTokens += r.tokens
 	}

@@ -148,9 +148,13 @@ func fieldNames(t reflect.Type) (names []string) {
 // What goes out.
 type (
 	usage struct {
-		PromptTokens     int `json:"prompt_tokens"`
-		CompletionTokens int `json:"completion_tokens"`
-		TotalTokens      int `json:"total_tokens"`
+		PromptTokens     int            `json:"prompt_tokens"`
+		CompletionTokens int            `json:"completion_tokens"`
+		TotalTokens      int            `json:"total_tokens"`
+		PromptDetails    *promptDetails `json:"prompt_tokens_details,omitempty"`
+	}
+	promptDetails struct {
+		CachedTokens int `json:"cached_tokens"` // of the prompt, as the first reply found them
 	}
 	topLogProb struct {
 		Token   string  `json:"token"`

@@ -60,7 +60,7 @@ type quantKind struct {
 // quantProduct is out = alpha·A·Bᵀ (+ out) (+ residual) (+ bias) with a quantised B.
 type quantProduct struct {
 	*quantKind
-	kernels      *kernels // packed only
+	kernels      *kernels
 	m, n, blocks int
 	a            []float32
 	weights      []byte      // n rows
@@ -137,7 +137,7 @@ func (b *backend) multiplyQuant(p quantProduct) {
 func (b *backend) quantOf(o *compute.MatMul) quantProduct {
 	m, n, k := o.Dimensions()
 	kind := b.quants[o.B.Type]
-	return quantProduct{quantKind: kind, m: m, n: n, blocks: k / kind.block, a: host.F32(o.A), weights: host.Bytes(o.B),
+	return quantProduct{quantKind: kind, kernels: b.kernels, m: m, n: n, blocks: k / kind.block, a: host.F32(o.A), weights: host.Bytes(o.B),
 		out: host.F32(o.Out), stride: n, alpha: o.Scale(), accumulate: o.Accumulate, residual: host.F32(o.Residual), bias: host.F32(o.Bias)}
 }
 

@@ -21,17 +21,18 @@ type fewPlan struct {
 	ahead         int // bytes
 }
 
-// isFew says whether the kernels for few rows compute a product.
+// isFew says whether the kernels for few rows compute a product: of twice as many rows as they take a panel is read again while it is
+// in a cache.
 func (q *quantProduct) isFew() bool {
-	return q.m <= len(q.few) && q.n >= q.lanes && q.blocks > 0 && q.packed == nil
+	return q.m <= min(2*len(q.few), fewRows) && q.n >= q.lanes && q.blocks > 0 && q.packed == nil
 }
 
 // planFew cuts a product and returns its number of tasks: bundles, then panels of what they leave.
 func (q *quantProduct) planFew(workers int) int {
 	rowBytes := q.blocks * q.bytes
-	step := min((streamBytes+rowBytes-1)/rowBytes, q.n/(q.lanes*workers*fewTasks))
-	if step > 1 && (step*rowBytes+256)%4096 < 512 { // streams a multiple of a page apart would fall into one set of the level-1 cache
-		step--
+	step := min((streamBytes+rowBytes-1)/rowBytes, q.n/(q.lanes*workers*fewTasks)) &^ 3 // sums of four panels are turned at a time
+	if step > 4 && (step*rowBytes+256)%4096 < 512 {                                     // streams a multiple of a page apart would fall into one set of the level-1 cache
+		step -= 4
 	}
 	step = max(step, 1)
 	q.fewPlan = fewPlan{step: step, bundles: q.n / (q.lanes * step), unit: fewUnit, ahead: fewAhead}
@@ -60,62 +61,40 @@ func (q *quantProduct) fewOutputs(s *scratch, task int) (from, to int) {
 			again = row + q.lanes - q.n
 			row -= again
 		}
-		t, kernel := q.fewPanel(s, row, 1, 0)
-		q.finish(s, t, kernel, 0, q.m, row, q.lanes, again)
+		for i := 0; i < q.m; i += q.group {
+			t, kernel := q.fewPanel(s, row, 1, 0, i)
+			q.finish(s, t, kernel, i, min(q.group, q.m-i), row, q.lanes, again)
+		}
 		return row + again, row + q.lanes
 	}
 	sums := s.need(slotD, q.step*q.m*q.lanes)
 	first := task * q.lanes * q.step
 	for p := range q.step {
-		t, kernel := q.fewPanel(s, first+p, q.step, p)
-		t.out, t.stride, t.alpha = at(sums, p*q.m*q.lanes), q.lanes*4, q.alpha
-		kernel(t)
+		for i := 0; i < q.m; i += q.group {
+			t, kernel := q.fewPanel(s, first+p, q.step, p, i)
+			t.out, t.stride, t.alpha = at(sums, (p*q.m+i)*q.lanes), q.lanes*4, q.alpha
+			kernel(t)
+		}
 	}
-	q.spread(sums, first)
+	end := epilogue{scale: 1, accumulate: q.accumulate, residual: q.residual, bias: q.bias}
+	end.plain = !q.accumulate && q.residual == nil && q.bias == nil
+	end.spread(q.kernels, s, q.out, sums, first, q.step, q.lanes, q.m, q.stride)
 	return first, first + q.lanes*q.step
 }
 
-// spread puts the sums of a bundle, for each panel [m, lanes], where they belong: output lane·step + panel.
-func (q *quantProduct) spread(sums []float32, column int) {
-	for i := range q.m {
-		where := i*q.stride + column
-		row := q.out[where : where+q.lanes*q.step]
-		for p := range q.step {
-			from := sums[(p*q.m+i)*q.lanes:][:q.lanes]
-			if !q.accumulate && q.residual == nil && q.bias == nil {
-				for lane, v := range from {
-					row[lane*q.step+p] = v
-				}
-				continue
-			}
-			for lane, v := range from {
-				c := lane*q.step + p
-				if q.accumulate {
-					v += row[c]
-				}
-				if q.residual != nil {
-					v += q.residual[where+c]
-				}
-				if q.bias != nil {
-					v += q.bias[column+c]
-				}
-				row[c] = v
-			}
-		}
-	}
-}
-
 // fewPanel prepares the last kernel call for a panel, the lanes of which are `step` rows apart from number `row` on: number p of its
-// bundle.
-func (q *quantProduct) fewPanel(s *scratch, row, step, p int) (*quantTile, func(*quantTile)) {
-	kernel, unit, rowBytes := q.few[q.m-1], q.unit*q.bytes, q.blocks*q.bytes
+// bundle, and the group of rows of activations that begins with number `first`.
+func (q *quantProduct) fewPanel(s *scratch, row, step, p, first int) (*quantTile, func(*quantTile)) {
+	rows := min(q.group, q.m-first)
+	kernel, unit, rowBytes := q.few[rows-1], q.unit*q.bytes, q.blocks*q.bytes
 	t := &s.quant
 	*t = quantTile{columns: &bytesOf(s.need(slotC, (unit+12)*q.lanes/4+q.lanes))[0], rowBytes: step * rowBytes, alpha: q.alpha, ahead: q.ahead}
 	if (p+1)*rowBytes+q.ahead > step*rowBytes+rowBytes/2 { // behind the stream's end: the next bundle
 		t.ahead += (q.lanes - 1) * step * rowBytes
 	}
 	where := row * rowBytes
-	t.first, t.records = &q.weights[where], &q.records[0]
+	records := q.records[first*q.blocks*q.recordBytes:]
+	t.first, t.records = &q.weights[where], &records[0]
 	t.units, t.bytes, t.blocks = q.blocks/q.unit, unit, q.unit
 	rest := q.blocks % q.unit
 	if q.unit == q.blocks {
@@ -125,13 +104,13 @@ func (q *quantProduct) fewPanel(s *scratch, row, step, p int) (*quantTile, func(
 		return t, kernel
 	}
 	if t.units > 0 {
-		t.out, t.stride, t.alpha = at(s.need(slotPartial, q.m*q.lanes), 0), q.lanes*4, 1
+		t.out, t.stride, t.alpha = at(s.need(slotPartial, rows*q.lanes), 0), q.lanes*4, 1
 		kernel(t)
 		t.partial = t.out
 	}
 	done := q.blocks - rest
 	t.units, t.bytes, t.blocks = 1, max(16, (rest*q.bytes+3)&^3), rest
-	t.records = &q.records[done*q.m*q.recordBytes]
+	t.records = &records[done*rows*q.recordBytes]
 	where += done * q.bytes
 	if where+(q.lanes-1)*t.rowBytes+t.bytes <= len(q.weights) { // what is read too much of a row is not used
 		t.first = &q.weights[where]

@@ -142,7 +142,9 @@ func (q *superProduct) outputs(s *scratch, row, last, from, to int) {
 		if last-row < lanes { // what is not there is 0
 			edge := bytesOf(s.need(slotC, (lanes*q.rowBytes+3)/4))[:lanes*q.rowBytes]
 			clear(edge[copy(edge, q.weights[row*q.rowBytes:]):])
-			q.few(s, &edge[0], row, 1, last-row, from, to)
+			sums := s.need(slotD, (to-from)*lanes)
+			q.few(s, &edge[0], 1, sums, from, to)
+			q.end.write(q.out, sums, row, last-row, lanes, from, to, q.n)
 			break
 		}
 		if q.m > fewRows {
@@ -152,9 +154,11 @@ func (q *superProduct) outputs(s *scratch, row, last, from, to int) {
 			continue
 		}
 		apart := q.apart((last - row) / lanes)
+		sums := s.need(slotD, apart*q.m*lanes)
 		for i := range apart {
-			q.few(s, &q.weights[(row+i)*q.rowBytes], row+i, apart, lanes, from, to)
+			q.few(s, &q.weights[(row+i)*q.rowBytes], apart, sums[i*q.m*lanes:], from, to)
 		}
+		q.end.spread(q.kernels, s, q.out, sums, row, apart, lanes, q.m, q.n)
 		row += apart * lanes
 	}
 }
@@ -164,8 +168,11 @@ func (q *superProduct) outputs(s *scratch, row, last, from, to int) {
 // rows, longer than a page. Lanes must not all be a multiple of 4 KiB apart, where they would meet in one set of the level-1 cache.
 func (q *superProduct) apart(most int) int {
 	const stretch, page = 16 << 10, 4096
-	rows := min(most, (stretch+q.rowBytes-1)/q.rowBytes)
-	for less := rows; less > rows/2; less-- {
+	rows, unit := min(most, (stretch+q.rowBytes-1)/q.rowBytes), 1
+	if rows >= 4 { // sums of four panels are turned at a time
+		rows, unit = rows&^3, 4
+	}
+	for less := rows; less > rows/2; less -= unit {
 		if off := less * q.rowBytes % page; off >= 64 && off <= page-64 && less*q.rowBytes*2%page >= 64 {
 			return less
 		}
@@ -173,10 +180,9 @@ func (q *superProduct) apart(most int) int {
 	return rows
 }
 
-// few computes a panel of outputs for rows [from, to) of activations: lane i is row + i·apart of the weight, which src points to.
-func (q *superProduct) few(s *scratch, src *byte, row, apart, columns, from, to int) {
-	lanes, group := q.superLanes, len(q.multiply)
-	t, sums := &s.super, s.need(slotD, (to-from)*lanes)
+// few computes a panel of sums for rows [from, to) of activations: lane i is row i·apart of the weight from src on.
+func (q *superProduct) few(s *scratch, src *byte, apart int, sums []float32, from, to int) {
+	lanes, group, t := q.superLanes, len(q.multiply), &s.super
 	*t = superTile{panel: q.panelSpace(s, 1), stride: lanes * 4}
 	for done := 0; done < q.blocks; done += superChunk {
 		t.blocks = min(superChunk, q.blocks-done)
@@ -190,7 +196,6 @@ func (q *superProduct) few(s *scratch, src *byte, row, apart, columns, from, to 
 		}
 		t.resume = 1
 	}
-	q.end.write(q.out, sums, row, apart, columns, lanes, from, to, q.n)
 }
 
 // many computes panels of outputs from row on for rows [from, to) of activations.
@@ -291,31 +296,51 @@ func epilogueOf(o *compute.MatMul) epilogue {
 	return e
 }
 
-// write finishes rows [from, to) of `columns` sums, lanes apart, and puts them into out [m, n], from a column on and `apart` columns apart.
-func (e *epilogue) write(out, sums []float32, column, apart, columns, lanes, from, to, n int) {
+// write finishes rows [from, to) of `columns` sums, lanes apart, and puts them into out [m, n], from a column on.
+func (e *epilogue) write(out, sums []float32, column, columns, lanes, from, to, n int) {
 	for i := from; i < to; i++ {
 		row := sums[(i-from)*lanes:][:columns]
 		where := i*n + column
-		if e.plain {
-			out, at := out[where:], 0
-			for _, v := range row {
-				out[at] = v
-				at += apart
-			}
-			continue
-		}
 		for c, v := range row {
 			v = float32(v * e.scale)
 			if e.accumulate {
-				v += out[where+c*apart]
+				v += out[where+c]
 			}
 			if e.residual != nil {
-				v += e.residual[where+c*apart]
+				v += e.residual[where+c]
 			}
 			if e.bias != nil {
-				v += e.bias[column+c*apart]
+				v += e.bias[column+c]
 			}
-			out[where+c*apart] = v
+			out[where+c] = v
+		}
+	}
+}
+
+// spread puts the sums of a bundle, of each of its panels [rows, lanes], where they belong: column + lane·panels + panel.
+func (e *epilogue) spread(k *kernels, s *scratch, out, sums []float32, column, panels, lanes, rows, n int) {
+	width := lanes * panels
+	apart := rows * lanes // panels of one row
+	for i := range rows {
+		to := out[i*n+column:][:width]
+		turned := to
+		if e.accumulate || e.residual != nil {
+			turned = s.need(slotA, width)
+		}
+		from, p := sums[i*lanes:], 0
+		for ; p+8 <= panels; p += 8 {
+			k.transpose8(at(turned, p), panels*4, at(from, p*apart), apart*4, lanes/8)
+		}
+		for ; p+4 <= panels; p += 4 {
+			k.transpose4(at(turned, p), panels*4, at(from, p*apart), apart*4, lanes/8)
+		}
+		for ; p < panels; p++ {
+			for lane, v := range from[p*apart:][:lanes] {
+				turned[lane*panels+p] = v
+			}
+		}
+		if !e.plain {
+			e.finish(k, out, turned, width, column, width, i, i+1, n)
 		}
 	}
 }

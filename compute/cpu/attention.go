@@ -62,7 +62,7 @@ func (b *backend) attention(o *compute.Attention) error {
 	}
 	a.plan()
 	b.each(len(a.tasks), a.runTask)
-	if len(a.fewParts) > 0 {
+	if len(a.fewJoins) > 0 { // there are none of parts where no query sees a key
 		b.each(len(a.fewParts), a.runFew)
 		b.each(len(a.fewJoins), a.runFewJoin)
 	}

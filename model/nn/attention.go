@@ -15,26 +15,29 @@ func (d *Decoder) attention(f *forward, number int, h *compute.Tensor) *compute.
 		return f.latentAttention(w, number, h)
 	}
 	made := f.products(h, &w.q, &w.k, &w.v)
-	q := f.turned(w, w.qNorm, made[0], a.Heads)
-	k := f.turned(w, w.kNorm, made[1], a.KVHeads)
-	q = f.longScaled(a, q)
-	v := f.clipped(a, made[2]).View(f.rows, a.KVHeads, a.Values())
-	inner := f.attend(w, number, q, k, v)
+	q, k, v := made[0], made[1], f.clipped(a, made[2]).View(f.rows, a.KVHeads, a.Values())
+	var inner *compute.Tensor
+	if d.Spec.SelfExtend.Group > 0 {
+		inner = d.extendedAttention(f, number, q, k, v)
+	} else {
+		q, k = f.turned(w, w.qNorm, q, a.Heads, f.positions), f.turned(w, w.kNorm, k, a.KVHeads, f.positions)
+		inner = f.attend(w, number, f.longScaled(a, q), k, v)
+	}
 	if w.attentionInner != nil {
 		inner = f.norm(w.attentionInner, inner)
 	}
 	return inner
 }
 
-// turned is a product's rows [rows, heads, size] as queries or keys: normed, clamped and turned as the switches say.
-func (f *forward) turned(w *layer, n *norm, x *compute.Tensor, heads int) *compute.Tensor {
+// turned is a product's rows [rows, heads, size] as queries or keys: normed, clamped and turned as the switches say, by these positions.
+func (f *forward) turned(w *layer, n *norm, x *compute.Tensor, heads int, positions *compute.Tensor) *compute.Tensor {
 	a := &w.Attention
 	if !a.NormAfterRoPE {
 		x = f.headNorm(n, a, x, heads)
 	}
 	x = f.clipped(a, x).View(f.rows, heads, a.HeadSize)
 	if w.rotation >= 0 {
-		f.turn(w.rotation, x)
+		f.turnAt(w.rotation, x, positions)
 	}
 	if a.NormAfterRoPE {
 		x = f.headNorm(n, a, x.View(f.rows, heads*a.HeadSize), heads).View(f.rows, heads, a.HeadSize)
@@ -72,11 +75,24 @@ func (f *forward) headNorm(n *norm, a *Attention, x *compute.Tensor, heads int) 
 
 // attend is softmax(q·k)·v over the cache, or over the batch's own keys.
 func (f *forward) attend(w *layer, number int, q, k, v *compute.Tensor) *compute.Tensor {
+	op := f.attentionOf(w, number, q, k, v)
+	if f.Training() {
+		op.LogSumExp = f.Tensor(f.rows, w.Attention.Heads)
+	}
+	model.Launch(f.Pass, op)
+	if f.Taps.Attention != nil {
+		seen := op // a copy, so that op stays where it is when nobody looks
+		f.Taps.Attention(number, &seen)
+	}
+	return f.brought(op.Out)
+}
+
+// attentionOf is a layer's attention, its keys and values written where it reads them; brought is what its result says.
+func (f *forward) attentionOf(w *layer, number int, q, k, v *compute.Tensor) compute.Attention {
 	a, size := &w.Attention, v.Columns()
 	kv := f.kvType()
 	v = f.spread(kv, v)
-	out := f.Tensor(f.rows, a.Heads, size)
-	op := compute.Attention{Q: q, K: k, V: v, Out: out, QueryStart: f.queryStart, KeyLength: f.keyLength,
+	op := compute.Attention{Q: q, K: k, V: v, Out: f.Tensor(f.rows, a.Heads, size), QueryStart: f.queryStart, KeyLength: f.keyLength,
 		Scale: w.scale, Causal: true, Window: a.Window, Softcap: a.Softcap, Slopes: w.slopes, Sinks: w.sinks, BF16: f.BF16}
 	if c := f.Cache; c != nil {
 		at := f.cached[c.GroupOf[number]]
@@ -89,15 +105,12 @@ func (f *forward) attend(w *layer, number int, q, k, v *compute.Tensor) *compute
 		op.K, op.KScale = f.kept(kv, k, keys)
 		op.V, op.VScale = f.kept(kv, v, values)
 	}
-	if f.Training() {
-		op.LogSumExp = f.Tensor(f.rows, a.Heads)
-	}
-	model.Launch(f.Pass, op)
-	if f.Taps.Attention != nil {
-		seen := op // a copy, so that op stays where it is when nobody looks
-		f.Taps.Attention(number, &seen)
-	}
-	return f.spread(kv, out).View(f.rows, a.Heads*size)
+	return op
+}
+
+// brought is what the heads of an attention bring [rows, heads · value size], from its result over values as they are kept.
+func (f *forward) brought(out *compute.Tensor) *compute.Tensor {
+	return f.spread(f.kvType(), out).View(f.rows, out.Shape[1]*out.Shape[2])
 }
 
 // scale is what scores are multiplied by.

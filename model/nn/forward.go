@@ -20,6 +20,7 @@ type forward struct {
 	cachedSpace                      [2]cached              // where those of most models lie
 	turnings                         [mostRotations]turning // of the decoder's rotations
 	order                            headOrder
+	groups                           grouped // with self-extend
 	stream                           [2]*compute.Tensor // between layers, see memory.go
 	waiting                          *compute.RMSNorm   // see branch.go
 }
@@ -33,6 +34,9 @@ func (d *Decoder) prepare(p *model.Pass, b *model.Batch) (*forward, error) {
 		if f.turnings[i], err = r.turning(p, b); err != nil {
 			return nil, err
 		}
+	}
+	if e := d.Spec.SelfExtend; e.Group > 0 {
+		f.groups = e.group(p, b)
 	}
 	f.reserve()
 	if p.Cache == nil {

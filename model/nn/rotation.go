@@ -160,7 +160,9 @@ func (r *rotation) turning(p *model.Pass, b *model.Batch) (turning, error) {
 }
 
 // turn rotates heads in place.
-func (f *forward) turn(rotation int, x *compute.Tensor) {
+func (f *forward) turn(rotation int, x *compute.Tensor) { f.turnAt(rotation, x, f.positions) }
+
+func (f *forward) turnAt(rotation int, x, positions *compute.Tensor) {
 	t := &f.turnings[rotation]
-	model.Launch(f.Pass, compute.RoPE{X: x, Positions: f.positions, Frequencies: t.frequencies, Sets: t.sets, Interleaved: t.interleaved, Scale: t.scale})
+	model.Launch(f.Pass, compute.RoPE{X: x, Positions: positions, Frequencies: t.frequencies, Sets: t.sets, Interleaved: t.interleaved, Scale: t.scale})
 }

@@ -16,11 +16,12 @@ import (
 
 // Spec is a decoder's shape and switches.
 type Spec struct {
-	Family  string // name in config.json's model_type
-	Vocab   int
-	Hidden  int
-	Layers  int
-	Context int // longest sequence it was made for
+	Family     string // name in config.json's model_type
+	Vocab      int
+	Hidden     int
+	Layers     int
+	SelfExtend SelfExtend // see ExtendContext; no file has it
+	Context    int        // longest sequence it was made for
 
 	Block         // the switches of every layer
 	Each  []Block // or, where layers differ, of each; nil otherwise
@@ -241,5 +242,9 @@ func (s *Spec) cacheShape(l int) model.CacheShape {
 	if n := a.Latent.Rank; n > 0 {
 		return model.CacheShape{KVHeads: 1, KeySize: n + a.RoPE.Rotary, ValueSize: n, Window: a.Window}
 	}
-	return model.CacheShape{KVHeads: a.KVHeads, KeySize: a.HeadSize, ValueSize: a.Values(), Window: a.Window}
+	keys := a.HeadSize
+	if s.SelfExtend.Group > 0 {
+		keys *= 2 // by their place, and by their group's
+	}
+	return model.CacheShape{KVHeads: a.KVHeads, KeySize: keys, ValueSize: a.Values(), Window: a.Window}
 }

@@ -25,6 +25,7 @@ type GenerateOptions struct {
 	Sample         sample.Params   `yaml:",inline"`
 	Adapter        string          `yaml:"adapter" help:"adapter that is added to the model as it runs: a folder in PEFT's layout or a GGUF file; as MODEL+ADAPTER"`
 	Drafting       engine.Drafting `yaml:",inline"`
+	SelfExtension  `yaml:",inline"`
 	IDs            []int32         `yaml:"ids" help:"token ids to continue instead of a text, such as 1,2,3"`
 	Prompts        string          `yaml:"prompts" help:"JSON lines, - for standard input: each with prompt, ids or messages, and an id of yours if wanted"`
 	Out            string          `yaml:"out" help:"JSON lines to write replies to, in the order of the prompts; the same command goes on where it stopped"`
@@ -107,6 +108,9 @@ func Generate(ctx context.Context, path string, prompts []Prompt, o GenerateOpti
 		return err
 	}
 	defer m.Close()
+	if err := o.apply(m); err != nil {
+		return err
+	}
 	g := generation{m: m, o: o, constraint: constraint, show: show, sink: sink}
 	if err := g.read(prompts); err != nil {
 		return err

@@ -23,6 +23,7 @@ import (
 // PerplexityOptions are the settings of lian perplexity.
 type PerplexityOptions struct {
 	engine.Windows `yaml:",inline"`
+	SelfExtension  `yaml:",inline"`
 	Against        string          `yaml:"against" help:"model that this one was made of: how far its predictions are from that one's (KL divergence, agreement)"`
 	KV             model.KVType    `yaml:"kv" help:"read keys and values as a cache of this type holds them; auto is bf16 for fast and f32 for exact" default:"auto" range:"auto|f32|bf16|int8|int4"`
 	Precision      model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised; exact never does" default:"exact" range:"exact|fast"`
@@ -61,6 +62,9 @@ func Perplexity(ctx context.Context, path string, files []string, o PerplexityOp
 		return nil, err
 	}
 	defer m.Close()
+	if err := o.apply(m); err != nil {
+		return nil, err
+	}
 	if err := o.Check(m.Model.Spec.Context); err != nil {
 		return nil, fmt.Errorf("%s: %w", m.Name, err)
 	}

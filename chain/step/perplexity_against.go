@@ -39,6 +39,9 @@ func Divergence(ctx context.Context, path string, files []string, o PerplexityOp
 		return nil, err
 	}
 	defer m.Close()
+	if err := o.apply(m); err != nil {
+		return nil, err
+	}
 	original, err := OpenToRun(o.Against, b)
 	if err != nil {
 		return nil, fmt.Errorf("--against: %w", err)

@@ -20,7 +20,7 @@ type forward struct {
 	cachedSpace                      [2]cached              // where those of most models lie
 	turnings                         [mostRotations]turning // of the decoder's rotations
 	order                            headOrder
-	groups                           grouped // with self-extend
+	groups                           grouped            // with self-extend
 	stream                           [2]*compute.Tensor // between layers, see memory.go
 	waiting                          *compute.RMSNorm   // see branch.go
 }

@@ -42,7 +42,9 @@ func (s *Sampler) typical(c *pool) {
 func (s *Sampler) temperature(c *pool) {
 	t := s.params.Temperature
 	if s.params.DynatempRange > 0 {
-		t = s.dynamicTemperature(c)
+		if t = s.dynamicTemperature(c); len(c.list) == 1 { // nothing to weigh: left as it is, as llama.cpp does
+			return
+		}
 	}
 	by := 1 / t
 	if !finite(by) { // so small that nothing but the best is left

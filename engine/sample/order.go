@@ -94,7 +94,11 @@ func (p *Params) steps() ([]*step, error) {
 			there = there || slices.Contains(named, whole)
 		}
 		if !there && s.on(p) && (s.name != "temperature" || p.Temperature > 0) {
-			return nil, fmt.Errorf("order: %s is set (%v) but is no step of %s; add it, or leave it unset", s.name, s.value(p), strings.Join(p.Order, ","))
+			off := 0
+			if slices.Contains([]string{"top_p", "typ_p", "repetition", "temperature"}, s.name) {
+				off = 1
+			}
+			return nil, fmt.Errorf("order: %s is set (%v) but is no step of %s; add it, or switch it off with %d", s.name, s.value(p), strings.Join(p.Order, ","), off)
 		}
 	}
 	return list, nil

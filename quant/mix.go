@@ -172,6 +172,12 @@ func layerOf(name string) int {
 	return n
 }
 
+// LayerOf parts a tensor's GGUF name into its layer (−1: none) and the rest.
+func LayerOf(name string) (layer int, rest string) {
+	layer = layerOf(name)
+	return layer, layerNumber.ReplaceAllString(name, "")
+}
+
 // Order sorts tensors as llama-quantize does: what is of no layer first, then by layer, each by name.
 func Order(a, b string) int {
 	if la, lb := layerOf(a), layerOf(b); la != lb {

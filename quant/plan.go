@@ -69,9 +69,15 @@ type Settings struct {
 	Overrides []Override
 	// Head and Embedding are the types of output projection and embedding, Invalid for the mix's.
 	Head, Embedding dtype.Type
-	// Given are types chosen tensor by tensor, before anything else is asked.
+	// Given are types chosen tensor by tensor, before the mix is asked.
 	Given map[string]dtype.Type
 }
+
+// Reasons of a choice.
+const (
+	Kept  = "small and sensitive, kept as it is"
+	Asked = "asked for"
+)
 
 // Choice is what one tensor becomes. Reason says why it is not the mix's main type; it is empty where it is.
 type Choice struct {
@@ -123,7 +129,7 @@ func (m Mix) Plan(tensors []format.Info, model Model, s Settings) []Choice {
 func (p *planner) choose(t format.Info) Choice {
 	c := Choice{Name: t.Name, Shape: t.Shape, From: t.Type, To: t.Type}
 	if kept(t.Name, t.Shape) {
-		c.Reason = "small and sensitive, kept as it is"
+		c.Reason = Kept
 		return c
 	}
 	c.To, c.Reason = p.meant(t)
@@ -137,20 +143,20 @@ func (p *planner) choose(t format.Info) Choice {
 
 // meant is the type that a tensor should have, and why.
 func (p *planner) meant(t format.Info) (dtype.Type, string) {
-	if given, ok := p.set.Given[t.Name]; ok {
-		return given, "chosen for this tensor"
-	}
 	what, mine := part(t.Name), p.mix.Main.Type
 	switch {
 	case what == "embedding" && p.set.Embedding != dtype.Invalid:
-		return p.set.Embedding, "asked for"
+		return p.set.Embedding, Asked
 	case what == "head" && p.set.Head != dtype.Invalid:
-		return p.set.Head, "asked for"
+		return p.set.Head, Asked
 	}
 	for _, o := range p.set.Overrides {
 		if o.Pattern.MatchString(t.Name) {
-			return o.Type, "asked for"
+			return o.Type, Asked
 		}
+	}
+	if given, ok := p.set.Given[t.Name]; ok {
+		return given, "chosen for this tensor"
 	}
 	if p.set.Pure || !mine.Quantized() {
 		return mine, ""
@@ -217,4 +223,22 @@ func (p *planner) find(t format.Info, what string, layer, layers int) *rule {
 		}
 	}
 	return nil
+}
+
+// FileType is llama.cpp's number for a file of these choices: that of the plainest mix whose main type most values have.
+func FileType(choices []Choice) uint32 {
+	values := map[dtype.Type]int64{}
+	most := dtype.F32
+	for _, c := range choices {
+		n, _ := dtype.Elements(c.Shape)
+		if values[c.To] += int64(n); values[c.To] > values[most] {
+			most = c.To
+		}
+	}
+	for _, m := range mixes.Mixes {
+		if m.Main.Type == most {
+			return m.FileType
+		}
+	}
+	return 0
 }

@@ -21,6 +21,7 @@ type QuantizeOptions struct {
 	TensorType         []string `yaml:"tensor_type" help:"other types for some tensors, each NAME=TYPE; NAME is looked for in GGUF's names as a regular expression"`
 	Keep               []string `yaml:"keep" help:"types of the head and the embedding: head=q8_0, embedding=f16"`
 	Imatrix            string   `yaml:"imatrix" help:"importance matrix to round by: a GGUF or .dat file of llama-imatrix or of Lian"`
+	BudgetOptions      `yaml:",inline"`
 	CalibrationOptions `yaml:",inline"`
 	ImatrixOut         string `yaml:"imatrix_out" help:"write the importance matrix that --calibrate computed: GGUF, or llama.cpp's older form if the name ends in .dat; without OUT nothing else is written"`
 	HeldOutOptions     `yaml:",inline"`
@@ -44,6 +45,7 @@ type QuantizeReport struct {
 	Unweighted  []string        `json:"without_importance,omitempty"`
 	Calibration *Calibration    `json:"calibration,omitempty"`
 	Imatrix     string          `json:"imatrix,omitempty"` // the file that importance was read from or written to
+	Budget      *BudgetReport   `json:"budget,omitempty"`
 	Measured    []MeasuredModel `json:"measured,omitempty"`
 	// Plan is what each tensor becomes, with --dry-run.
 	Plan []PlannedTensor `json:"plan,omitempty"`
@@ -101,7 +103,15 @@ func Quantize(ctx context.Context, in, out string, o QuantizeOptions, events eve
 	if err := q.weigh(in); err != nil || out == "" && !o.DryRun {
 		return q.report, err
 	}
+	if q.chosen() {
+		if err := q.chooseTypes(in, source); err != nil {
+			return nil, err
+		}
+	}
 	choices := q.mix.Plan(source.infos(), source.model, q.settings)
+	if q.chosen() {
+		q.report.Type, q.mix.FileType = "chosen", quant.FileType(choices)
+	}
 	if err := q.look(choices); err != nil || o.DryRun {
 		return q.report, err
 	}
@@ -145,6 +155,8 @@ func (q *quantization) settle() (err error) {
 		}
 	}
 	switch {
+	case q.TargetSize != "" && q.MaxKL > 0:
+		return fmt.Errorf("--target-size %s beside --max-kl %g: one of them decides, give one", q.TargetSize, q.MaxKL)
 	case q.Imatrix != "" && q.Calibrate != "":
 		return fmt.Errorf("--imatrix %s beside --calibrate %s: importance is read or computed; give one of them", q.Imatrix, q.Calibrate)
 	case q.ImatrixOut != "" && q.Imatrix != "":
@@ -152,8 +164,14 @@ func (q *quantization) settle() (err error) {
 	case q.report.File == "" && q.ImatrixOut == "" && !q.DryRun:
 		return fmt.Errorf("lian quantize IN needs OUT, a .gguf file to write (or --imatrix-out for an importance matrix alone, or --dry-run)")
 	}
+	if q.Calibrate == "" && (q.ImatrixOut != "" || q.chosen()) {
+		q.Calibrate = builtinText
+	}
 	return nil
 }
+
+// chosen says whether types are chosen for a budget instead of named.
+func (q *quantization) chosen() bool { return q.TargetSize != "" || q.MaxKL > 0 }
 
 // weigh reads or computes the importance matrix, if there is to be one.
 func (q *quantization) weigh(in string) (err error) {
@@ -161,10 +179,7 @@ func (q *quantization) weigh(in string) (err error) {
 	case q.Imatrix != "":
 		q.report.Imatrix = q.Imatrix
 		q.importance, err = quant.ReadImatrix(q.Imatrix)
-	case q.Calibrate != "" || q.ImatrixOut != "":
-		if q.Calibrate == "" {
-			q.Calibrate = builtinText
-		}
+	case q.Calibrate != "" || q.ImatrixOut != "" || q.chosen():
 		err = q.calibrate(in)
 	}
 	q.settings.Imatrix = q.importance != nil
@@ -222,6 +237,16 @@ func (q *quantization) look(choices []quant.Choice) error {
 	return nil
 }
 
+// metadata is the input's, with what was done to it.
+func (q *quantization) metadata(source *tensorSource) []gguf.KeyValue {
+	metadata := withKeys(source.metadata, gguf.KeyValue{Key: "general.quantization_version", Value: uint32(2)},
+		gguf.KeyValue{Key: "general.file_type", Value: q.mix.FileType})
+	if q.importance != nil {
+		metadata = withKeys(metadata, q.importance.Keys(q.report.Imatrix)...)
+	}
+	return metadata
+}
+
 // write writes the chosen types and opens the file again.
 func (q *quantization) write(source *tensorSource, out string, choices []quant.Choice) error {
 	tensors := make([]gguf.Tensor, len(choices))
@@ -254,12 +279,7 @@ func (q *quantization) write(source *tensorSource, out string, choices []quant.C
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return err
 	}
-	metadata := withKeys(source.metadata, gguf.KeyValue{Key: "general.quantization_version", Value: uint32(2)},
-		gguf.KeyValue{Key: "general.file_type", Value: q.mix.FileType})
-	if q.importance != nil {
-		metadata = withKeys(metadata, q.importance.Keys(q.report.Imatrix)...)
-	}
-	if _, err := gguf.Write(out, metadata, tensors, gguf.Options{}); err != nil {
+	if _, err := gguf.Write(out, q.metadata(source), tensors, gguf.Options{}); err != nil {
 		return err
 	}
 	b, err := Backend()

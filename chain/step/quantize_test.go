@@ -125,3 +125,46 @@ func TestADryRunSaysWhatEachTensorBecomes(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+func TestTypesAreChosenForABudget(t *testing.T) {
+	in := shared.Path(t, "testdata", "models", "stories260k", "tinyllamas-stories-260k-f32.gguf")
+	dir := t.TempDir()
+	watch := CalibrationOptions{Calibrate: builtinText, Chunks: 2, ChunkSize: 32}
+	run := func(b BudgetOptions) (*QuantizeReport, []byte) {
+		out := filepath.Join(dir, "out.gguf")
+		r, err := Quantize(context.Background(), in, out, QuantizeOptions{Type: "q4_k_m", BudgetOptions: b, CalibrationOptions: watch}, event.Discard)
+		if err != nil {
+			t.Fatal(b, err)
+		}
+		data, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r, data
+	}
+	small, bytes1 := run(BudgetOptions{TargetSize: "300KB"})
+	if len(bytes1) > 300_000 || len(bytes1) < 270_000 || small.Budget.MeasuredKL <= 0 {
+		t.Errorf("%d bytes for 300KB: %+v", len(bytes1), small.Budget)
+	}
+	if _, again := run(BudgetOptions{TargetSize: "300KB"}); !bytes.Equal(bytes1, again) {
+		t.Error("another choice the second time")
+	}
+	bits, _ := run(BudgetOptions{TargetSize: "8.5bpw"})
+	if bits.Bits > 8.5 || bits.Bits < 7.5 {
+		t.Errorf("%.2f bits a weight, 8.5 were allowed", bits.Bits)
+	}
+	near, _ := run(BudgetOptions{MaxKL: 0.001})
+	far, _ := run(BudgetOptions{MaxKL: 0.01})
+	if near.Budget.MeasuredKL > 0.001 || far.Budget.MeasuredKL > 0.01 || far.Bits >= near.Bits {
+		t.Errorf("0.001: %+v at %.2f bits; 0.01: %+v at %.2f bits", near.Budget, near.Bits, far.Budget, far.Bits)
+	}
+	for _, c := range []struct {
+		b    BudgetOptions
+		says string
+	}{{BudgetOptions{TargetSize: "1KB"}, "at least"}, {BudgetOptions{TargetSize: "soon"}, "no size"}, {BudgetOptions{TargetSize: "4bpw", MaxKL: 1}, "give one"}, {BudgetOptions{TargetSize: "xbpw"}, "4.5bpw"}} {
+		_, err := Quantize(context.Background(), in, filepath.Join(dir, "no.gguf"), QuantizeOptions{Type: "q4_k_m", BudgetOptions: c.b, CalibrationOptions: watch}, event.Discard)
+		if err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%+v: %v", c.b, err)
+		}
+	}
+}

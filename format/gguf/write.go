@@ -96,6 +96,23 @@ func write(path string, metadata []KeyValue, tensors []Tensor, o Options) ([]str
 	return paths, nil
 }
 
+// Size is the number of bytes of a model written as one file. Tensors need not have Data.
+func Size(metadata []KeyValue, tensors []Tensor, o Options) (int64, error) {
+	metadata, alignment, err := settleAlignment(metadata, o.Alignment)
+	if err != nil {
+		return 0, err
+	}
+	header, sizes, err := encodeHeader(3, metadata, tensors, alignment)
+	if err != nil {
+		return 0, err
+	}
+	total := int64(align(len(header), alignment))
+	for _, size := range sizes {
+		total += int64(align(size, alignment))
+	}
+	return total, nil
+}
+
 // split parts tensors into files.
 func (o Options) split(tensors []Tensor) ([][]Tensor, error) {
 	if o.MaxBytes < 0 || o.MaxTensors < 0 {

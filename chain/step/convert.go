@@ -13,6 +13,7 @@ import (
 	"lian/config"
 	"lian/dtype"
 	"lian/event"
+	"lian/format"
 	"lian/format/gguf"
 	"lian/model"
 	"lian/model/checkpoint"
@@ -135,6 +136,9 @@ type converter struct {
 	o    ConvertOptions
 	ctx  context.Context
 	sink event.Sink
+	// Of a folder whose weights were quantised: the tensors that stand for them, and how config.json tells it.
+	replaced     map[string][]format.Tensor
+	quantization map[string]any
 }
 
 // typeOf is the type that a stored type becomes in OUT.
@@ -200,6 +204,9 @@ func (c *converter) toFolder(path string) (string, error) {
 	} else if extra["pad_token_id"] = nil; c.Tokenizer != nil { // or families that have one by default take that
 		extra["bos_token_id"] = c.Separator
 	}
+	if c.quantization != nil {
+		extra["quantization_config"] = c.quantization
+	}
 	switch len(end) {
 	case 0:
 	case 1:
@@ -207,7 +214,7 @@ func (c *converter) toFolder(path string) (string, error) {
 	default:
 		extra["eos_token_id"] = end
 	}
-	if err := checkpoint.SaveFolder(path, c.Backend.NewStream(), c.Family, c.Model, checkpoint.FolderOptions{Type: t, Config: c.Config, Extra: extra, ShardBytes: int64(c.o.MaxShardSize)}); err != nil || c.Tokenizer == nil {
+	if err := checkpoint.SaveFolder(path, c.Backend.NewStream(), c.Family, c.Model, checkpoint.FolderOptions{Type: t, Config: c.Config, Extra: extra, Replaced: c.replaced, ShardBytes: int64(c.o.MaxShardSize)}); err != nil || c.Tokenizer == nil {
 		return t.String(), err
 	}
 	return t.String(), c.saveWords(path, end, extra)

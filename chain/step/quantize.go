@@ -16,11 +16,13 @@ import (
 
 // QuantizeOptions are the settings of lian quantize.
 type QuantizeOptions struct {
+	Method             string   `yaml:"method" help:"gguf writes a GGUF file of a mix; rtn (round to nearest) and gptq write a folder in GPTQ's layout, which transformers and vLLM load" default:"gguf" range:"gguf|rtn|gptq"`
 	Type               string   `yaml:"type" help:"mix of types, as llama-quantize names them: q8_0 q6_k q5_k_m q4_k_m q4_0 iq4_xs q3_k_m q2_k iq2_xs … f16 bf16 f32" default:"q4_k_m"`
 	Pure               bool     `yaml:"pure" help:"give every matrix the main type of the mix"`
 	TensorType         []string `yaml:"tensor_type" help:"other types for some tensors, each NAME=TYPE; NAME is looked for in GGUF's names as a regular expression"`
 	Keep               []string `yaml:"keep" help:"types of the head and the embedding: head=q8_0, embedding=f16"`
 	Imatrix            string   `yaml:"imatrix" help:"importance matrix to round by: a GGUF or .dat file of llama-imatrix or of Lian"`
+	quant.Affine       `yaml:",inline"`
 	BudgetOptions      `yaml:",inline"`
 	CalibrationOptions `yaml:",inline"`
 	ImatrixOut         string `yaml:"imatrix_out" help:"write the importance matrix that --calibrate computed: GGUF, or llama.cpp's older form if the name ends in .dat; without OUT nothing else is written"`
@@ -44,7 +46,8 @@ type QuantizeReport struct {
 	// Unweighted lists tensors that the importance matrix does not speak of.
 	Unweighted  []string        `json:"without_importance,omitempty"`
 	Calibration *Calibration    `json:"calibration,omitempty"`
-	Imatrix     string          `json:"imatrix,omitempty"` // the file that importance was read from or written to
+	Imatrix     string          `json:"imatrix,omitempty"`    // the file that importance was read from or written to
+	Plain       int             `json:"kept_plain,omitempty"` // products that the layout of a folder cannot hold
 	Budget      *BudgetReport   `json:"budget,omitempty"`
 	Measured    []MeasuredModel `json:"measured,omitempty"`
 	// Plan is what each tensor becomes, with --dry-run.
@@ -95,6 +98,12 @@ func Quantize(ctx context.Context, in, out string, o QuantizeOptions, events eve
 	if err := q.settle(); err != nil {
 		return nil, err
 	}
+	if q.folder() {
+		if err := q.quantizeFolder(in, out); err != nil {
+			return nil, err
+		}
+		return q.report, q.measured(in, out)
+	}
 	source, err := openStored(in)
 	if err != nil {
 		return nil, err
@@ -118,12 +127,21 @@ func Quantize(ctx context.Context, in, out string, o QuantizeOptions, events eve
 	if err := q.write(source, out, choices); err != nil {
 		return nil, err
 	}
-	if o.Text != "" {
-		if q.report.Measured, err = measureAgainst(ctx, in, out, o.HeldOutOptions, events); err != nil {
-			return nil, err
-		}
+	if err := q.measured(in, out); err != nil {
+		return nil, err
 	}
 	return q.report, copyFile(suggestionsOf(source.path), suggestionsOf(out))
+}
+
+// folder says whether a folder is written instead of a GGUF file.
+func (q *quantization) folder() bool { return q.Method == "rtn" || q.Method == "gptq" }
+
+// measured compares the result with its original, if there is a text for it.
+func (q *quantization) measured(in, out string) (err error) {
+	if q.Text != "" {
+		q.report.Measured, err = measureAgainst(q.ctx, in, out, q.HeldOutOptions, q.events)
+	}
+	return err
 }
 
 // settle reads the options.
@@ -153,6 +171,19 @@ func (q *quantization) settle() (err error) {
 		default:
 			return fmt.Errorf("--keep %q: expected head=TYPE or embedding=TYPE; --tensor-type names any tensor", text)
 		}
+	}
+	if q.folder() {
+		q.report.Type = fmt.Sprintf("%s, %d bits", q.Method, q.Bits)
+		if q.DryRun || q.chosen() || q.Imatrix != "" || q.ImatrixOut != "" || len(q.TensorType) > 0 || len(q.Keep) > 0 {
+			return fmt.Errorf("--method %s writes the same bits everywhere; budgets, plans, importance matrices and types of single tensors are for GGUF", q.Method)
+		}
+		if q.Calibrate == "" {
+			q.Calibrate = builtinText
+		}
+		if q.report.File == "" {
+			return fmt.Errorf("lian quantize IN needs OUT, a folder to write")
+		}
+		return nil
 	}
 	switch {
 	case q.TargetSize != "" && q.MaxKL > 0:

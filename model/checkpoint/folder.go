@@ -9,6 +9,7 @@ import (
 
 	"lian/compute"
 	"lian/dtype"
+	"lian/format"
 	"lian/format/safetensors"
 	"lian/model/family"
 	"lian/model/nn"
@@ -21,6 +22,8 @@ type FolderOptions struct {
 	// Config are the fields of the config.json that the model was opened with; nil: the family makes them of the Spec.
 	Config map[string]any
 	Extra  map[string]any // further fields of config.json (bos_token_id …), which take the place of others
+	// Replaced are tensors that are written as others, by name: those of weights that were quantised.
+	Replaced map[string][]format.Tensor
 	// ShardBytes is what one file of weights holds at most; 0 is safetensors.ShardBytes.
 	ShardBytes int64
 }
@@ -52,6 +55,17 @@ func SaveFolder(dir string, s compute.Stream, f *family.Family, m *nn.Decoder, o
 	tensors, err := storedTensors(s, m.Spec, bindings, m.Parameters().All(), hubView, func(string, []int, member) dtype.Type { return o.Type })
 	if err != nil {
 		return err
+	}
+	if len(o.Replaced) > 0 {
+		var all []format.Tensor
+		for _, t := range tensors {
+			if others, ok := o.Replaced[t.Name]; ok {
+				all = append(all, others...)
+			} else {
+				all = append(all, t)
+			}
+		}
+		tensors = all
 	}
 	if _, err := safetensors.WriteFolder(dir, tensors, map[string]string{"format": "pt"}, o.ShardBytes); err != nil {
 		return err

@@ -70,7 +70,7 @@ func flagRows(out *ui.Out, flags *pflag.FlagSet) [][]string {
 		if field, ok := config.FlagField(f); ok && field.Range != "" && field.Choices() == nil {
 			text += " (" + field.Range + ")"
 		}
-		if d := f.DefValue; d != "" && d != "false" && d != "[]" && d != "{}" && d != "null" {
+		if d := strings.ReplaceAll(f.DefValue, "\n", `\n`); d != "" && d != "false" && d != "[]" && d != "{}" && d != "null" {
 			text += " [" + d + "]"
 		}
 		rows = append(rows, []string{name, text})

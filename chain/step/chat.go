@@ -15,7 +15,6 @@ import (
 
 // ChatOptions are the settings of lian chat.
 type ChatOptions struct {
-	Sample    sample.Params   `yaml:",inline"`
 	System    string          `yaml:"system" help:"what the model is told before the conversation; empty leaves it to the template"`
 	Template  string          `yaml:"template" help:"chat template instead of the model's own: the name of one that comes with Lian, or a file"`
 	Adapter   string          `yaml:"adapter" help:"adapter that is added to the model as it runs: a folder in PEFT's layout or a GGUF file; as MODEL+ADAPTER"`
@@ -26,6 +25,7 @@ type ChatOptions struct {
 	Drafting  engine.Drafting `yaml:",inline"`
 	KV        model.KVType    `yaml:"kv" help:"how keys and values are kept; auto is bf16 for fast and f32 for exact" default:"auto" range:"auto|f32|bf16|int8|int4"`
 	Precision model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised; exact never does" default:"fast" range:"exact|fast"`
+	Sample    sample.Params   `yaml:",inline"`
 }
 
 // Chat is a conversation with a model.

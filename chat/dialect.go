@@ -151,9 +151,38 @@ func DialectOf(source string) *Dialect {
 	return d
 }
 
-// Constrained says whether a reply's calls can be held to the tools' schemas:
-// engine/grammar writes them as <tool_call>{"name": …, "arguments": …}</tool_call>.
-func (d *Dialect) Constrained() bool { return d.Name == defaultDialect }
+// CallForm is how a dialect writes calls of any tool, for whoever holds a model to it: engine/grammar has the same struct and says
+// what its fields mean.
+type CallForm struct {
+	Name    string
+	Open    string
+	Body    string
+	Close   string
+	Object  map[string]string
+	Pair    string
+	Between string
+	Group   []string
+	Stop    []string
+	Line    bool
+}
+
+// CallForm is what the dialect declares of its calls.
+func (d *Dialect) CallForm() CallForm {
+	p, i := d.formWith("")
+	f := CallForm{Name: d.Name, Open: p.Open, Body: p.Body[i], Object: d.Object, Pair: d.Pair, Between: d.Between, Group: d.Group, Stop: d.Stop, Line: p.At == atLineStart}
+	if len(p.Close) > 0 {
+		f.Close = p.Close[0]
+	}
+	return f
+}
+
+// Thought is the marks around a thought, where the dialect has such.
+func (d *Dialect) Thought() (open, shut string) {
+	if p := d.partOf(partReasoning, false); p != nil && len(p.Close) > 0 {
+		return p.Open, p.Close[0]
+	}
+	return "", ""
+}
 
 // Primed is what of a prompt the reply to it begins with: models go on after
 // <think> where their template has written it.

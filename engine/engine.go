@@ -90,8 +90,11 @@ func (e *Engine) vocabulary(stop []int32) *grammar.Vocabulary {
 		return v
 	}
 	v := grammar.NewVocabulary(func(id int32) []byte {
-		if int(id) >= e.Tokenizer.VocabSize() || e.Tokenizer.IsSpecial(id) {
+		switch {
+		case int(id) >= e.Tokenizer.VocabSize():
 			return nil
+		case e.Tokenizer.IsSpecial(id):
+			return grammar.Mark(e.Tokenizer.TokenBytes(id))
 		}
 		return e.Tokenizer.TokenBytes(id)
 	}, e.Model.Info().Vocab, stop)

@@ -160,14 +160,11 @@ func sameJSON(a, b []byte) bool {
 	return bytes.Equal(p, q)
 }
 
-// toolGrammar is the language of one call of one of the tools; nil where the model's dialect has none.
+// toolGrammar is the language of one call of one of the tools, in the model's dialect.
 func (m Model) toolGrammar(tools []chat.Tool) (*grammar.Grammar, error) {
-	if !m.Template.Dialect().Constrained() {
-		return nil, nil
-	}
 	list := make([]grammar.Tool, len(tools))
 	for i, t := range tools {
 		list[i] = grammar.Tool{Name: t.Name, Parameters: t.Parameters}
 	}
-	return grammar.ToolCalls(list, grammar.Required|grammar.Single)
+	return grammar.ToolCalls(list, grammar.CallForm(m.Template.Dialect().CallForm()), grammar.Required|grammar.Single)
 }

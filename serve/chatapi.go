@@ -104,6 +104,11 @@ func (s *Server) chatRequest(m Generator, q *chatRequest) (r engine.Request, n i
 	if r.Prompt, read.Prompt, err = m.EncodeChat(q.Messages, read.Tools); err != nil {
 		return fail(invalid("messages", "%v", err))
 	}
+	if open, shut := m.Dialect().Thought(); r.Constraint != nil && open != "" && m.Dialect().Primed(read.Prompt) == open { // the reply begins within a thought
+		if r.Constraint, err = r.Constraint.AfterThought(open, shut, true); err != nil {
+			return fail(err)
+		}
+	}
 	read.TextOnly = len(read.Tools) == 0
 	return r, n, read, nil
 }

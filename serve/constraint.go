@@ -113,20 +113,19 @@ func (s *Server) toolConstraint(dialect *chat.Dialect, r *chatRequest, choice, n
 	if len(allowed) == 0 {
 		return nil, nil, invalid("tool_choice", "tool_choice names %q, which is not among the tools", name)
 	}
-	if !dialect.Constrained() {
-		if choice != "auto" {
-			return nil, nil, invalid("tool_choice", "this model writes its calls in the dialect %s, in which they cannot be forced; set tool_choice to auto or none", dialect.Name)
-		}
+	form := grammar.CallForm(dialect.CallForm())
+	if mode&grammar.Lazy != 0 && form.Open == "" { // nothing says where a call begins
 		return nil, r.Tools, nil
 	}
 	key, err := json.Marshal(struct {
-		Mode  grammar.Mode
-		Tools []grammar.Tool
-	}{mode, allowed})
+		Mode    grammar.Mode
+		Tools   []grammar.Tool
+		Dialect string
+	}{mode, allowed, dialect.Name})
 	if err != nil {
 		return nil, nil, invalid("tools", "%v", err)
 	}
-	g, err := s.grammars.get(key, func() (*grammar.Grammar, error) { return grammar.ToolCalls(allowed, mode) })
+	g, err := s.grammars.get(key, func() (*grammar.Grammar, error) { return grammar.ToolCalls(allowed, form, mode) })
 	if err != nil {
 		return nil, nil, invalid("tools", "%v", err)
 	}

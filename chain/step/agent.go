@@ -74,12 +74,12 @@ func (s *Solver) Reply(ctx context.Context, messages []chat.Message, offered []c
 		return chat.Message{}, fmt.Errorf("%w: the conversation has %d tokens of %d", engine.ErrContext, len(e.IDs), s.engine.Options.Context)
 	}
 	r := engine.Request{Prompt: e.IDs, Sample: sample.Params{}, StopIDs: s.stop, MaxTokens: min(s.maxTokens, room)}
-	if constrained && len(offered) > 0 && s.template.Dialect().Constrained() {
+	if form := grammar.CallForm(s.template.Dialect().CallForm()); constrained && len(offered) > 0 && form.Open != "" { // else nothing says where a call begins
 		var list []grammar.Tool
 		for _, t := range offered {
 			list = append(list, grammar.Tool{Name: t.Name, Parameters: t.Parameters})
 		}
-		if r.Constraint, err = grammar.ToolCalls(list, grammar.Lazy); err != nil {
+		if r.Constraint, err = grammar.ToolCalls(list, form, grammar.Lazy); err != nil {
 			return chat.Message{}, err
 		}
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 func TestACutCallIsClosed(t *testing.T) {
-	g, err := ToolCalls([]Tool{{Name: "search", Parameters: json.RawMessage(`{"type":"object","properties":{"query":{"type":"string"}},"required":["query"]}`)}}, Lazy)
+	g, err := ToolCalls([]Tool{{Name: "search", Parameters: json.RawMessage(`{"type":"object","properties":{"query":{"type":"string"}},"required":["query"]}`)}}, hermes, Lazy)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -178,6 +178,9 @@ func TestChoiceAndRegexp(t *testing.T) {
 	check(t, r, "regexp", []string{"1", "123.5", "无"}, []string{"", "1234", "1.", "x1"})
 }
 
+// hermes is a dialect as package chat declares it.
+var hermes = CallForm{Name: "hermes", Open: "<tool_call>", Body: "\n{object}\n", Close: "</tool_call>", Between: "\n"}
+
 func TestToolCallsBindEachNameToItsSchema(t *testing.T) {
 	tools := []Tool{
 		{"search", json.RawMessage(`{"type":"object","properties":{"query":{"type":"string"}},"required":["query"]}`)},
@@ -197,14 +200,14 @@ func TestToolCallsBindEachNameToItsSchema(t *testing.T) {
 		{"single", Single, []string{search}, []string{search + "\n" + add}},
 		{"lazy", Lazy, []string{"", "好的", "a < b <tool", "<<tool_call", search, "I look.\n" + search, "x<" + add, add + "\n" + now}, []string{"\xe5", mixed, "x" + mixed, "<tool_call>", "<tool_call> hm", search + "thanks"}},
 	} {
-		g, err := ToolCalls(tools, c.mode)
+		g, err := ToolCalls(tools, hermes, c.mode)
 		if err != nil {
 			t.Fatal(err)
 		}
 		check(t, g, c.why, c.accept, c.reject)
 	}
 	for _, bad := range [][]Tool{nil, {{"", nil}}, {{"a", nil}, {"a", nil}}, {{"a", json.RawMessage(`{"type":"string"}`)}}, {{"a", json.RawMessage(`{"nto":{}}`)}}} {
-		if _, err := ToolCalls(bad, Lazy); err == nil {
+		if _, err := ToolCalls(bad, hermes, Lazy); err == nil {
 			t.Errorf("%v was taken", bad)
 		}
 	}

@@ -17,8 +17,9 @@ type Grammar struct {
 	shortest distances
 	schema   *document // what a schema's grammar was compiled from
 
-	mu      sync.Mutex
-	machine *machine
+	mu         sync.Mutex
+	machine    *machine
+	thoughtful map[string]*Grammar // of AfterThought
 }
 
 // String says what the grammar was compiled from, in a word or two.

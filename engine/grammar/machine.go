@@ -15,12 +15,18 @@ type machine struct {
 	next    uint64 // number of the next frame
 	memory  int    // bytes held by masks
 	first   *moment
+
+	// memory for settle, step and mask
+	work, reading, seen []thread
+	many                map[thread]bool
+	key                 []byte
+	path                []*moment
 }
 
 // Above these the tables are dropped and filled anew; moments in use by matchers live on.
 const (
 	maxMoments    = 1 << 14
-	maxMaskMemory = 64 << 20
+	maxMaskMemory = 32 << 20
 )
 
 // frame is a stack of return states, its top first. Equal stacks are one frame.
@@ -58,7 +64,7 @@ type maskOf struct {
 var dead = &moment{}
 
 func newMachine(g *Grammar) *machine {
-	m := &machine{g: g}
+	m := &machine{g: g, many: map[thread]bool{}}
 	m.reset()
 	return m
 }
@@ -85,7 +91,7 @@ func (m *machine) step(from *moment, c byte) *moment {
 	if to := from.exits[class]; to != nil {
 		return to
 	}
-	var next []thread
+	next := m.work[:0]
 	for _, t := range from.threads {
 		for _, e := range m.g.states[t.state].edges {
 			if e.low <= c && c <= e.high {
@@ -103,16 +109,16 @@ func (m *machine) step(from *moment, c byte) *moment {
 
 // settle follows all moves that read nothing and returns the moment of what is reached.
 func (m *machine) settle(work []thread) *moment {
-	seen := map[thread]bool{}
-	var reading []thread
+	reading := m.reading[:0]
+	m.seen = m.seen[:0]
+	clear(m.many)
 	complete := false
 	for len(work) > 0 {
 		t := work[len(work)-1]
 		work = work[:len(work)-1]
-		if seen[t] {
+		if m.met(t) {
 			continue
 		}
-		seen[t] = true
 		s := &m.g.states[t.state]
 		if len(s.edges) > 0 {
 			reading = append(reading, t)
@@ -140,8 +146,8 @@ func (m *machine) settle(work []thread) *moment {
 		}
 		return 1
 	})
-	key := make([]byte, 0, 1+12*len(reading))
-	key = append(key, 0)
+	m.work, m.reading = work, reading
+	key := append(m.key[:0], 0)
 	if complete {
 		key[0] = 1
 	}
@@ -149,15 +155,33 @@ func (m *machine) settle(work []thread) *moment {
 		key = binary.LittleEndian.AppendUint32(key, uint32(t.state))
 		key = binary.LittleEndian.AppendUint64(key, t.stack.id())
 	}
+	m.key = key
 	if known, ok := m.moments[string(key)]; ok {
 		return known
 	}
 	if len(m.moments) >= maxMoments || m.memory > maxMaskMemory {
 		m.frames, m.moments, m.memory = map[frameKey]*frame{}, map[string]*moment{}, 0
 	}
-	made := &moment{threads: reading, complete: complete, exits: make([]*moment, len(m.g.sample))}
+	made := &moment{threads: slices.Clone(reading), complete: complete, exits: make([]*moment, len(m.g.sample))}
 	m.moments[string(key)] = made
 	return made
+}
+
+// met reports whether settle has seen a thread, and notes it.
+func (m *machine) met(t thread) bool {
+	const few = 16
+	if len(m.seen) < few {
+		if slices.Contains(m.seen, t) {
+			return true
+		}
+	} else {
+		if m.many[t] || slices.Contains(m.seen[:few], t) {
+			return true
+		}
+		m.many[t] = true
+	}
+	m.seen = append(m.seen, t)
+	return false
 }
 
 func (f *frame) id() uint64 {

@@ -14,6 +14,11 @@ type Grammar struct {
 	class  [256]uint8 // byte → class: bytes that no edge tells apart
 	sample []byte     // class → one byte of it
 
+	// character is the rule of one character in a JSON string, −1 where there is none; runs tells for the states after it how
+	// many more may follow at once.
+	character int32
+	runs      map[int32]int32
+
 	shortest distances
 	schema   *document // what a schema's grammar was compiled from
 
@@ -50,10 +55,11 @@ type builder struct {
 	states  []state
 	shared  map[string]int32 // rules used in many places, by name
 	algebra *algebra
+	runs    map[int32]int32
 }
 
 func newBuilder() *builder {
-	return &builder{shared: map[string]int32{}, algebra: newAlgebra()}
+	return &builder{shared: map[string]int32{}, runs: map[int32]int32{}, algebra: newAlgebra()}
 }
 
 // errTooLarge is what state panics with and finish reports: building is deeply nested and this is its only failure.
@@ -148,7 +154,10 @@ func (b *builder) repeat(from, rule int32, low, high int) int32 {
 
 // finish makes the grammar that begins at start, without states from which no text can be completed.
 func (b *builder) finish(name string, start int32) (*Grammar, error) {
-	g := &Grammar{name: name, states: b.states, start: start}
+	g := &Grammar{name: name, states: b.states, start: start, character: -1, runs: b.runs}
+	if rule, ok := b.shared["character"]; ok {
+		g.character = rule
+	}
 	if !g.prune() {
 		return nil, fmt.Errorf("%s: %w", name, errNothing)
 	}

@@ -81,7 +81,37 @@ func (b *builder) plain(from, to int32) {
 
 // text reads a JSON string of low … high code points; high < 0 is no limit.
 func (b *builder) text(from int32, low, high int) int32 {
-	return b.literal(b.repeat(b.literal(from, `"`), b.character(), low, high), `"`)
+	const unlimited = 1 << 30
+	character := b.character()
+	s := b.literal(from, `"`)
+	note := func(read int) {
+		if high < 0 {
+			b.runs[s] = unlimited
+		} else {
+			b.runs[s] = int32(high - read)
+		}
+	}
+	note(0)
+	for i := range low {
+		s = b.invoke(s, character)
+		note(i + 1)
+	}
+	if high < 0 {
+		loop := b.state()
+		b.join(s, loop)
+		s = loop
+		note(0)
+		b.invokeTo(loop, character, loop)
+		return b.literal(loop, `"`)
+	}
+	to := b.state()
+	b.join(s, to)
+	for i := low; i < high; i++ {
+		s = b.invoke(s, character)
+		note(i + 1)
+		b.join(s, to)
+	}
+	return b.literal(to, `"`)
 }
 
 // keyOtherThan reads a JSON string without escapes that is none of the names.

@@ -66,7 +66,10 @@ func (d *distances) best(g *Grammar, i int32) (move step, length int32) {
 	return move, length
 }
 
-// Completion is a shortest text that completes what there is; empty where it is complete. An engine that runs out of
+// maxCompletion bounds a completion: counts within counts can ask for more text than there is memory.
+const maxCompletion = 1 << 20
+
+// Completion is a shortest text that completes what there is; empty where it is complete, or where more than a million bytes are missing. An engine that runs out of
 // tokens can close a JSON value with it instead of cutting it.
 func (m *Matcher) Completion() []byte {
 	if m.ended || m.at.complete {
@@ -86,6 +89,9 @@ func (m *Matcher) Completion() []byte {
 		if n < best {
 			from, best = t, n
 		}
+	}
+	if best > maxCompletion {
+		return nil
 	}
 	var text []byte
 	stack := from.stack

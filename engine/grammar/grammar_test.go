@@ -287,3 +287,16 @@ func TestLlamaCppSchemaVectors(t *testing.T) {
 		}
 	}
 }
+
+func FuzzRegexp(f *testing.F) {
+	for _, seed := range []string{`[0-9]{1,3}(\.[0-9]+)?|无`, `^(?!a)\b\w+$`, `(?i)\p{Lu}[^\d\-x]*?`, `((a{9}){9}){9}`, `(?=.*a)(?=.*b)`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		g, err := Regexp(text)
+		if err != nil {
+			return
+		}
+		g.Match("ab1 ")
+	})
+}

@@ -104,7 +104,7 @@ type arrayWalk struct {
 func (w *arrayWalk) apart() {
 	w.share = max(w.low, 8)
 	if w.high >= 0 {
-		w.share = min(w.high, max(w.low, 64))
+		w.share = min(w.high, max(w.low, 16))
 	}
 	w.high = w.share
 	w.far = max(w.far, w.high)
@@ -123,6 +123,13 @@ func (w *arrayWalk) read(from int32) (int32, error) {
 		if max(x.low, x.high) > 1<<12 {
 			return 0, w.c.doc.fail(w.d.origin[0].v, "minContains", "at most %d can be counted", 1<<12)
 		}
+	}
+	size := w.far + 1
+	for _, x := range contains {
+		size *= max(x.low, x.high) + 1
+	}
+	if len(contains) > 0 && size > 1<<15 {
+		return 0, w.c.doc.fail(w.d.origin[0].v, "contains", "beside limits of items it needs %d states, at most %d are built; lower minItems, maxItems or the counts", size, 1<<15)
 	}
 	states := map[place]int32{}
 	var queue []place

@@ -24,6 +24,7 @@ func (a *algebra) table(l *language) *automaton {
 	queue := []*language{l}
 	for i := 0; i < len(queue); i++ {
 		row := make([]int32, len(t.atoms))
+		a.spend(20 * len(row))
 		for j, atom := range t.atoms {
 			to := a.derive(queue[i], atom[0][0])
 			if to == a.none {

@@ -109,6 +109,7 @@ func (c *compiler) demands(t term) (list []*demand, plain []string, err error) {
 
 // kept are the listed values of the demand's type that the term allows.
 func (c *compiler) kept(t term, d *demand) (kept []*value, err error) {
+	seen := map[string]bool{}
 	for i, x := range d.values {
 		if t.shareLeavesOut(i) {
 			continue
@@ -124,7 +125,8 @@ func (c *compiler) kept(t term, d *demand) (kept []*value, err error) {
 			}
 			ok = ok && valid != l.not
 		}
-		if ok && !slices.ContainsFunc(kept[max(len(kept)-50, 0):], x.equal) {
+		if same := x.canonical(); ok && !seen[same] {
+			seen[same] = true
 			kept = append(kept, x)
 		}
 	}

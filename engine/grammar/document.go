@@ -19,6 +19,7 @@ type document struct {
 	oldID    bool // draft 4: "id"
 	checked  map[*value]error
 	patterns map[string]*automaton
+	listed   map[*value]map[string]bool // canonical values of long enums
 	algebra  *algebra
 }
 
@@ -51,7 +52,7 @@ func parseDocument(schema []byte) (*document, error) {
 
 func newDocument(root *value) (*document, error) {
 	d := &document{root: root, sites: map[*value]site{}, named: map[string]*value{}, dynamic: map[string][]*value{}, siblings: true,
-		checked: map[*value]error{}, patterns: map[string]*automaton{}, algebra: newAlgebra()}
+		checked: map[*value]error{}, patterns: map[string]*automaton{}, listed: map[*value]map[string]bool{}, algebra: newAlgebra()}
 	if root.kind != '{' && root.kind != 't' && root.kind != 'f' {
 		return nil, &SchemaError{Path: "#", Reason: fmt.Sprintf("expected an object or a boolean, found %s", root.jsonType())}
 	}

@@ -50,7 +50,7 @@ type multiple struct {
 type algebra struct {
 	known                     map[string]*language
 	none, empty, any, anyText *language
-	byLength                  map[string]bool // of shared
+	byLast                    map[string]bool // of shared
 	work                      int
 	// Digits of numbers before and after the point.
 	wholeDigits, places int
@@ -84,7 +84,7 @@ func (a *algebra) bounded(f func() error) (err error) {
 const maxLanguages = 1 << 17
 
 func newAlgebra() *algebra {
-	a := &algebra{known: map[string]*language{}, byLength: map[string]bool{}, wholeDigits: maxDigits, places: maxDigits}
+	a := &algebra{known: map[string]*language{}, byLast: map[string]bool{}, wholeDigits: maxDigits, places: maxDigits}
 	a.none = a.intern(language{kind: nothing})
 	a.empty = a.intern(language{kind: emptyText, nullable: true})
 	a.any = a.one(allRunes)
@@ -315,6 +315,7 @@ func (a *algebra) numeral(m multiple) *language {
 
 // derive is the language of what may follow r in a text.
 func (a *algebra) derive(l *language, r rune) *language {
+	a.spend(20)
 	switch l.kind {
 	case oneOf:
 		if l.set.contains(r) {

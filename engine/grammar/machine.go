@@ -146,6 +146,7 @@ func (m *machine) settle(work []thread) *moment {
 		}
 		return 1
 	})
+	reading = fewStacks(reading)
 	m.work, m.reading = work, reading
 	key := append(m.key[:0], 0)
 	if complete {
@@ -165,6 +166,27 @@ func (m *machine) settle(work []thread) *moment {
 	made := &moment{threads: slices.Clone(reading), complete: complete, exits: make([]*moment, len(m.g.sample))}
 	m.moments[string(key)] = made
 	return made
+}
+
+// maxStacks bounds the ways in which a text can have led to one state. Only grammars that can read a text in exponentially many ways
+// come to it; of those some ways are then left out, so that less is allowed, but nothing false.
+const maxStacks = 1024
+
+// fewStacks keeps the first threads of each state; they are in order.
+func fewStacks(reading []thread) []thread {
+	if len(reading) <= maxStacks {
+		return reading
+	}
+	kept, same := reading[:0], 0
+	for _, t := range reading {
+		if same++; len(kept) == 0 || kept[len(kept)-1].state != t.state {
+			same = 1
+		}
+		if same <= maxStacks {
+			kept = append(kept, t)
+		}
+	}
+	return kept
 }
 
 // met reports whether settle has seen a thread, and notes it.

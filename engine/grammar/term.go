@@ -477,6 +477,9 @@ func (d *demand) possible(c *compiler) bool {
 			}
 		}
 	case "number":
+		if d.number.integer && d.number.broken {
+			return false
+		}
 		low, high := d.number.low, d.number.high
 		if low.value != nil && high.value != nil {
 			order := low.value.Cmp(high.value)

@@ -46,6 +46,12 @@ func (d *document) valid(x, schema *value) (bool, error) {
 type validation struct {
 	d     *document
 	depth int
+	known map[[2]*value]verdict // of values and schemas: references may lead to one schema in many ways
+}
+
+type verdict struct {
+	ok   bool
+	here *spoken
 }
 
 func (w *validation) check(x, v *value, seen *spoken) (bool, error) {
@@ -55,6 +61,30 @@ func (w *validation) check(x, v *value, seen *spoken) (bool, error) {
 	case 'f':
 		return false, nil
 	}
+	key := [2]*value{x, v}
+	if known, ok := w.known[key]; ok {
+		if known.ok {
+			seen.add(known.here)
+		}
+		return known.ok, nil
+	}
+	here := &spoken{}
+	ok, err := w.fresh(x, v, here)
+	if err != nil {
+		return false, err
+	}
+	if w.known == nil {
+		w.known = map[[2]*value]verdict{}
+	}
+	w.known[key] = verdict{ok, here}
+	if ok {
+		seen.add(here)
+	}
+	return ok, nil
+}
+
+// fresh checks what is not known yet.
+func (w *validation) fresh(x, v *value, here *spoken) (bool, error) {
 	if w.depth++; w.depth > 4*maxDepth {
 		return false, w.d.fail(v, "$ref", "references go round in a circle")
 	}
@@ -66,21 +96,19 @@ func (w *validation) check(x, v *value, seen *spoken) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	here := &spoken{}
 	for _, target := range targets {
 		if ok, err := w.check(x, target, here); !ok {
 			return false, err
 		}
 	}
 	if len(targets) > 0 && !w.d.siblings {
-		seen.add(here)
 		return true, nil
 	}
 	kind := x.jsonType()
 	if types := v.types(); types != nil && !slices.Contains(types, kind) && !(kind == "integer" && slices.Contains(types, "number")) {
 		return false, nil
 	}
-	if list := v.members["enum"]; list != nil && !slices.ContainsFunc(list.items, x.equal) {
+	if list := v.members["enum"]; list != nil && !w.d.lists(list, x) {
 		return false, nil
 	}
 	if only := v.members["const"]; only != nil && !only.equal(x) {
@@ -105,10 +133,48 @@ func (w *validation) check(x, v *value, seen *spoken) (bool, error) {
 			ok = map[byte]int{'n': 0, 't': 1, 'f': 2}[x.kind]%s.of == s.place
 		}
 	}
-	if ok {
-		seen.add(here)
-	}
 	return ok, err
+}
+
+// lists reports whether a list of values has one; of long lists the values are looked up.
+func (d *document) lists(list, x *value) bool {
+	if len(list.items) < 16 {
+		return slices.ContainsFunc(list.items, x.equal)
+	}
+	index, ok := d.listed[list]
+	if !ok {
+		index = map[string]bool{}
+		for _, item := range list.items {
+			index[item.canonical()] = true
+		}
+		d.listed[list] = index
+	}
+	return index[x.canonical()]
+}
+
+// canonical is equal for equal values.
+func (v *value) canonical() string {
+	switch v.kind {
+	case '"':
+		return quote(v.text)
+	case '0':
+		if x, err := parseBound(v.text); err == nil {
+			return x.RatString()
+		}
+	case '[':
+		out := "["
+		for _, item := range v.items {
+			out += item.canonical() + ","
+		}
+		return out + "]"
+	case '{':
+		out := "{"
+		for _, name := range slices.Sorted(slices.Values(v.keys)) {
+			out += quote(name) + ":" + v.members[name].canonical() + ","
+		}
+		return out + "}"
+	}
+	return v.text
 }
 
 // combined checks what holds for values of any type.

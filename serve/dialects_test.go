@@ -174,11 +174,11 @@ func TestAnAnswerIsHeldToItsSchemaBehindTheThought(t *testing.T) {
 		}
 		for text, want := range map[string]bool{
 			open + "嗯, 1 < 2 </thin {\"a\":\"x\"}</think>\n\n{\"a\": 1}": true,
-			open + "</think>{\"a\":1}":                               true,
-			open + "x</think>{\"a\":true}":                           false,
-			open + "x</think>":                                       false,
-			open + "x":                                               false,
-			"{\"a\":1}":                                              !begun,
+			open + "</think>{\"a\":1}":                                   true,
+			open + "x</think>{\"a\":true}":                               false,
+			open + "x</think>":                                           false,
+			open + "x":                                                   false,
+			"{\"a\":1}":                                                  !begun,
 		} {
 			if ok, prefix := g.Match(text); ok != want {
 				t.Errorf("begun %v: %q: %v after %d bytes, want %v", begun, text, ok, prefix, want)

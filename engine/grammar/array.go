@@ -40,8 +40,8 @@ func (c *compiler) array(d *demand, from int32) (int32, error) {
 	if low > maxStates {
 		return 0, c.doc.fail(d.origin[0].v, "minItems", "%d is too large; at most %d can be kept while generating", low, maxStates)
 	}
-	if high > maxStates {
-		return 0, c.doc.fail(d.origin[0].v, "maxItems", "%d is too large; at most %d can be kept while generating", high, maxStates)
+	if high > maxGenerated {
+		high = max(maxGenerated, low)
 	}
 	if sh := d.array.share; sh != nil { // by their number of items
 		low += sh.place

@@ -87,6 +87,49 @@ func (t *automaton) trim() bool {
 	return live[0]
 }
 
+// ofLength is the texts of low to high code points; high < 0 is no limit. Where there would be too many states, fewer of the longer
+// texts are left.
+func (t *automaton) ofLength(low, high int) *automaton {
+	if t == nil {
+		return nil
+	}
+	if most := max(4096/len(t.next), low+len(t.next)); high > most {
+		high = most
+	}
+	far := low // counting stops here
+	if high >= 0 {
+		far = high
+	}
+	type place struct{ state, read int32 }
+	out := &automaton{atoms: t.atoms}
+	index := map[place]int32{{}: 0}
+	queue := []place{{}}
+	for i := 0; i < len(queue); i++ {
+		p := queue[i]
+		row := make([]int32, len(t.atoms))
+		for j, to := range t.next[p.state] {
+			row[j] = -1
+			if to < 0 || high >= 0 && int(p.read) == high {
+				continue
+			}
+			next := place{to, min(p.read+1, int32(far))}
+			k, ok := index[next]
+			if !ok {
+				k = int32(len(queue))
+				index[next] = k
+				queue = append(queue, next)
+			}
+			row[j] = k
+		}
+		out.next = append(out.next, row)
+		out.accept = append(out.accept, t.accept[p.state] && int(p.read) >= low)
+	}
+	if !out.trim() {
+		return nil
+	}
+	return out
+}
+
 // has reports whether a text is of the language.
 func (t *automaton) has(text string) bool {
 	if t == nil {

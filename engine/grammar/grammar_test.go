@@ -122,7 +122,7 @@ func TestWhatIsNotUnderstoodIsNamed(t *testing.T) {
 		{`{"type":"string","pattern":"(x+x+)+y{2,1}"}`, `goes backwards`},
 		{`{"type":"string","format":"nonsense"}`, `"nonsense" is not supported`},
 		{`{"type":"string","minLength":3,"maxLength":2}`, `2 is less than minLength 3`},
-		{`{"type":"string","maxLength":1000000}`, `1000000 is too large`},
+		{`{"type":"string","minLength":1000000}`, `1000000 is too large`},
 		{`{"type":"array","items":{"type":"string"},"maxItems":-1}`, `"maxItems": expected a count, found -1`},
 		{`{"type":"string","minLength":"3"}`, `"minLength": expected a count, found "3"`},
 		{`{"required":"a"}`, `"required": expected a list of names`},

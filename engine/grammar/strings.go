@@ -21,28 +21,64 @@ var formats = func() map[string]string {
 	return table
 }()
 
+// maxGenerated bounds the characters of generated strings, and the items of arrays, that have a larger limit.
+const maxGenerated = 1 << 14
+
 // stringValue reads strings in quotation marks.
 func (c *compiler) stringValue(d *demand, from int32) (int32, error) {
 	if len(d.text.patterns)+len(d.text.excluded) == 0 && d.text.share == nil {
-		if low, high := max(d.text.low, 0), d.text.high; max(low, high) > maxStates {
-			keyword, n := "maxLength", high
-			if low > maxStates {
-				keyword, n = "minLength", low
-			}
-			return 0, c.doc.fail(d.origin[0].v, keyword, "%d is too large; at most %d can be kept while generating", n, maxStates)
-		} else {
-			return c.b.text(from, low, high), nil
+		if d.text.low > maxStates/2 {
+			return 0, c.doc.fail(d.origin[0].v, "minLength", "%d is too large; at most %d can be kept while generating", d.text.low, maxStates/2)
 		}
+		high := d.text.high
+		if high > maxGenerated {
+			high = max(maxGenerated, d.text.low)
+		}
+		return c.b.text(from, d.text.low, high), nil
+	}
+	from = c.b.literal(from, `"`)
+	if len(d.text.patterns) > 0 && d.text.share == nil {
+		s, err := c.patternValue(d, from)
+		if err != nil {
+			return 0, err
+		}
+		return c.b.literal(s, `"`), nil
 	}
 	l, keyword, err := c.stringLanguage(d)
 	if err != nil {
 		return 0, err
 	}
-	s, err := c.readLanguage(d, l, true, c.b.literal(from, `"`), keyword)
+	s, err := c.readLanguage(d, l, true, from, keyword)
 	if err != nil {
 		return 0, err
 	}
 	return c.b.literal(s, `"`), nil
+}
+
+// patternValue reads the contents of strings with patterns. Their lengths are counted beside the table of the pattern.
+func (c *compiler) patternValue(d *demand, from int32) (int32, error) {
+	bare := *d
+	bare.text.low, bare.text.high = 0, -1
+	l, keyword, err := c.stringLanguage(&bare)
+	if err != nil {
+		return 0, err
+	}
+	if d.text.low == 0 && d.text.high < 0 {
+		return c.readLanguage(d, l, true, from, keyword)
+	}
+	name := fmt.Sprint("language ", l.id, " of ", d.text.low, " to ", d.text.high)
+	if rule, ok := c.b.shared[name]; ok {
+		return c.b.invoke(from, rule), nil
+	}
+	t, err := c.b.algebra.automaton(l)
+	if err != nil {
+		return 0, c.doc.fail(d.origin[0].v, keyword, "%v", err)
+	}
+	if d.text.low > maxAutomaton {
+		return 0, c.doc.fail(d.origin[0].v, "minLength", "beside a pattern at most %d can be kept", maxAutomaton)
+	}
+	t = t.ofLength(d.text.low, d.text.high)
+	return c.b.invoke(from, c.b.named(name, func(from int32) int32 { return c.b.regular(from, t, true) })), nil
 }
 
 // stringLanguage is the contents of the strings of a demand; keyword is what an error about it names.

@@ -22,6 +22,9 @@ type serveOptions struct {
 	serve.Options `yaml:",inline"`
 	Template      string         `yaml:"template" help:"chat template instead of the model's own: the name of one that comes with Lian, or a file"`
 	Adapters      []string       `yaml:"adapters" help:"adapters of the model, NAME=PATH, each served as a model of its own beside it"`
+	Plan          bool           `yaml:"plan" help:"print the memory that this takes, and stop"`
+	Fit           bool           `yaml:"fit" help:"choose context and number of sequences for the memory there is"`
+	Memory        int            `yaml:"memory" help:"megabytes that fit may use; 0 is nine tenths of this machine's" default:"0" range:"0..100000000"`
 	Engine        engine.Options `yaml:"engine"`
 }
 
@@ -29,6 +32,14 @@ type serveOptions struct {
 func serveCommand() *cobra.Command {
 	var o serveOptions
 	return verb("serve MODEL...", "verb.serve", &o, func(ctx context.Context, args []string, out *ui.Out) (err error) {
+		if o.Plan || o.Fit {
+			sizes, plan, err := step.PlanServe(args, o.Engine, o.Fit, o.Memory)
+			if err != nil || o.Plan {
+				return out.Result(plan, err)
+			}
+			out.Note("serve.fit", sizes.Sequences, sizes.Context)
+			o.Engine = sizes
+		}
 		served, err := step.OpenServer(args, o.Adapters, o.Template, o.Options, o.Engine, slog.Default())
 		if err != nil {
 			return err

@@ -210,27 +210,27 @@ func (d *disk) fail(err error) {
 	d.stats.Reason = err.Error()
 }
 
-// load implements spill.
+// load implements spill. It makes room in memory without holding mu: what has to go is saved.
 func (d *disk) load(parent *node, name name, ids *blockIDs) ([]int32, bool) {
 	path := d.path(name)
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	e := d.files[path]
-	if e == nil {
+	known := d.files[path] != nil
+	d.mu.Unlock()
+	if !known {
 		return nil, false
 	}
 	content, err := d.read(path)
-	if errors.Is(err, fs.ErrNotExist) { // another process made room
-		d.forget(path)
-		return nil, false
-	}
 	var parts [][]byte
 	if err == nil {
 		parts, err = d.decode(content, parent, ids)
 	}
 	if err != nil {
-		d.stats.Damaged++
-		d.stats.Reason = fmt.Sprintf("%s: %v; it is removed and what it held is computed again", path, err)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if !errors.Is(err, fs.ErrNotExist) { // else another process made room
+			d.stats.Damaged++
+			d.stats.Reason = fmt.Sprintf("%s: %v; it is removed and what it held is computed again", path, err)
+		}
 		d.forget(path)
 		return nil, false
 	}
@@ -240,22 +240,26 @@ func (d *disk) load(parent *node, name name, ids *blockIDs) ([]int32, bool) {
 			continue
 		}
 		block, ok := d.blocks.take(g)
-		if !ok {
-			for h, taken := range blocks[:g] {
+		if ok {
+			blocks[g] = block
+			err = d.cache.WriteBlock(d.stream, g, block, part)
+		}
+		if !ok || err != nil {
+			for h, taken := range blocks[:g+1] {
 				if taken >= 0 {
 					d.blocks.pools[h].release(taken)
 				}
 			}
 			return nil, false
 		}
-		blocks[g] = block
-		if err = d.cache.WriteBlock(d.stream, g, block, part); err != nil {
-			return nil, false // the stream keeps its error, and the next step ends with it
-		}
 	}
-	d.order.MoveToBack(e)
 	now := time.Now()
 	os.Chtimes(path, now, now) // so that the next process knows; if not, it goes a little sooner
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if e := d.files[path]; e != nil {
+		d.order.MoveToBack(e)
+	}
 	d.stats.Read++
 	return blocks, true
 }

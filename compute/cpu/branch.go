@@ -52,7 +52,11 @@ func (b *backend) branch(o *compute.Branch) error {
 			return err
 		}
 		if last == i {
-			if err := b.matmulLocked(o.Products[i]); err != nil {
+			if i > 0 && b.sharesRecords(o.Products[i-1], o.Products[i]) {
+				q := b.quantOf(o.Products[i])
+				q.rounded = true
+				b.multiplyQuant(q)
+			} else if err := b.matmulLocked(o.Products[i]); err != nil {
 				return err
 			}
 			i++
@@ -81,6 +85,15 @@ func (b *backend) branch(o *compute.Branch) error {
 	}
 	f.o = nil
 	return nil
+}
+
+// sharesRecords says whether a product of many rows takes the rounded rows of the one before as they are: weights of one type do.
+func (b *backend) sharesRecords(before, o *compute.MatMul) bool {
+	if b.quants[o.B.Type] == nil || before.B.Type != o.B.Type || !o.Fast || !before.Fast {
+		return false
+	}
+	p, q := b.quantOf(before), b.quantOf(o)
+	return p.n > 0 && !p.isFew() && !q.isFew()
 }
 
 // plan prepares products from number i on that one launch does, and returns the number after the last; i if there is none.

@@ -76,6 +76,7 @@ type quantProduct struct {
 	groups  int    //
 	chunk   int    // blocks of a panel that are unpacked at a time
 	records []byte // activations: groups, one after the other
+	rounded bool   // they are there: the product before was of the same rows
 
 	fewPlan         // of the kernels for few rows
 	pairs, side int // panel pairs; of these, how many a task goes through side by side
@@ -113,9 +114,11 @@ func (b *backend) multiplyQuant(p quantProduct) {
 	if q.rowTask == nil { // once: starting work must not allocate
 		q.rowTask, q.pairTask, q.fewTask = q.roundRows, q.multiplyPairs, q.few1
 	}
-	if p.m == 1 {
+	switch {
+	case p.rounded:
+	case p.m == 1:
 		q.roundRows(&b.scratch[0], 0, 1)
-	} else {
+	default:
 		b.spans(p.m, 1, q.rowTask)
 	}
 	if q.isFew() {

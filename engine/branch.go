@@ -130,7 +130,7 @@ func (e *Engine) Logits(ctx context.Context, branches ...*Branch) ([][]float32, 
 			room -= to - b.computed
 			parts = append(parts, to)
 		}
-		logits, err := e.forward(batch, rows)
+		logits, err := e.forward(batch, rows, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -27,6 +27,7 @@ type Engine struct {
 	cache      *model.Cache
 	blockBytes []int      // of each cache group
 	computing  sync.Mutex // one forward at a time
+	room       []float32  // of logits: what the step before had
 
 	mu        sync.Mutex // guards what follows
 	wake      *sync.Cond
@@ -272,26 +273,31 @@ func (e *Engine) step(plan []work) error {
 			rows = append(rows, int32(batch.Rows()-i))
 		}
 	}
-	logits, err := e.forward(batch, rows)
+	logits, err := e.forward(batch, rows, e.room)
 	if err != nil {
 		return err
 	}
+	e.room = logits
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.stats.Steps++
 	vocab := e.Model.Info().Vocab
 	mask := make([]uint64, (vocab+63)/64)
-	for _, w := range plan {
+	taken := e.chooseTogether(plan, logits)
+	for number, w := range plan {
 		asks, computed, stop := w.asks(), w.to, ""
 		asked := logits[:asks*vocab]
 		logits = logits[len(asked):]
 		for i := 0; i < asks && stop == ""; i++ {
 			row := asked[i*vocab : (i+1)*vocab]
-			for id := e.Tokenizer.VocabSize(); id < vocab; id++ { // rows without a token are never chosen
-				row[id] = float32(negativeInfinity)
-			}
 			var t Token
-			if t, stop = w.sequence.choose(row, mask); stop == "" {
+			if early := &taken[number]; early.is {
+				t, stop = early.token, early.stop
+			} else {
+				e.mute(row)
+				t, stop = w.sequence.choose(row, mask)
+			}
+			if stop == "" {
 				stop = w.sequence.take(t, e.Options.Context)
 				e.stats.Tokens++
 			}
@@ -326,8 +332,8 @@ func (e *Engine) step(plan []work) error {
 	return nil
 }
 
-// forward runs a batch over the cache and returns the logits of chosen rows.
-func (e *Engine) forward(batch *model.Batch, rows []int32) ([]float32, error) {
+// forward runs a batch over the cache and returns the logits of chosen rows, in room if they fit.
+func (e *Engine) forward(batch *model.Batch, rows []int32, room []float32) ([]float32, error) {
 	e.computing.Lock()
 	defer e.computing.Unlock()
 	e.arena.Reset()
@@ -336,7 +342,7 @@ func (e *Engine) forward(batch *model.Batch, rows []int32) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	logits := make([]float32, len(rows)*e.Model.Info().Vocab)
+	logits := slices.Grow(room[:0], len(rows)*e.Model.Info().Vocab)[:len(rows)*e.Model.Info().Vocab]
 	if len(rows) == 0 {
 		return logits, e.stream.Err()
 	}

@@ -205,9 +205,7 @@ func (p *branchProduct) do(s *scratch, task int) (from, to int) {
 		p.super.span(s, from, to)
 		return from * p.super.superLanes, min(to*p.super.superLanes, p.super.n)
 	}
-	p.dense.rowsTask(s, task)
-	panels := (p.dense.n + p.dense.columns - 1) / p.dense.columns
-	return panels * task / p.tasks * p.dense.columns, min(panels*(task+1)/p.tasks*p.dense.columns, p.dense.n)
+	return p.dense.rowsTask(s, task)
 }
 
 // open applies the gate to columns [from, to) of all rows.

@@ -30,11 +30,7 @@ func (q *quantProduct) isFew() bool {
 // planFew cuts a product and returns its number of tasks: bundles, then panels of what they leave.
 func (q *quantProduct) planFew(workers int) int {
 	rowBytes := q.blocks * q.bytes
-	step := min((streamBytes+rowBytes-1)/rowBytes, q.n/(q.lanes*workers*fewTasks)) &^ 3 // sums of four panels are turned at a time
-	if step > 4 && (step*rowBytes+256)%4096 < 512 {                                     // streams a multiple of a page apart would fall into one set of the level-1 cache
-		step -= 4
-	}
-	step = max(step, 1)
+	step := streamStep(rowBytes, q.lanes, q.n, workers*fewTasks, 4) // sums of four panels are turned at a time
 	q.fewPlan = fewPlan{step: step, bundles: q.n / (q.lanes * step), unit: fewUnit, ahead: fewAhead}
 	for u := leastUnit; u <= mostUnit; u++ {
 		if u == q.blocks || q.blocks%u == 0 && u%q.period == 0 {
@@ -127,4 +123,15 @@ func (q *quantProduct) padded(s *scratch, from, rowBytes, bytes, apart int) *byt
 		copy(dst[r*apart:], q.weights[from+r*rowBytes:][:bytes])
 	}
 	return &dst[0]
+}
+
+// streamStep is how many rows each lane of a panel reads one after the other, with at least so many tasks if there are rows enough: a
+// multiple of unit, or 1.
+func streamStep(rowBytes, lanes, n, tasks, unit int) int {
+	rowBytes = max(rowBytes, 1)
+	step := min((streamBytes+rowBytes-1)/rowBytes, n/(lanes*tasks)) / unit * unit
+	if step > unit && (step*rowBytes+256)%4096 < 512 { // streams a multiple of a page apart would fall into one set of the level-1 cache
+		step -= unit
+	}
+	return max(step, 1)
 }

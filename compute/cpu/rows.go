@@ -19,9 +19,9 @@ type rowsTile struct {
 }
 
 const (
-	rowsDeep  = 4096     // k of one kernel call
-	rowsAhead = 48 << 10 // bytes that are fetched a whole panel ahead if it has no more
-	rowsNear  = 512      // bytes of each row of B that stay in the level-1 cache until all rows of A have used them
+	rowsDeep  = 4096 // k of one kernel call
+	rowsTasks = 2    // bundles for each worker at least
+	rowsNear  = 512  // bytes of each row of B that stay in the level-1 cache until all rows of A have used them
 )
 
 // canReadRows says whether few rows are multiplied with B where it lies. Pairs of bfloat16 must be whole loads, or whole steps of tiles.
@@ -58,6 +58,8 @@ type few struct {
 	group  int // rows of a kernel call
 	each   int // bytes of a row of B that one element of a is multiplied with
 	tiles  bool
+
+	step, bundles int // see rowsTask
 }
 
 // at is the operand for what row i of B has from a byte on.
@@ -107,7 +109,16 @@ func (f *multiplication) planRows() error {
 }
 
 // planRowTasks cuts the columns.
-func (f *multiplication) planRowTasks() { f.tasks = min((f.n+f.columns-1)/f.columns, 16*f.workers) }
+func (f *multiplication) planRowTasks() {
+	_, size := f.b.raw()
+	panels := (f.n + f.columns - 1) / f.columns
+	f.few.step = streamStep(f.b.stride*size, f.columns, f.n, f.workers*rowsTasks, 1)
+	f.few.bundles = 0
+	if f.few.step > 1 {
+		f.few.bundles = f.n / (f.columns * f.few.step)
+	}
+	f.tasks = f.few.bundles + min(panels-f.few.bundles*f.few.step, 16*f.workers)
+}
 
 // row is row i of A, the last one again past the end.
 func (f *multiplication) row(i int) []float32 {
@@ -140,62 +151,106 @@ func (f *multiplication) rowsAsTiles() {
 	f.amx.floats.turnPairs(at(w.a, 0), at(rows, 0), f.k*4, f.k/amxDeep, amxLanes/2)
 }
 
-// rowsTask computes some panels of columns.
-func (f *multiplication) rowsTask(s *scratch, task int) {
-	panels := (f.n + f.columns - 1) / f.columns
-	raw, size := f.b.raw()
-	rowBytes := f.b.stride * size
-	kernels := f.rowsKernels()
-	kernel := kernels[min(bits.Len(uint(f.few.group)), len(kernels))-1] // unless there are tiles
-	whole := f.k * size &^ 15                                           // bytes of a row that the kernels take
-	for j := panels * task / f.tasks; j < panels*(task+1)/f.tasks; j++ {
-		sums := s.need(slotPartial, f.few.rows*f.columns)
-		b := unsafe.Add(raw, j*f.columns*rowBytes)
-		if count := f.n - j*f.columns; count < f.columns { // a copy, so that there are as many rows as lanes
-			edge := bytesOf(s.need(slotC, (f.columns*rowBytes+3)/4))
-			clear(edge[copy(edge, unsafe.Slice((*byte)(b), (count-1)*rowBytes+f.k*size)):])
-			b = unsafe.Pointer(unsafe.SliceData(edge))
+// rowsTask computes outputs [from, to): a bundle of panels whose lanes are `step` rows apart, so that each lane reads a long stream, or some
+// of the panels that are left.
+func (f *multiplication) rowsTask(s *scratch, task int) (from, to int) {
+	w := &f.few
+	first, last := 0, 0 // panels
+	if task < w.bundles {
+		first, last = task*w.step, (task+1)*w.step
+		f.rowsBundle(s, first)
+	} else {
+		panels := (f.n+f.columns-1)/f.columns - w.bundles*w.step
+		task, tasks := task-w.bundles, f.tasks-w.bundles
+		first, last = w.bundles*w.step+panels*task/tasks, w.bundles*w.step+panels*(task+1)/tasks
+		for j := first; j < last; j++ {
+			sums := f.rowsPanel(s, j*f.columns, 1, true)
+			f.finishRows(s, j, sums)
 		}
-		near := rowsDeep * size
-		if f.few.rows > f.few.group {
-			near = rowsNear
-		}
-		for from := 0; from < whole; {
-			to, ahead := min(from+near, whole), aheadOfRows
-			switch last := max(whole-aheadOfRows, 0); { // behind the last bytes of the rows come those of the next ones
-			case f.columns*rowBytes <= rowsAhead:
-				ahead = f.columns * rowBytes
-			case from >= last:
-				ahead = f.columns*rowBytes - last
-			case to > last:
-				to = max(last&^63, from+64)
+	}
+	return first * f.columns, min(last*f.columns, f.n)
+}
+
+// rowsBundle computes the panels of a bundle. Lane l of its panel p is row l·step + p.
+func (f *multiplication) rowsBundle(s *scratch, first int) {
+	step, each := f.few.step, f.few.rows*f.columns
+	all := s.need(slotH, step*each)
+	for p := range step {
+		sums := f.rowsPanel(s, first*f.columns+p, step, p == step-1)
+		for i := range f.m {
+			for lane, v := range sums[i*f.columns:][:f.columns] {
+				c := lane*step + p
+				all[c/f.columns*each+i*f.columns+c%f.columns] = v
 			}
-			for i := 0; i < f.few.rows; i += f.few.group {
-				t := &s.rows
-				*t = rowsTile{a: f.few.at(i, from), b: (*byte)(unsafe.Add(b, from)), end: at(sums, i*f.columns), stride: f.few.stride * 4,
-					rowBytes: rowBytes, chunks: (to - from) / 16, ahead: ahead}
-				if from > 0 {
-					t.begin = t.end
-				}
-				if f.few.tiles {
-					f.amx.few(t, f.amx.config)
-				} else {
-					kernel(t)
-				}
-			}
-			from = to
 		}
-		if f.few.tiles {
-			tiles := sums
-			sums = s.need(slotE, f.few.rows*f.columns)
-			f.amx.fewRows(at(sums, 0), at(tiles, 0), f.m)
-		}
-		f.finishRows(s, j, whole/size, sums)
+	}
+	for p := range step {
+		f.finishRows(s, first+p, all[p*each:][:each])
 	}
 }
 
+// taken is how much of a row of B the kernels take, in bytes.
+func (f *multiplication) taken() int {
+	_, size := f.b.raw()
+	return f.k * size &^ 15
+}
+
+// rowsPanel computes the sums of a panel, the lanes of which are `step` rows of B apart from number `row` on. The end of the streams'
+// last rows fetches the next panels.
+func (f *multiplication) rowsPanel(s *scratch, row, step int, last bool) []float32 {
+	raw, size := f.b.raw()
+	rowBytes, whole := f.b.stride*size, f.taken()
+	kernels := f.rowsKernels()
+	kernel := kernels[min(bits.Len(uint(f.few.group)), len(kernels))-1] // unless there are tiles
+	sums := s.need(slotPartial, f.few.rows*f.columns)
+	b := unsafe.Add(raw, row*rowBytes)
+	if count := f.n - row; step == 1 && count < f.columns { // a copy, so that there are as many rows as lanes
+		edge := bytesOf(s.need(slotC, (f.columns*rowBytes+3)/4))
+		clear(edge[copy(edge, unsafe.Slice((*byte)(b), (count-1)*rowBytes+f.k*size)):])
+		b = unsafe.Pointer(unsafe.SliceData(edge))
+	}
+	near := rowsDeep * size
+	if f.few.rows > f.few.group {
+		near = rowsNear
+	}
+	tail := whole // from here on the next panels are fetched
+	if last {
+		tail = max(whole-aheadOfRows, 0) &^ 63
+	}
+	for from := 0; from < whole; {
+		to, ahead := min(from+near, whole), aheadOfRows
+		if from >= tail {
+			ahead += (f.columns - 1) * step * rowBytes
+		} else {
+			to = min(to, tail)
+		}
+		for i := 0; i < f.few.rows; i += f.few.group {
+			t := &s.rows
+			*t = rowsTile{a: f.few.at(i, from), b: (*byte)(unsafe.Add(b, from)), end: at(sums, i*f.columns), stride: f.few.stride * 4,
+				rowBytes: step * rowBytes, chunks: (to - from) / 16, ahead: ahead}
+			if from > 0 {
+				t.begin = t.end
+			}
+			if f.few.tiles {
+				f.amx.few(t, f.amx.config)
+			} else {
+				kernel(t)
+			}
+		}
+		from = to
+	}
+	if f.few.tiles {
+		tiles := sums
+		sums = s.need(slotE, f.few.rows*f.columns)
+		f.amx.fewRows(at(sums, 0), at(tiles, 0), f.m)
+	}
+	return sums
+}
+
 // finishRows computes what is left of k and writes the outputs of a panel of columns.
-func (f *multiplication) finishRows(s *scratch, panel, done int, sums []float32) {
+func (f *multiplication) finishRows(s *scratch, panel int, sums []float32) {
+	_, size := f.b.raw()
+	done := f.taken() / size
 	left := f.k - done
 	var mine, theirs []float32
 	if left > 0 {

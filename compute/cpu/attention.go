@@ -14,6 +14,7 @@ const (
 	noneYet       = -1e38
 	log2E         = 1.44269504088896340736
 	notReachable  = 1e38 // a LogSumExp, to base 2, that makes every probability 0
+	leastJoined   = 4096 // values of partial results that are worth the workers
 	longestSerial = 2    // tiles of keys that one worker joins rather than have them split
 )
 
@@ -64,7 +65,13 @@ func (b *backend) attention(o *compute.Attention) error {
 	b.each(len(a.tasks), a.runTask)
 	if len(a.fewJoins) > 0 { // there are none of parts where no query sees a key
 		b.each(len(a.fewParts), a.runFew)
-		b.each(len(a.fewJoins), a.runFewJoin)
+		if len(a.fewParts)*a.group*a.value < leastJoined { // less work than to start a worker
+			for t := range a.fewJoins {
+				a.joinFew(&b.scratch[0], t)
+			}
+		} else {
+			b.each(len(a.fewJoins), a.runFewJoin)
+		}
 	}
 	if len(a.parts) > 0 {
 		b.each(len(a.parts), a.runPart)

@@ -40,6 +40,9 @@ func (a *attending) planFew() {
 		}
 	}
 	split := min(a.kv, (4*a.b.workers+tiles-1)/max(tiles, 1))
+	if tiles == 1 { // neighbouring heads share cache lines
+		split = min(a.kv, a.b.workers)
+	}
 	if a.b.workers == 1 {
 		split = 1
 	}

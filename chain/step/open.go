@@ -48,6 +48,7 @@ func Backend() (compute.Backend, error) {
 // OpenModel opens MODEL or MODEL+ADAPTER: a folder in the hub's layout, a GGUF file, or a step or run folder that holds one as
 // "model". An adapter is merged into the weights, which are then float32.
 func OpenModel(path string, b compute.Backend, o checkpoint.Options) (*Opened, error) {
+	defer opening()()
 	m, err := OpenWeights(path, b, o)
 	if err != nil {
 		return nil, err
@@ -58,6 +59,7 @@ func OpenModel(path string, b compute.Backend, o checkpoint.Options) (*Opened, e
 // OpenToRun is OpenModel for those who run a model and do not look at its weights: an adapter stays beside them, and they stay as
 // they are, quantised and in the file's mapping. An adapter that cannot (see LoRA.Beside) is merged.
 func OpenToRun(path string, b compute.Backend) (*Opened, error) {
+	defer opening()()
 	m, err := openWeights(path, b, checkpoint.Options{}, true)
 	if err != nil {
 		return nil, err
@@ -67,6 +69,7 @@ func OpenToRun(path string, b compute.Backend) (*Opened, error) {
 
 // OpenToRunIDs is OpenToRun for those who give ids and want ids: a model without a tokenizer will do.
 func OpenToRunIDs(path string, b compute.Backend) (*Opened, error) {
+	defer opening()()
 	m, err := openWeights(path, b, checkpoint.Options{}, true)
 	if err != nil {
 		return nil, err

@@ -22,17 +22,17 @@ import (
 
 // GenerateOptions are the settings of lian generate.
 type GenerateOptions struct {
-	IDs            []int32         `yaml:"ids" help:"token ids to continue instead of a text, such as 1,2,3"`
-	Prompts        string          `yaml:"prompts" help:"JSON lines, - for standard input: each with prompt, ids or messages, and an id of yours if wanted"`
-	Out            string          `yaml:"out" help:"JSON lines to write replies to, in the order of the prompts; the same command goes on where it stopped"`
-	N              int             `yaml:"n" help:"replies to each prompt" default:"1" range:"1..10000"`
-	Constraint     Constraint      `yaml:",inline"`
-	LogProbs       int             `yaml:"logprobs" help:"log-probability of each token, and of so many of the most likely ones at its place; -1 gives none" default:"-1" range:"-1..1000"`
-	PromptLogProbs bool            `yaml:"prompt_logprobs" help:"log-probabilities of the prompt's tokens too" default:"false"`
-	Parallel       int             `yaml:"parallel" help:"most replies made at one time" default:"32" range:"1..4096"`
+	IDs            []int32    `yaml:"ids" help:"token ids to continue instead of a text, such as 1,2,3"`
+	Prompts        string     `yaml:"prompts" help:"JSON lines, - for standard input: each with prompt, ids or messages, and an id of yours if wanted"`
+	Out            string     `yaml:"out" help:"JSON lines to write replies to, in the order of the prompts; the same command goes on where it stopped"`
+	N              int        `yaml:"n" help:"replies to each prompt" default:"1" range:"1..10000"`
+	Constraint     Constraint `yaml:",inline"`
+	LogProbs       int        `yaml:"logprobs" help:"log-probability of each token, and of so many of the most likely ones at its place; -1 gives none" default:"-1" range:"-1..1000"`
+	PromptLogProbs bool       `yaml:"prompt_logprobs" help:"log-probabilities of the prompt's tokens too" default:"false"`
+	Parallel       int        `yaml:"parallel" help:"most replies made at one time" default:"32" range:"1..4096"`
+	SelfExtension  `yaml:",inline"`
 	Adapter        string          `yaml:"adapter" help:"adapter that is added to the model as it runs: a folder in PEFT's layout or a GGUF file; as MODEL+ADAPTER"`
 	Drafting       engine.Drafting `yaml:",inline"`
-	SelfExtension  `yaml:",inline"`
 	KV             model.KVType    `yaml:"kv" help:"how keys and values are kept; auto is bf16 for fast and f32 for exact" default:"auto" range:"auto|f32|bf16|int8|int4"`
 	Precision      model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised; exact never does" default:"fast" range:"exact|fast"`
 	Sample         sample.Params   `yaml:",inline"`

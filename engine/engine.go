@@ -297,6 +297,9 @@ func (e *Engine) step(plan []work) error {
 				e.mute(row)
 				t, stop = w.sequence.choose(row, mask)
 			}
+			if stop == "" && e.closes(w.sequence) {
+				stop = FinishLength
+			}
 			if stop == "" {
 				stop = w.sequence.take(t, e.Options.Context)
 				e.stats.Tokens++

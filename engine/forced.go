@@ -47,3 +47,38 @@ func (e *Engine) forced(q *sequence) []int32 {
 	}
 	return ids
 }
+
+// closes ends a reply of a constraint that would not be whole within its tokens if the token just chosen were taken: it is left out, and
+// a shortest text that makes the reply whole is appended instead. A reply that could not be
+// whole anyway is cut, and one with LogProbs too.
+func (e *Engine) closes(q *sequence) bool {
+	if q.matcher == nil || q.request.LogProbs {
+		return false
+	}
+	left := e.Options.Context - len(q.ids)
+	if q.request.MaxTokens > 0 {
+		left = min(left, q.request.MaxTokens-len(q.reply()))
+	}
+	rest := q.matcher.Completion()
+	if len(rest) <= left-1 || len(e.Tokenizer.Encode(string(rest))) <= left-1 {
+		return false
+	}
+	text := q.before.Completion()
+	ids := e.Tokenizer.Encode(string(text))
+	if len(ids) == 0 || len(ids) > left {
+		return false
+	}
+	after := q.before.Clone()
+	for _, id := range ids {
+		if slices.Contains(q.request.StopIDs, id) || after.Accept(id) != nil {
+			return false // a tokenizer that puts a space before every text
+		}
+	}
+	q.matcher = q.before
+	for _, id := range ids {
+		q.forced++
+		q.matcher.Accept(id)
+		q.take(Token{ID: id}, e.Options.Context)
+	}
+	return true
+}

@@ -50,3 +50,26 @@ func TestWhatAConstraintForcesNeedsNoStep(t *testing.T) {
 		}
 	}
 }
+
+func TestAReplyWithoutRoomIsClosedAndNotCut(t *testing.T) {
+	g, err := grammar.CompileSchema([]byte(`{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"array","items":{"type":"string"}}},"required":["a","b"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := start(t, Options{})
+	for most := 15; most < 70; most += 3 {
+		for seed := range uint64(3) {
+			s, err := e.Generate(context.Background(), Request{Prompt: []int32{97}, MaxTokens: most, Constraint: g, StopIDs: []int32{256}, Sample: sample.Params{Temperature: 1, Seed: seed}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := s.Result()
+			if ok, _ := g.Match(r.Text); !ok || len(r.IDs) > most {
+				t.Errorf("%d tokens: %q (%d) ends with %s", most, r.Text, len(r.IDs), r.Finish)
+			}
+		}
+	}
+	if s, err := e.Generate(context.Background(), Request{Prompt: []int32{97}, MaxTokens: 5, Constraint: g}); err != nil || s.Result().Finish != FinishLength {
+		t.Errorf("a reply that cannot be whole: %v", err)
+	}
+}

@@ -36,7 +36,8 @@ type sequence struct {
 	sampler  *sample.Sampler
 	logProbs sample.LogProbs
 	matcher  *grammar.Matcher
-	forced   int // tokens that the constraint left no choice about
+	before   *grammar.Matcher // without the token chosen last
+	forced   int              // tokens that the constraint left no choice about
 	decoder  *tokenizer.Stream
 	text     strings.Builder // shown
 	held     string          // not shown yet: it may begin a stop text
@@ -62,6 +63,7 @@ func (q *sequence) choose(logits []float32, mask []uint64) (t Token, stop string
 		return t, FinishStop
 	}
 	if q.matcher != nil {
+		q.before = q.matcher.Clone()
 		if q.matcher.Accept(t.ID) != nil {
 			return t, FinishConstraint
 		}

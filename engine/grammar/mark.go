@@ -17,6 +17,11 @@ func Mark(text []byte) []byte {
 	return append(append([]byte{markBegin}, text...), markEnd)
 }
 
+// isMark reports whether bytes are those of a control token.
+func isMark(text []byte) bool {
+	return len(text) > 2 && text[0] == markBegin && text[len(text)-1] == markEnd
+}
+
 // marked reads a text in which control tokens may stand for what is written like one, <…> or […].
 func (b *builder) marked(from int32, text string) int32 {
 	states := []int32{from}

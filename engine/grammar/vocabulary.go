@@ -65,8 +65,8 @@ func NewVocabulary(bytesOf func(id int32) []byte, size int, stop []int32) *Vocab
 			continue
 		}
 		text := bytesOf(id)
-		if len(text) == 0 || len(text) > maxTokenBytes {
-			continue
+		if len(text) == 0 || len(text) > maxTokenBytes || !isMark(text) && (bytes.IndexByte(text, markBegin) >= 0 || bytes.IndexByte(text, markEnd) >= 0) {
+			continue // bytes of marks are never part of text
 		}
 		if cap(store)-len(store) < len(text) {
 			store = make([]byte, 0, max(1<<16, len(text)))

@@ -29,7 +29,7 @@ type codedWeight struct {
 	outputs, inputs int
 }
 
-// quantizeFolder writes a folder in the layout of GPTQ, which transformers, vLLM and Lian load: each product in whole numbers with
+// quantizeFolder writes a folder in the layout of GPTQ, which GPTQModel and Lian read: each product in whole numbers with
 // scales, the rest as it was. What comes into products is that of the original model.
 func (q *quantization) quantizeFolder(in, out string) error {
 	if err := q.Affine.Check(); err != nil {
@@ -144,8 +144,11 @@ func (q *quantization) rounded(m *Opened, w codedWeight, stream compute.Stream, 
 	if err != nil {
 		return nil, err
 	}
-	if q.Method != "gptq" {
+	switch q.Method {
+	case "rtn":
 		return q.Nearest(values, w.outputs, w.inputs), nil
+	case "hqq":
+		return q.HQQ(values, w.outputs, w.inputs), nil
 	}
 	if sum == nil {
 		return nil, fmt.Errorf("nothing came into it")

@@ -16,7 +16,7 @@ import (
 
 // QuantizeOptions are the settings of lian quantize.
 type QuantizeOptions struct {
-	Method             string   `yaml:"method" help:"gguf writes a GGUF file of a mix; rtn (round to nearest), hqq (no calibration) and gptq write a folder in the layout of GPTQ, awq one in that of AutoAWQ (gemm)" default:"gguf" range:"gguf|rtn|hqq|gptq|awq"`
+	Method             string   `yaml:"method" help:"gguf writes a GGUF file of a mix; rtn (round to nearest), hqq (no calibration) and gptq write a folder in the layout of GPTQ, awq one in that of AutoAWQ (gemm), smoothquant int8 with a scale for each output (compressed-tensors, W8A8)" default:"gguf" range:"gguf|rtn|hqq|gptq|awq|smoothquant"`
 	Type               string   `yaml:"type" help:"mix of types, as llama-quantize names them: q8_0 q6_k q5_k_m q4_k_m q4_0 iq4_xs q3_k_m q2_k iq2_xs … f16 bf16 f32" default:"q4_k_m"`
 	Pure               bool     `yaml:"pure" help:"give every matrix the main type of the mix"`
 	TensorType         []string `yaml:"tensor_type" help:"other types for some tensors, each NAME=TYPE; NAME is looked for in GGUF's names as a regular expression"`

@@ -29,11 +29,17 @@ type codedWeight struct {
 	outputs, inputs int
 }
 
-// quantizeFolder writes a folder in the layout of GPTQ or AWQ, which their programs and Lian read: each product in whole numbers with
+// quantizeFolder writes a folder in the layout of GPTQ, AWQ or compressed-tensors, which their programs and Lian read: each product in whole numbers with
 // scales, the rest as it was. What comes into products is that of the original model.
 func (q *quantization) quantizeFolder(in, out string) error {
 	if err := q.Affine.Check(); err != nil {
 		return err
+	}
+	if q.Method == "smoothquant" {
+		if q.Bits != 4 && q.Bits != 8 { // 4 is what it is when nobody says it
+			return fmt.Errorf("--bits %d: smoothquant writes 8", q.Bits)
+		}
+		q.Bits, q.Group, q.report.Type = 8, 0, "smoothquant, 8 bits"
 	}
 	if q.Method == "awq" && q.Bits != 4 {
 		return fmt.Errorf("--bits %d: the AWQ layout has 4", q.Bits)
@@ -45,7 +51,7 @@ func (q *quantization) quantizeFolder(in, out string) error {
 	if err != nil {
 		return err
 	}
-	m, err := OpenModel(in, b, checkpoint.Options{Float32: q.Method == "awq"}) // its weights are changed before they are rounded
+	m, err := OpenModel(in, b, checkpoint.Options{Float32: q.Method == "awq" || q.Method == "smoothquant"}) // its weights are changed before they are rounded
 	if err != nil {
 		return err
 	}
@@ -55,8 +61,11 @@ func (q *quantization) quantizeFolder(in, out string) error {
 		return fmt.Errorf("no product of %s can be written in %d bits with groups of %d inputs", m.Name, q.Bits, q.Group)
 	}
 	codesOf := q.codes
-	if q.Method == "awq" {
+	switch q.Method {
+	case "awq":
 		codesOf = q.awq
+	case "smoothquant":
+		codesOf = q.smooth
 	}
 	replaced, err := codesOf(m, coded)
 	if err != nil {
@@ -196,7 +205,10 @@ func (q *quantization) saveFolder(m *Opened, dir string, replaced map[string][]f
 	c := &converter{Opened: m, ctx: q.ctx, sink: q.events, o: ConvertOptions{Type: "f16"}, replaced: replaced}
 	c.quantization = map[string]any{"quant_method": "gptq", "bits": q.Bits, "group_size": group, "sym": q.Symmetric, "desc_act": q.ActOrder && q.Method == "gptq",
 		"checkpoint_format": "gptq", "damp_percent": 0.01, "true_sequential": false, "lm_head": false}
-	if q.Method == "awq" {
+	switch q.Method {
+	case "smoothquant":
+		c.quantization = smoothConfig()
+	case "awq":
 		c.quantization = map[string]any{"quant_method": "awq", "version": "gemm", "bits": q.Bits, "group_size": group, "zero_point": true}
 	}
 	_, err := c.toFolder(dir)

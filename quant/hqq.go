@@ -15,11 +15,11 @@ const (
 )
 
 // HQQ rounds each weight of a matrix [outputs, inputs] to the nearest code of a grid whose zero and scale are moved from the range's,
-// so that Σ |error|^0.7 of a group falls. It needs no activations. No group comes out worse than by Nearest in that measure.
+// so that Σ |error|^0.7 of a group falls. It needs no activations. No group comes out worse than by Nearest, in that measure or in squares.
 //
 // Each round takes off the errors what shrinkage leaves of them, as outliers that no grid has to reach, and solves for the grid by
-// least squares. GPTQ's layout holds zeros as whole numbers, which a zero alone cannot use to move by less than a step: so here the
-// scale is solved for too. Source: Badri and Shaji, "Half-Quadratic Quantization of Large Machine Learning Models", 2023.
+// least squares. A grid whose squared error is above the range's is passed over, as predictions suffer by squares. GPTQ's layout
+// holds zeros as whole numbers, which a zero alone cannot use to move by less than a step: so here the scale is solved for too. Source: Badri and Shaji, "Half-Quadratic Quantization of Large Machine Learning Models", 2023.
 func (a Affine) HQQ(weights []float32, outputs, inputs int) *Codes {
 	c, size := a.codes(outputs, inputs), a.group(inputs)
 	eachRow(outputs, func(r int) {
@@ -39,42 +39,44 @@ func (a Affine) HQQ(weights []float32, outputs, inputs int) *Codes {
 func (a Affine) halfQuadratic(w []float32) (bestScale float32, bestZero uint8) {
 	scale, zero := a.grid(func(i int) float32 { return w[i] }, len(w))
 	bestScale, bestZero = scale, zero
-	best, weight := math.Inf(1), float64(hqqWeight)
-	for range hqqRounds {
-		sum, zeros := 0.0, 0.0
-		var products, squares float64
+	best, last, allowed, weight := math.Inf(1), math.Inf(1), math.Inf(1), float64(hqqWeight)
+	for round := range hqqRounds {
+		step := float64(scale)
+		var own, squared, zeros, products, squares float64
 		for _, v := range w {
-			q := float32(a.code(v, scale, zero)) - float32(zero)
-			e := float64(v - scale*q)
-			sum += math.Pow(math.Abs(e), hqqNorm)
-			kept := float64(v) - float64(scale)*shrunk(e/float64(scale), weight)
-			zeros += float64(q) + float64(zero) - kept/float64(scale)
-			products, squares = products+kept*float64(q), squares+float64(q*q)
+			q := float64(a.code(v, scale, zero)) - float64(zero)
+			e := float64(v)/step - q // in steps, so that the unit of the weights does not matter
+			kept := float64(v) / step
+			if size := math.Abs(e); size > 0 {
+				slope := math.Exp((hqqNorm - 1) * math.Log(size))
+				own, squared = own+size*slope, squared+e*e
+				// the proximal step of Σ |e|^0.7: small errors become 0, large ones stay nearly whole
+				kept -= math.Copysign(max(size-slope/weight, 0), e)
+			}
+			zeros += q + float64(zero) - kept
+			products, squares = products+kept*q, squares+q*q
 		}
-		if sum >= best {
+		own, squared = own*math.Pow(step, hqqNorm), squared*step*step
+		if round == 0 {
+			allowed = squared
+		}
+		if own >= last {
 			break
 		}
-		best, bestScale, bestZero = sum, scale, zero
+		last = own
+		if own < best && squared <= allowed {
+			best, bestScale, bestZero = own, scale, zero
+		}
 		weight *= hqqGrowth
+		before := zero
 		if !a.Symmetric {
-
 			zero = uint8(min(max(math.RoundToEven(zeros/float64(len(w))), 1), float64(a.top())))
 		}
-		if zero == bestZero && squares > 0 && products > 0 {
-			if s := dtype.F16ToF32(dtype.F32ToF16(float32(products / squares))); s > 0 {
+		if zero == before && squares > 0 && products > 0 {
+			if s := dtype.F16ToF32(dtype.F32ToF16(float32(products / squares * step))); s > 0 {
 				scale = s
 			}
 		}
 	}
 	return bestScale, bestZero
-}
-
-// shrunk is the proximal step of Σ |x|^0.7 at a weight, for an error in steps of the grid, so that the unit of the weights does not
-// matter: small errors become 0, large ones stay nearly whole.
-func shrunk(e, weight float64) float64 {
-	if e == 0 {
-		return 0
-	}
-	size := math.Abs(e)
-	return math.Copysign(max(size-math.Pow(size, hqqNorm-1)/weight, 0), e)
 }

@@ -11,7 +11,7 @@ import (
 
 // Affine says how whole numbers stand for weights: scale · (code − zero), one scale and one zero for each group of inputs of an output.
 type Affine struct {
-	Bits      int  `yaml:"bits" help:"bits of a weight, for the methods that write a folder" default:"4" range:"2..8"`
+	Bits      int  `yaml:"bits" help:"bits of a weight, for the methods that write a folder; 0 is 8 for smoothquant and 4 for the others" default:"0" range:"0..8"`
 	Group     int  `yaml:"group" help:"neighbouring inputs that share a scale, for the methods that write a folder; 0 is all of a row" default:"128" range:"0..1000000"`
 	Symmetric bool `yaml:"symmetric" help:"put the zero in the middle of the codes"`
 	ActOrder  bool `yaml:"act_order" help:"gptq: round the inputs that matter most first, in groups of their own"`

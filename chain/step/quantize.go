@@ -173,6 +173,12 @@ func (q *quantization) settle() (err error) {
 		}
 	}
 	if q.folder() {
+		if q.Bits == 0 {
+			q.Bits = 4
+			if q.Method == "smoothquant" {
+				q.Bits = 8
+			}
+		}
 		q.report.Type = fmt.Sprintf("%s, %d bits", q.Method, q.Bits)
 		if q.DryRun || q.chosen() || q.Imatrix != "" || q.ImatrixOut != "" || len(q.TensorType) > 0 || len(q.Keep) > 0 {
 			return fmt.Errorf("--method %s writes the same bits everywhere; budgets, plans, importance matrices and types of single tensors are for GGUF", q.Method)

@@ -36,10 +36,10 @@ func (q *quantization) quantizeFolder(in, out string) error {
 		return err
 	}
 	if q.Method == "smoothquant" {
-		if q.Bits != 4 && q.Bits != 8 { // 4 is what it is when nobody says it
+		if q.Bits != 8 {
 			return fmt.Errorf("--bits %d: smoothquant writes 8", q.Bits)
 		}
-		q.Bits, q.Group, q.report.Type = 8, 0, "smoothquant, 8 bits"
+		q.Group = 0
 	}
 	if q.Method == "awq" && q.Bits != 4 {
 		return fmt.Errorf("--bits %d: the AWQ layout has 4", q.Bits)

@@ -27,7 +27,7 @@ func TestAFolderOfWholeNumbersComesBack(t *testing.T) {
 	kl, layouts := map[string]float64{}, map[string]string{"rtn": "gptq", "hqq": "gptq", "gptq": "gptq", "awq": "awq", "smoothquant": "compressed-tensors"}
 	for _, method := range []string{"rtn", "hqq", "gptq", "awq", "smoothquant"} {
 		out := filepath.Join(dir, method)
-		r, err := Quantize(context.Background(), in, out, QuantizeOptions{Type: "q4_k_m", Method: method, Affine: quant.Affine{Bits: 4, Group: 32, ActOrder: true},
+		r, err := Quantize(context.Background(), in, out, QuantizeOptions{Type: "q4_k_m", Method: method, Affine: quant.Affine{Group: 32, ActOrder: true},
 			CalibrationOptions: CalibrationOptions{Calibrate: "builtin", Chunks: 8, ChunkSize: 128}, HeldOutOptions: HeldOutOptions{Text: text, Window: 128, Precision: "exact"}}, event.Discard)
 		if err != nil {
 			t.Fatal(err)

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -173,7 +172,7 @@ func TestHistoryOutlivesTheProgramForItsOwnerAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+	if info.Mode().Perm() != 0o600 {
 		t.Errorf("the history may be read by others: %v", info.Mode())
 	}
 	if err := os.WriteFile(path, []byte("\"good\"\nbroken\n\"also good\"\n"), 0o600); err != nil {

@@ -31,7 +31,6 @@ type Reader struct {
 	in, out *os.File
 	mode    *mode
 	typed   <-chan []byte
-	failed  error
 	pending string // typed, not read yet
 	plain   bool   // no styles
 }

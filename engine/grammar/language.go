@@ -378,17 +378,6 @@ func (a *algebra) derive(l *language, r rune) *language {
 	return a.none
 }
 
-// has reports whether a text is of the language.
-func (a *algebra) has(l *language, text string) bool {
-	for _, r := range text {
-		l = a.derive(l, r)
-		if l == a.none {
-			return false
-		}
-	}
-	return l.nullable
-}
-
 // atoms cuts all code points into sets that no part of the language tells apart.
 func atoms(l *language) []ranges {
 	type border struct {

@@ -226,10 +226,7 @@ func (b *builder) space(from int32) int32 {
 	return to
 }
 
-// any reads any JSON value in the layout.
-func (b *builder) any(from int32) int32 { return b.invoke(from, b.ruleAny()) }
-
-// ruleAny is the rule of any value.
+// ruleAny is the rule of any JSON value in the layout.
 func (b *builder) ruleAny() int32 {
 	return b.named("any", func(from int32) int32 {
 		return b.alternatives(from,

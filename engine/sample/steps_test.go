@@ -56,11 +56,11 @@ func TestDryIsTheFormula(t *testing.T) {
 		s.Prompt(ids)
 		row := make([]float32, 8)
 		s.adjust(row)
-		seen, limit := ids, len(ids)
+		seen := ids
 		if p.DRYLastN > 0 {
 			seen = ids[max(0, len(ids)-p.DRYLastN):]
 		}
-		limit = len(seen)
+		limit := len(seen)
 		for i := len(ids) - 1; i >= 0; i-- { // tokens after the last breaker
 			if ids[i] == 3 || ids[i] == 5 && i > 0 && ids[i-1] == 4 {
 				limit = min(limit, len(ids)-1-i)

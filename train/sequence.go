@@ -6,6 +6,14 @@ import "lian/model"
 type Sequence struct {
 	IDs, Targets []int32
 	Weight       float32 // what each label counts; 0 means 1
+	Origin       Origin
+}
+
+// Origin is where a sequence's tokens come from, so that a bad batch can be traced to its documents.
+type Origin struct {
+	Domain   int // number of the domain in a mixture; 0 where there is one
+	Document int // number of the document in its domain
+	First    int // first token of the sequence in the document
 }
 
 func (s Sequence) weight() float32 {

@@ -82,7 +82,7 @@ func (s *Stream) cut(at, n int) (train.Sequence, int) {
 	i := sort.SearchInts(s.starts, at+1) - 1
 	ids, from := s.documents.Document(s.order[i]), at-s.starts[i]
 	n = min(n, len(ids)+1-from)
-	q := train.Sequence{IDs: make([]int32, n), Targets: make([]int32, n)}
+	q := train.Sequence{IDs: make([]int32, n), Targets: make([]int32, n), Origin: train.Origin{Document: s.order[i], First: from}}
 	for j := range n {
 		// position 0 is the separator, position p > 0 the document's token p−1
 		q.IDs[j], q.Targets[j] = s.separator, s.separator

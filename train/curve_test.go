@@ -75,11 +75,11 @@ func TestCurveIsTheReference(t *testing.T) {
 	tr := &Trainer{Backend: b, Model: c.Model, Weights: c.Model.Parameters(), Source: formula{text},
 		Options: Options{Steps: steps, Beta1: .9, Beta2: .95, Epsilon: 1e-6, Decay: .1, ClipNorm: 1, MicroTokens: 256},
 		Rate:    func(s int) float64 { return golden.Steps[s].LR },
-		OnStep: func(p Progress) {
+		Hooks: Hooks{OnStep: func(p Progress) {
 			g := golden.Steps[p.Step-1]
 			worst = math.Max(worst, math.Abs(p.Loss-g.Loss))
 			worstNorm = math.Max(worstNorm, math.Abs(p.GradientNorm-g.Norm)/g.Norm)
-		}}
+		}}}
 	if err := tr.Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}

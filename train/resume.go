@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	"lian/dtype"
 	"lian/format/safetensors"
@@ -35,7 +34,8 @@ func (t *Trainer) state() *model.Parameters {
 }
 
 // save writes the state after a number of steps and removes older ones.
-func (t *Trainer) save(step int) error {
+func (t *Trainer) save() error {
+	step := t.at.Step
 	if t.Folder == "" {
 		return nil
 	}
@@ -53,12 +53,16 @@ func (t *Trainer) save(step int) error {
 	if err != nil {
 		return err
 	}
+	position, err := json.Marshal(t.at)
+	if err != nil {
+		return err
+	}
 	older, err := t.states()
 	if err != nil {
 		return err
 	}
 	file := t.stateFile(step)
-	metadata := map[string]string{"step": strconv.Itoa(step), "tokens": strconv.FormatInt(t.tokens, 10), "options": string(options)}
+	metadata := map[string]string{"position": string(position), "options": string(options)}
 	if err := safetensors.Write(file, tensors, metadata); err != nil {
 		return fmt.Errorf("checkpoint at step %d: %w", step, err)
 	}
@@ -75,46 +79,42 @@ func (t *Trainer) states() ([]string, error) {
 	return filepath.Glob(filepath.Join(t.Folder, statePrefix+"*.safetensors"))
 }
 
-// resume reads the newest checkpoint and returns the number of steps done.
-func (t *Trainer) resume() (int, error) {
+// resume reads the newest checkpoint, if there is one.
+func (t *Trainer) resume() error {
 	if t.Folder == "" {
-		return 0, nil
+		return nil
 	}
 	states, err := t.states()
 	if err != nil || len(states) == 0 {
-		return 0, err
+		return err
 	}
 	file := states[len(states)-1]
 	f, err := safetensors.Open(file)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer f.Close()
 	meta := f.Metadata()
-	step, err := strconv.Atoi(meta["step"])
-	if err != nil || step < 0 {
-		return 0, fmt.Errorf("%s: metadata step is %q, expected a number; remove the file to start again", file, meta["step"])
-	}
-	if t.tokens, err = strconv.ParseInt(meta["tokens"], 10, 64); err != nil {
-		return 0, fmt.Errorf("%s: metadata tokens is %q, expected a number; remove the file to start again", file, meta["tokens"])
+	if err := json.Unmarshal([]byte(meta["position"]), &t.at); err != nil || t.at.Step < 0 {
+		return fmt.Errorf("%s: metadata position is %q, expected step, tokens and skipped; remove the file to start again", file, meta["position"])
 	}
 	options, err := json.Marshal(t.Options)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if meta["options"] != string(options) {
-		return 0, fmt.Errorf("%s: made with other settings (%s) than now (%s); train into another folder or remove it", file, meta["options"], options)
+		return fmt.Errorf("%s: made with other settings (%s) than now (%s); train into another folder or remove it", file, meta["options"], options)
 	}
 	for _, x := range t.state().All() {
 		info, ok := f.Info(x.Name)
 		if !ok || fmt.Sprint(info.Shape) != fmt.Sprint(x.Tensor.Shape) || info.Type != dtype.F32 {
-			return 0, fmt.Errorf("%s: tensor %s is %v, expected %v; it is of another model", file, x.Name, info, x.Tensor)
+			return fmt.Errorf("%s: tensor %s is %v, expected %v; it is of another model", file, x.Name, info, x.Tensor)
 		}
 		data, err := f.Data(x.Name)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		t.stream.Write(x.Tensor, data)
 	}
-	return step, t.stream.Err()
+	return t.stream.Err()
 }

@@ -34,23 +34,25 @@ func (s Sequence) Labels() int {
 	return n
 }
 
-// Source gives the sequences of each step: a function of the step, so that a run can go on anywhere.
+// Source gives the sequences of each batch, by number from 0: a function of the number, so that a run can go on anywhere. Batch n is that
+// of step n unless batches before it have been passed over.
 type Source interface {
-	Step(step int) ([]Sequence, error)
+	Step(batch int) ([]Sequence, error)
 }
 
 // micro is a part of a step that fits one forward: sequences side by side that do not see each other.
 type micro struct {
-	batch   *model.Batch
-	rows    []int32   // that have a target
-	targets []int32   // of those rows
-	weights []float32 // of those rows
+	batch    *model.Batch
+	rows     []int32   // that have a target
+	targets  []int32   // of those rows
+	weights  []float32 // of those rows
+	sequence []int     // of those rows, as a number in the step
 }
 
 // split cuts a step's sequences into micro-batches of at most tokens rows; a longer sequence has one of its own.
 func split(sequences []Sequence, tokens int) []micro {
 	var out []micro
-	for _, s := range sequences {
+	for number, s := range sequences {
 		if len(s.IDs) == 0 {
 			continue
 		}
@@ -63,6 +65,7 @@ func split(sequences []Sequence, tokens int) []micro {
 				m.rows = append(m.rows, int32(m.batch.Rows()+i))
 				m.targets = append(m.targets, target)
 				m.weights = append(m.weights, s.weight())
+				m.sequence = append(m.sequence, number)
 			}
 		}
 		m.batch.Add(s.IDs, 0, nil)

@@ -141,18 +141,18 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 		tokens = p.Tokens
 		emitStep(events, "pretrain", p, p.Loss*perByte)
 	}
-	evaluate := func(ctx context.Context, step int, looked []engine.Text) error {
+	evaluate := func(ctx context.Context, step int, looked []engine.Text) (float64, error) {
 		p, err := engine.Measure(ctx, b, m, looked, separator, model.Exact)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		r.BitsPerByte = p.BitsPerByte()
 		events.Emit(KindHeldOut, HeldOutEvent{step, tokens, r.BitsPerByte, p.Documents, step == o.Train.Steps})
-		return l.prompts(ctx, t, step)
+		return r.BitsPerByte, l.prompts(ctx, t, step)
 	}
-	t.OnEvaluate = func(ctx context.Context, step int) error {
+	t.OnEvaluate = func(ctx context.Context, step int) (float64, error) {
 		if step == o.Train.Steps {
-			return nil // below, where a run that was killed after its last step comes by as well
+			return math.NaN(), nil // below, where a run that was killed after its last step comes by as well
 		}
 		return evaluate(ctx, step, sampleTexts(heldOut, o.HeldOutTokens))
 	}
@@ -160,7 +160,7 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 		return r, err
 	}
 	tokens = int64(o.Train.Steps) * int64(o.StepTokens)
-	if err := evaluate(ctx, o.Train.Steps, allTexts(heldOut, HeldOutBytes)); err != nil {
+	if _, err := evaluate(ctx, o.Train.Steps, allTexts(heldOut, HeldOutBytes)); err != nil {
 		return r, err
 	}
 	f, err := family.ByName("llama")

@@ -1,0 +1,213 @@
+package train
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"lian/compute"
+	"lian/compute/autograd"
+	"lian/model"
+)
+
+// attempt is a batch and what forward and backward gave for it; no weight has moved.
+type attempt struct {
+	batch     int
+	sequences []Sequence
+	losses    []float64 // Σ weight · nats of each sequence
+	labels    int       // targets asked
+	total     float64   // Σ of their weights
+	rows      int       // computed
+	loss      float64   // mean nats a label
+	norm      float64   // of the whole gradient
+	waited    time.Duration
+}
+
+// step is one optimizer step: forward and backward over the micro-batches, clip, move.
+func (t *Trainer) step(s int) (p Progress, err error) {
+	a, err := t.attempt(t.at.batch())
+	if err != nil {
+		return p, err
+	}
+	if math.IsNaN(a.loss) || math.IsInf(a.loss, 0) {
+		return p, fmt.Errorf("the loss is %v; lower lr (%v) or clip_norm (%v)", a.loss, t.Options.LearningRate, t.Options.ClipNorm)
+	}
+	p = Progress{Step: s + 1, Steps: t.Options.Steps, Batch: a.batch, Loss: a.loss, GradientNorm: a.norm, LearningRate: t.Rate(s), Labels: a.labels,
+		Tokens: t.at.Tokens + int64(a.labels), Rows: a.rows, Domains: a.domains(), Waited: a.waited}
+	if p.Groups, err = t.groups(); err != nil {
+		return p, err
+	}
+	if err := t.move(s, &p); err != nil {
+		return p, err
+	}
+	t.at.Step, t.at.Tokens = s+1, p.Tokens
+	return p, nil
+}
+
+// attempt gathers the gradient of a batch.
+func (t *Trainer) attempt(batch int) (a attempt, err error) {
+	a.batch = batch
+	began := time.Now()
+	if a.sequences, err = t.Source.Step(batch); err != nil {
+		return a, err
+	}
+	a.waited = time.Since(began)
+	for _, q := range a.sequences {
+		n := q.Labels()
+		a.labels, a.total = a.labels+n, a.total+float64(n)*float64(q.weight())
+	}
+	if a.labels == 0 {
+		return a, fmt.Errorf("batch %d: no target in %d sequences", batch, len(a.sequences))
+	}
+	a.losses = make([]float64, len(a.sequences))
+	t.gradients.Reset()
+	for _, m := range split(a.sequences, t.Options.MicroTokens) {
+		if err := t.accumulate(m, float32(1/a.total), a.losses); err != nil {
+			return a, err
+		}
+		a.rows += m.batch.Rows()
+	}
+	for _, l := range a.losses {
+		a.loss += l / a.total
+	}
+	t.stream.Launch(&compute.SumSquares{X: t.written(nil), Out: t.squares})
+	a.norm, err = t.root()
+	return a, err
+}
+
+// accumulate adds a micro-batch's gradient of scale · Σ weight · loss, and to each sequence its Σ weight · loss.
+func (t *Trainer) accumulate(m micro, scale float32, losses []float64) error {
+	if len(m.rows) == 0 {
+		return nil
+	}
+	t.arena.Reset()
+	tape := autograd.NewTape(t.stream, t.arena, t.gradients)
+	pass := &model.Pass{Stream: t.stream, Arena: t.arena, Tape: tape, Adapter: t.Adapter, Precision: model.Exact, BF16: t.Options.BF16}
+	if t.Taps != nil {
+		pass.Taps = t.Taps(t.at.Step)
+	}
+	hidden, err := t.Model.Forward(pass, m.batch)
+	if err != nil {
+		return err
+	}
+	if len(m.rows) < m.batch.Rows() { // the head is a large part of a small model: only rows with a target need it
+		chosen := pass.Tensor(len(m.rows), hidden.Columns())
+		model.Launch(pass, compute.Gather{Table: hidden, Index: pass.Ints(m.rows), Out: chosen})
+		hidden = chosen
+	}
+	loss, err := model.CrossEntropy(pass, t.Model, hidden, m.targets, m.weights, scale, nil)
+	if err != nil {
+		return err
+	}
+	if err := tape.Backward(); err != nil {
+		return err
+	}
+	values := make([]float32, len(m.targets))
+	if err := t.stream.Read(loss, compute.HostBytes(values)); err != nil {
+		return err
+	}
+	for i, v := range values {
+		losses[m.sequence[i]] += float64(v) * float64(m.weights[i])
+	}
+	return nil
+}
+
+// written are the gradients that this step has reached, of the parameters that pass the filter.
+func (t *Trainer) written(filter func(model.Parameter) bool) (grads []*compute.Tensor) {
+	for _, w := range t.Weights.All() {
+		if t.gradients.Written(w.Tensor) && (filter == nil || filter(w)) {
+			grads = append(grads, t.gradients.Of(w.Tensor))
+		}
+	}
+	return grads
+}
+
+// root reads the sum of squares as a norm.
+func (t *Trainer) root() (float64, error) {
+	squares := make([]float64, 1)
+	err := t.stream.Read(t.squares, compute.HostBytes(squares))
+	return math.Sqrt(squares[0]), err
+}
+
+// groups are the norms of the named groups, in the order of their first parameter.
+func (t *Trainer) groups() (out []GroupNorm, err error) {
+	if t.Group == nil {
+		return nil, nil
+	}
+	var names []string
+	for _, w := range t.Weights.All() {
+		if n := t.Group(w); n != "" && !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	whole := t.squares
+	defer func() { t.squares = whole }() // the clip factor needs it
+	t.squares = compute.NewTensor(t.Backend, whole.Type, 1)
+	for _, n := range names {
+		grads := t.written(func(w model.Parameter) bool { return t.Group(w) == n })
+		if len(grads) == 0 {
+			continue
+		}
+		t.stream.Launch(&compute.SumSquares{X: grads, Out: t.squares})
+		g := GroupNorm{Group: n}
+		if g.Norm, err = t.root(); err != nil {
+			return out, err
+		}
+		out = append(out, g)
+	}
+	return out, nil
+}
+
+// domains are the losses by domain, if there is more than one.
+func (a attempt) domains() []DomainLoss {
+	var out []DomainLoss
+	var weights []float64
+	for i, q := range a.sequences {
+		at := slices.IndexFunc(out, func(d DomainLoss) bool { return d.Domain == q.Origin.Domain })
+		if at < 0 {
+			at = len(out)
+			out, weights = append(out, DomainLoss{Domain: q.Origin.Domain}), append(weights, 0)
+		}
+		n := q.Labels()
+		out[at].Labels += n
+		out[at].Loss += a.losses[i]
+		weights[at] += float64(n) * float64(q.weight())
+	}
+	if len(out) < 2 {
+		return nil
+	}
+	for i := range out {
+		if weights[i] > 0 {
+			out[i].Loss /= weights[i]
+		}
+	}
+	slices.SortFunc(out, func(a, b DomainLoss) int { return a.Domain - b.Domain })
+	return out
+}
+
+// gradient is a weight's gradient in this step, nil if the step did not reach it.
+func (t *Trainer) gradient(x *compute.Tensor) *compute.Tensor {
+	if !t.gradients.Written(x) {
+		return nil
+	}
+	return t.gradients.Of(x)
+}
+
+// move clips the gradient and takes the optimizer's step.
+func (t *Trainer) move(s int, p *Progress) error {
+	v := View{Step: s, Stream: t.stream, Weights: t.Weights, Gradient: t.gradient, Rate: t.Rate(s)}
+	for _, o := range t.Observers {
+		if err := o.Before(v); err != nil {
+			return err
+		}
+	}
+	t.stream.Launch(&compute.ClipFactor{SumSquares: t.squares, Out: t.clip, MaxNorm: float32(t.Options.ClipNorm)})
+	t.optimizer.Step(t.stream, s+1, v.Rate, t.gradient, t.clip)
+	for _, o := range t.Observers {
+		if err := o.After(v, p); err != nil {
+			return err
+		}
+	}
+	return t.stream.Err()
+}

@@ -6,12 +6,12 @@ import (
 	"sync/atomic"
 )
 
-// pool is the resident goroutines of the process. A goroutine that has nothing to do looks for work a short while, then
-// parks; starting work on one that still looks costs well under a microsecond.
+// pool is the resident goroutines of the process. A goroutine that has nothing to do looks for work a while, then parks (see idle.go); starting work on one that still looks costs well under a microsecond.
 type pool struct {
 	mu      sync.Mutex // one job at a time
 	job     job
 	workers []*worker
+	crowd   crowd
 }
 
 type worker struct {
@@ -49,10 +49,10 @@ type share struct {
 	_    [112]byte // no two in one pair of cache lines
 }
 
-var (
-	theOne    = &pool{job: job{done: make(chan struct{}, 1)}}
-	spinTurns = 400 // × about 50 ns
-)
+var theOne = &pool{job: job{done: make(chan struct{}, 1)}}
+
+// waitTurns is how often a caller looks whether its helpers are done, about 50 ns apart, before it sleeps.
+const waitTurns = 1600
 
 func processors() int { return runtime.GOMAXPROCS(0) }
 
@@ -78,18 +78,11 @@ func (w *worker) loop(index int) {
 	}
 }
 
-// wait spins, then parks, until there is a job.
+// wait looks for a job, then parks, until there is one.
 func (w *worker) wait(index int) *job {
 	for {
-		turns := spinTurns
-		if index >= processors() {
-			turns = 0 // more workers than processors: spinning would take the time of those that work
-		}
-		for range turns {
-			if j := w.job.Load(); j != nil && w.job.CompareAndSwap(j, nil) {
-				return j
-			}
-			pause()
+		if j := w.look(index); j != nil {
+			return j
 		}
 		w.parked.Store(true)
 		if j := w.job.Load(); j != nil && w.job.CompareAndSwap(j, nil) {
@@ -100,6 +93,27 @@ func (w *worker) wait(index int) *job {
 		}
 		<-w.wake
 	}
+}
+
+// look spins until there is a job, nil after a while without one.
+func (w *worker) look(index int) *job {
+	if index >= processors() {
+		return nil // more workers than processors: spinning would take the time of those that work
+	}
+	crowd := &theOne.crowd
+	begun := clock()
+	for now, last := begun, begun; now-begun < crowd.patience(now); now, last = clock(), now {
+		if now-last > lostTime {
+			crowd.loses(now)
+		}
+		for range turnsToClock {
+			if j := w.job.Load(); j != nil && w.job.CompareAndSwap(j, nil) {
+				return j
+			}
+			pause()
+		}
+	}
+	return nil
 }
 
 // give hands a job to an idle worker.
@@ -191,7 +205,7 @@ func (p *pool) do(workers int, w work) {
 			j.active.Add(-1)
 		}
 	}
-	for turn := 0; j.active.Load() != 0 && turn < spinTurns*4; turn++ {
+	for turn := 0; j.active.Load() != 0 && turn < waitTurns; turn++ {
 		pause()
 	}
 	for j.active.Load() != 0 { // a helper has lost its processor to another program

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -148,8 +149,8 @@ func (o ModelOptions) apply(s nn.Spec) (nn.Spec, error) {
 		a.HeadSize = s.Hidden / a.Heads
 	}
 	a.RoPE.Rotary = a.RoPE.Rotary * a.HeadSize / headed
-	if a.Scale != 0 && a.HeadSize != headed {
-		a.Scale = 0
+	if a.Scale == float32(1/math.Sqrt(float64(headed))) {
+		a.Scale = float32(1 / math.Sqrt(float64(a.HeadSize)))
 	}
 	if o.Hidden != 0 { // in whole blocks of 32, so that every format can hold it
 		f.Hidden = (f.Hidden*s.Hidden/hidden + 31) / 32 * 32

@@ -29,11 +29,17 @@ func chatCommand() *cobra.Command {
 				return usage("--prompt: there is nothing to say: the text is empty")
 			}
 		}
+		if o.Plan {
+			return out.Result(step.PlanChat(args[0], o))
+		}
 		c, err := step.OpenChat(args[0], o)
 		if err != nil {
 			return err
 		}
 		defer c.Close()
+		if o.Fit {
+			out.Note("chat.fit", c.Context())
+		}
 		if c.StandIn() != "" {
 			out.Note("template.stand_in", c.Name(), c.StandIn())
 		}

@@ -25,6 +25,9 @@ func generateCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if o.Plan {
+			return out.Result(step.PlanGenerate(args[0], prompts, o))
+		}
 		alone := len(prompts) == 1 && o.N <= 1 && o.Out == ""
 		sink := slow(out)
 		var show func(int, string)
@@ -64,6 +67,9 @@ func generateCommand() *cobra.Command {
 		if err == nil && o.Out != "" {
 			out.Finish()
 			out.Note("generate.wrote", len(prompts)*max(o.N, 1), o.Out)
+		}
+		if o.Out != "" {
+			return goesOn(err)
 		}
 		return err
 	})

@@ -38,7 +38,7 @@ func modelsPullCommand() *cobra.Command {
 		})
 		p, err := hub.Prepare(ctx, args[0], o, sink)
 		if err != nil {
-			return err
+			return goesOn(err)
 		}
 		if o.DryRun && out.JSON {
 			return out.Result(p)
@@ -48,7 +48,7 @@ func modelsPullCommand() *cobra.Command {
 		}
 		mark, err := p.Pull(ctx, sink)
 		if err != nil {
-			return err
+			return goesOn(err)
 		}
 		out.Finish()
 		r := pulled{Name: p.Name, Path: p.Dir, Bytes: p.Bytes, Downloaded: p.Missing, Hub: p.Hub, Repo: p.Repo, Commit: p.Commit, Licence: p.Licence, Checked: map[string]int{}, LeftOut: p.Left}

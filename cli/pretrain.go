@@ -56,7 +56,7 @@ func inRun(path, kind string, settings any, out *ui.Out, work func(dir string, e
 	out.Finish()
 	if err != nil {
 		run.Events.Emit(store.KindRunFailed, store.Failure{Error: err.Error()})
-		return err
+		return goesOn(err)
 	}
 	if err := run.Done(result); err != nil {
 		return err

@@ -83,7 +83,11 @@ func (s *shared) report(command *cobra.Command, err error, interrupted bool) int
 	}
 	w := s.out.Stderr()
 	if interrupted && errors.Is(err, context.Canceled) {
-		fmt.Fprintln(w, s.out.T("root.interrupted"))
+		key := "root.interrupted"
+		if goesOn := (goesOnError{}); errors.As(err, &goesOn) {
+			key = "root.goes_on"
+		}
+		fmt.Fprintln(w, s.out.T(key))
 		return exitFailed
 	}
 	fmt.Fprintf(w, "lian: %v\n", err)
@@ -170,6 +174,20 @@ func (s *shared) prepare() error {
 	}
 	slog.SetDefault(slog.New(slog.NewTextHandler(s.out.Stderr(), &slog.HandlerOptions{Level: level})))
 	return nil
+}
+
+// goesOnError is a failure of work that the same command takes up where it stopped.
+type goesOnError struct{ err error }
+
+func (e goesOnError) Error() string { return e.err.Error() }
+func (e goesOnError) Unwrap() error { return e.err }
+
+// goesOn marks the error, if there is one, of a verb that keeps what it has done.
+func goesOn(err error) error {
+	if err == nil {
+		return nil
+	}
+	return goesOnError{err}
 }
 
 // usageError is a mistake in how a verb was called; it makes the exit status 2.

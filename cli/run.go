@@ -93,7 +93,7 @@ func (f *runFlags) run(ctx context.Context, recipe *chain.Recipe, command string
 	})
 	out.Finish()
 	if err != nil {
-		return err
+		return goesOn(err)
 	}
 	if f.dryRun {
 		return out.Result(dryRun(status, out))

@@ -30,15 +30,21 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// waitCommand is "lian wait FILE": it makes the file and waits to be interrupted.
+// waitCommand is "lian wait FILE": it makes the file and waits to be interrupted, as a verb that goes on or begins anew.
 func waitCommand() *cobra.Command {
+	var keeps bool
 	command := verb("wait FILE", "verb.help", nil, func(ctx context.Context, args []string, out *ui.Out) error {
 		if err := os.WriteFile(args[0], nil, 0o666); err != nil {
 			return err
 		}
 		<-ctx.Done()
-		return fmt.Errorf("waiting: %w", ctx.Err())
+		err := fmt.Errorf("waiting: %w", ctx.Err())
+		if keeps {
+			return fmt.Errorf("kept: %w", goesOn(err))
+		}
+		return err
 	})
+	command.Flags().BoolVar(&keeps, "keeps", false, "")
 	command.Hidden = true
 	return command
 }

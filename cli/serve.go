@@ -19,13 +19,10 @@ func init() { register(serveCommand) }
 
 // serveOptions are the settings of lian serve.
 type serveOptions struct {
-	serve.Options `yaml:",inline"`
-	Template      string         `yaml:"template" help:"chat template instead of the model's own: the name of one that comes with Lian, or a file"`
-	Adapters      []string       `yaml:"adapters" help:"adapters of the model, NAME=PATH, each served as a model of its own beside it"`
-	Plan          bool           `yaml:"plan" help:"print the memory that this takes, and stop"`
-	Fit           bool           `yaml:"fit" help:"choose context and number of sequences for the memory there is"`
-	Memory        int            `yaml:"memory" help:"megabytes that fit may use; 0 is nine tenths of this machine's" default:"0" range:"0..100000000"`
-	Engine        engine.Options `yaml:"engine"`
+	serve.Options      `yaml:",inline"`
+	step.ServedOptions `yaml:",inline"`
+	step.MemoryOptions `yaml:",inline"`
+	Engine             engine.Options `yaml:"engine"`
 }
 
 // serveCommand is lian serve MODEL...
@@ -33,14 +30,14 @@ func serveCommand() *cobra.Command {
 	var o serveOptions
 	return verb("serve MODEL...", "verb.serve", &o, func(ctx context.Context, args []string, out *ui.Out) (err error) {
 		if o.Plan || o.Fit {
-			sizes, plan, err := step.PlanServe(args, o.Engine, o.Fit, o.Memory)
+			sizes, plan, err := step.PlanServe(args, o.Adapters, o.SelfExtension, o.Engine, o.MemoryOptions)
 			if err != nil || o.Plan {
 				return out.Result(plan, err)
 			}
 			out.Note("serve.fit", sizes.Sequences, sizes.Context)
 			o.Engine = sizes
 		}
-		served, err := step.OpenServer(args, o.Adapters, o.Template, o.Options, o.Engine, slog.Default())
+		served, err := step.OpenServer(args, o.ServedOptions, o.Options, o.Engine, slog.Default())
 		if err != nil {
 			return err
 		}

@@ -59,8 +59,8 @@ func build(b compute.Backend, m model.Model, tok *tokenizer.Tokenizer, o Options
 	if tok.VocabSize() > m.Info().Vocab {
 		return nil, fmt.Errorf("the tokenizer has %d tokens, the model %d: they are not of one kind", tok.VocabSize(), m.Info().Vocab)
 	}
-	o = o.withDefaults(m.Info())
-	if err := o.KV.Check(); err != nil {
+	o, err := o.For(m.Info())
+	if err != nil {
 		return nil, err
 	}
 	windows, counts := o.cacheBlocks(m.Info().CacheGroups())
@@ -69,8 +69,7 @@ func build(b compute.Backend, m model.Model, tok *tokenizer.Tokenizer, o Options
 	e.blockBytes = model.BlockBytes(m.Info(), o.KV, blockSize)
 	e.scheduler = scheduler{blocks: newBlocks(o.StepTokens, windows, counts...), stepTokens: o.StepTokens, most: o.Sequences, noPrefix: o.NoPrefix}
 	e.wake = sync.NewCond(&e.mu)
-	var err error
-	if e.speculation, err = newSpeculation(o.Drafting); err != nil || o.CacheDir == "" || o.NoPrefix {
+	if e.speculation, err = newSpeculation(o.Drafting); err != nil || o.CacheDir == "" {
 		return e, err
 	}
 	name, err := identity(b, m, o)
@@ -135,7 +134,7 @@ func (e *Engine) Generate(ctx context.Context, r Request) (_ *Stream, err error)
 		ctx, ended = context.WithDeadlineCause(ctx, r.Deadline, errDeadline)
 		context.AfterFunc(ctx, ended)
 	}
-	q := &sequence{request: r, prompt: prompt, ctx: ctx, stream: newStream(), arrived: time.Now(), ids: append([]int32(nil), r.Prompt...),
+	q := &sequence{request: r, prompt: prompt, ctx: ctx, stream: newStream(len(r.Prompt)), arrived: time.Now(), ids: append([]int32(nil), r.Prompt...),
 		sampler: e.sampler(&r), decoder: e.Tokenizer.NewStream()}
 	q.stream.cancel = cancel
 	e.mu.Lock()
@@ -327,6 +326,7 @@ func (e *Engine) step(plan []work) error {
 		e.stats.Drafts += len(w.drafts)
 		e.stats.DraftsAccepted += computed - w.to
 		e.scheduler.done(w.sequence, computed)
+		w.sequence.stream.computed.Store(int64(min(computed, len(w.sequence.request.Prompt))))
 		if stop != "" {
 			e.end(w.sequence, stop, nil)
 		}

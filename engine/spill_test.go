@@ -46,7 +46,7 @@ func TestAnotherEngineTakesUpWhatIsOnDisk(t *testing.T) {
 	for name, w := range diskWorlds(t) {
 		for _, kv := range []model.KVType{model.KVBF16, model.KVF32, model.KVInt8, model.KVInt4} {
 			t.Run(name+", "+string(kv), func(t *testing.T) {
-				o := Options{KV: kv, CacheDir: t.TempDir()}
+				o := Options{KV: kv, CacheFolder: CacheFolder{CacheDir: t.TempDir()}}
 				e := w.open(t, o)
 				prompt := w.tok.Encode(strings.Repeat("问：链是什么？", 6))[:100]
 				first := say(t, e, prompt, 20)
@@ -69,7 +69,7 @@ func TestAnotherEngineTakesUpWhatIsOnDisk(t *testing.T) {
 
 func TestWhatHadToMakeRoomIsReadBack(t *testing.T) {
 	w := diskWorlds(t)["everything is kept"]
-	e := w.open(t, Options{CacheTokens: 160, CacheDir: t.TempDir()})
+	e := w.open(t, Options{CacheTokens: 160, CacheFolder: CacheFolder{CacheDir: t.TempDir()}})
 	defer e.Close()
 	a, b := w.tok.Encode(strings.Repeat("a tree ", 18)), w.tok.Encode(strings.Repeat("bushes ", 18))
 	first := say(t, e, a, 10)
@@ -88,13 +88,13 @@ func TestWhatHadToMakeRoomIsReadBack(t *testing.T) {
 func TestOtherNumbersDoNotReadEachOthersFiles(t *testing.T) {
 	w, dir := diskWorlds(t)["everything is kept"], t.TempDir()
 	prompt := w.tok.Encode(strings.Repeat("prompt ", 12))
-	e := w.open(t, Options{CacheDir: dir})
+	e := w.open(t, Options{CacheFolder: CacheFolder{CacheDir: dir}})
 	say(t, e, prompt, 1)
 	e.Close()
 	other := diskWorlds(t)["everything is kept"]
 	other.b, other.m, other.tok = tinyOn(t, func(s *nn.Spec) { s.Attention.RoPE.Theta = 9999 })
-	for why, e := range map[string]*Engine{"float32": w.open(t, Options{CacheDir: dir, KV: model.KVF32}), "exact": w.open(t, Options{CacheDir: dir, Precision: model.Exact, KV: model.KVBF16}),
-		"another model": other.open(t, Options{CacheDir: dir})} {
+	for why, e := range map[string]*Engine{"float32": w.open(t, Options{CacheFolder: CacheFolder{CacheDir: dir}, KV: model.KVF32}), "exact": w.open(t, Options{CacheFolder: CacheFolder{CacheDir: dir}, Precision: model.Exact, KV: model.KVBF16}),
+		"another model": other.open(t, Options{CacheFolder: CacheFolder{CacheDir: dir}})} {
 		if r := say(t, e, prompt, 1); r.CachedTokens != 0 {
 			t.Errorf("%s: %d tokens were cached", why, r.CachedTokens)
 		}
@@ -105,7 +105,7 @@ func TestOtherNumbersDoNotReadEachOthersFiles(t *testing.T) {
 // TestADamagedFileIsNeverBelieved: any byte changed, cut anywhere, in the place of another file.
 func TestADamagedFileIsNeverBelieved(t *testing.T) {
 	w, dir := diskWorlds(t)["everything is kept"], t.TempDir()
-	o := Options{CacheDir: dir}
+	o := Options{CacheFolder: CacheFolder{CacheDir: dir}}
 	e := w.open(t, o)
 	prompt := w.tok.Encode(strings.Repeat("0123456", 12))
 	want := say(t, e, prompt, 10)
@@ -156,7 +156,7 @@ func TestADamagedFileIsNeverBelieved(t *testing.T) {
 
 func TestTheFolderStaysWithinItsBound(t *testing.T) {
 	w, dir := diskWorlds(t)["everything is kept"], t.TempDir()
-	e := w.open(t, Options{CacheDir: dir})
+	e := w.open(t, Options{CacheFolder: CacheFolder{CacheDir: dir}})
 	e.disk.most = int64(3*(e.blockBytes[0]+fileHeader+12)) + 5
 	for _, text := range []string{"abcdefg", "hijklmn", "opqrstu", "vwxyz01"} {
 		say(t, e, w.tok.Encode(strings.Repeat(text, 12)), 1)

@@ -14,7 +14,7 @@ import (
 func shown(t *testing.T, stops []string, pieces []string) (string, bool) {
 	t.Helper()
 	_, tok := tiny(t, ref.New(), 96)
-	q := &sequence{request: Request{StopText: stops}, decoder: tok.NewStream(), stream: newStream()}
+	q := &sequence{request: Request{StopText: stops}, decoder: tok.NewStream(), stream: newStream(0)}
 	for _, p := range pieces {
 		if _, stopped := q.show(p); stopped {
 			return q.text.String(), true
@@ -57,7 +57,7 @@ func TestStopTextsEndTheReplyWhereverTokensAreCut(t *testing.T) {
 // TestBytesOfACharacterAreShownTogether even if each is a token of its own, and a stop is found among them.
 func TestBytesOfACharacterAreShownTogether(t *testing.T) {
 	_, tok := tiny(t, ref.New(), 96)
-	q := &sequence{request: Request{StopText: []string{"条"}}, decoder: tok.NewStream(), stream: newStream()}
+	q := &sequence{request: Request{StopText: []string{"条"}}, decoder: tok.NewStream(), stream: newStream(0)}
 	var pieces []string
 	for _, id := range tok.Encode("👍链条x") {
 		piece, stopped := q.show(q.decoder.Push(id))

@@ -1,6 +1,9 @@
 package engine
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // Stream is a reply as it comes.
 type Stream struct {
@@ -10,10 +13,13 @@ type Stream struct {
 	read   int
 	result *Result
 	cancel func()
+
+	computed atomic.Int64 // tokens of the prompt
+	prompt   int
 }
 
-func newStream() *Stream {
-	s := &Stream{}
+func newStream(prompt int) *Stream {
+	s := &Stream{prompt: prompt}
 	s.more = sync.NewCond(&s.mu)
 	return s
 }
@@ -41,6 +47,9 @@ func (s *Stream) Result() Result {
 	}
 	return *s.result
 }
+
+// Prompt is how many tokens the prompt has, and of how many the keys are there.
+func (s *Stream) Prompt() (done, total int) { return int(s.computed.Load()), s.prompt }
 
 // Cancel ends the reply at the next step.
 func (s *Stream) Cancel() { s.cancel() }

@@ -152,12 +152,3 @@ func (c *Cache) CopyBlock(s compute.Stream, group int, from, to int32) error {
 func (c *Cache) Alike(blocks []int32) [][]int32 {
 	return slices.Repeat([][]int32{blocks}, len(c.Groups))
 }
-
-// CacheBytes is the memory of so many tokens in all layers, whatever their windows.
-func CacheBytes(i Info, kv KVType, tokens int) int {
-	n := 0
-	for _, l := range i.Cache {
-		n += tokens * kv.TokenBytes(l)
-	}
-	return n
-}

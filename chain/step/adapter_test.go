@@ -128,13 +128,13 @@ func TestAdaptersAreServedByName(t *testing.T) {
 	base := speaking(t, shared.Path(t, "testdata", "golden", "train", "models", "llama_untied"))
 	peft := shared.Path(t, "testdata", "golden", "train", "peft")
 	adapters := []string{"律师=" + filepath.Join(peft, "lora_all_linear"), "rs=" + filepath.Join(peft, "lora_rs")}
-	if _, err := OpenServer([]string{base, base}, adapters, "", serve.Options{}, engine.Options{}, nil); err == nil || !strings.Contains(err.Error(), "one model") {
+	if _, err := OpenServer([]string{base, base}, ServedOptions{Adapters: adapters}, serve.Options{}, engine.Options{}, nil); err == nil || !strings.Contains(err.Error(), "one model") {
 		t.Errorf("adapters of two models: %v", err)
 	}
-	if _, err := OpenServer([]string{base}, []string{"rs"}, "", serve.Options{}, engine.Options{}, nil); err == nil || !strings.Contains(err.Error(), "NAME=PATH") {
+	if _, err := OpenServer([]string{base}, ServedOptions{Adapters: []string{"rs"}}, serve.Options{}, engine.Options{}, nil); err == nil || !strings.Contains(err.Error(), "NAME=PATH") {
 		t.Errorf("an adapter without a name: %v", err)
 	}
-	s, err := OpenServer([]string{base}, adapters, "", serve.Options{MaxBody: 1 << 20, MaxRequests: 10, MaxChoices: 1}, engine.Options{}, nil)
+	s, err := OpenServer([]string{base}, ServedOptions{Adapters: adapters}, serve.Options{MaxBody: 1 << 20, MaxRequests: 10, MaxChoices: 1}, engine.Options{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

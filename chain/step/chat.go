@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"lian/chat"
 	"lian/engine"
@@ -15,17 +16,20 @@ import (
 
 // ChatOptions are the settings of lian chat.
 type ChatOptions struct {
-	System    string          `yaml:"system" help:"what the model is told before the conversation; empty leaves it to the template"`
-	Template  string          `yaml:"template" help:"chat template instead of the model's own: the name of one that comes with Lian, or a file"`
-	Adapter   string          `yaml:"adapter" help:"adapter that is added to the model as it runs: a folder in PEFT's layout or a GGUF file; as MODEL+ADAPTER"`
-	Load      string          `yaml:"load" help:"conversation to go on with: a file that /save wrote, or JSON with messages"`
-	Thinking  string          `yaml:"thinking" help:"what a model thinks before its answer: shown, folded into one line, or hidden" default:"shown" range:"shown|folded|hidden"`
-	Plain     bool            `yaml:"plain" help:"show the text as the model writes it, Markdown not rendered" default:"false"`
-	Context   int             `yaml:"context" help:"tokens that a conversation may take, at most the model's own context" default:"4096" range:"16..10000000"`
-	Drafting  engine.Drafting `yaml:",inline"`
-	KV        model.KVType    `yaml:"kv" help:"how keys and values are kept; auto is bf16 for fast and f32 for exact" default:"auto" range:"auto|f32|bf16|int8|int4"`
-	Precision model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised; exact never does" default:"fast" range:"exact|fast"`
-	Sample    sample.Params   `yaml:",inline"`
+	System             string `yaml:"system" help:"what the model is told before the conversation; empty leaves it to the template"`
+	Template           string `yaml:"template" help:"chat template instead of the model's own: the name of one that comes with Lian, or a file"`
+	Adapter            string `yaml:"adapter" help:"adapter that is added to the model as it runs: a folder in PEFT's layout or a GGUF file; as MODEL+ADAPTER"`
+	Load               string `yaml:"load" help:"conversation to go on with: a file that /save wrote, or JSON with messages"`
+	Thinking           string `yaml:"thinking" help:"what a model thinks before its answer: shown, folded into one line, or hidden" default:"shown" range:"shown|folded|hidden"`
+	Plain              bool   `yaml:"plain" help:"show the text as the model writes it, Markdown not rendered" default:"false"`
+	Context            int    `yaml:"context" help:"tokens that a conversation may take; 0 is 4096, or the model's own context if that is less" default:"0" range:"0..10000000"`
+	SelfExtension      `yaml:",inline"`
+	MemoryOptions      `yaml:",inline"`
+	engine.CacheFolder `yaml:",inline"`
+	Drafting           engine.Drafting `yaml:",inline"`
+	KV                 model.KVType    `yaml:"kv" help:"how keys and values are kept; auto is bf16 for fast and f32 for exact" default:"auto" range:"auto|f32|bf16|int8|int4"`
+	Precision          model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised; exact never does" default:"fast" range:"exact|fast"`
+	Sample             sample.Params   `yaml:",inline"`
 }
 
 // Chat is a conversation with a model.
@@ -37,7 +41,8 @@ type Chat struct {
 	tpl     *chat.Template
 	stop    []int32
 	options ChatOptions
-	again   uint64 // how often the last question was asked anew
+	again   uint64                        // how often the last question was asked anew
+	reply   atomic.Pointer[engine.Stream] // that was asked for last
 }
 
 // ChatReply is a turn of the model.
@@ -66,6 +71,10 @@ func OpenChat(path string, o ChatOptions) (*Chat, error) {
 	}
 	m, err := OpenToRun(path, b)
 	if err != nil {
+		return nil, err
+	}
+	if err := o.SelfExtension.apply(m); err != nil {
+		m.Close()
 		return nil, err
 	}
 	c := &Chat{model: m, options: o}
@@ -97,9 +106,44 @@ func (c *Chat) open() (err error) {
 	if c.stop, err = m.ChatStopIDs(); err != nil {
 		return err
 	}
-	context := min(c.options.Context, m.Model.Spec.Context)
-	c.engine, err = m.engine(engine.Options{Context: context, CacheTokens: context + engineSlack, Sequences: 1, KV: c.options.KV, Drafting: c.options.Drafting, Precision: c.options.Precision})
+	sizes := c.options.sizes(m)
+	if c.options.Fit {
+		if sizes, _, err = m.planned(sizes, c.options.MemoryOptions); err != nil {
+			return err
+		}
+	}
+	c.engine, err = m.engine(sizes)
 	return err
+}
+
+// usualContext is what a conversation may take where nobody says: what is not used takes no memory, but long conversations take time.
+const usualContext = 4096
+
+// sizes are those of an engine for one conversation with a model.
+func (o ChatOptions) sizes(m *Opened) engine.Options {
+	context := o.Context
+	if context == 0 {
+		context = m.Model.Spec.Context
+		if !o.Fit && len(o.SelfExtend) == 0 {
+			context = min(context, usualContext)
+		}
+	}
+	return engine.Options{Context: context, CacheTokens: context + engineSlack, Sequences: 1, CacheFolder: o.CacheFolder, KV: o.KV, Drafting: o.Drafting, Precision: o.Precision}
+}
+
+// PlanChat counts the memory of a conversation.
+func PlanChat(path string, o ChatOptions) (MemoryPlan, error) {
+	path, err := withAdapter(path, o.Adapter)
+	if err != nil {
+		return MemoryPlan{}, err
+	}
+	m, err := openForPlan(path, o.SelfExtension)
+	if err != nil {
+		return MemoryPlan{}, err
+	}
+	defer m.Close()
+	_, p, err := m.planned(o.sizes(m), o.MemoryOptions)
+	return p, err
 }
 
 // ChatStopIDs are the tokens that end a turn: those of the template and those that end any text of the model.
@@ -150,6 +194,7 @@ func (c *Chat) answer(ctx context.Context, messages []chat.Message, how sample.P
 	if err != nil {
 		return nil, err
 	}
+	c.reply.Store(s)
 	var content, reasoning strings.Builder
 	parser := c.tpl.Dialect().NewParser(chat.ParserOptions{Prompt: encoding.Text, TextOnly: true}, func(e chat.ReplyEvent) { // no tool is offered here
 		if e.Kind == chat.ReplyReasoning {
@@ -176,6 +221,15 @@ func (c *Chat) answer(ctx context.Context, messages []chat.Message, how sample.P
 	}
 	return &ChatReply{Role: reply.Role, Content: reply.Content, Reasoning: reply.Reasoning, IDs: r.IDs, Finish: r.Finish,
 		PromptTokens: r.PromptTokens, CachedTokens: r.CachedTokens, Tokens: len(r.IDs), Drafted: r.Drafted, Accepted: r.Accepted, Timings: timings(r)}, nil
+}
+
+// Reading is how many tokens the conversation had when an answer was asked for last, and how many of those have been read.
+func (c *Chat) Reading() (done, total int) {
+	s := c.reply.Load()
+	if s == nil {
+		return 0, 0
+	}
+	return s.Prompt()
 }
 
 // encode is the conversation as the model reads it, up to where its answer begins.

@@ -30,9 +30,8 @@ type Capacity struct {
 }
 
 const (
-	program   = 64 << 20 // bytes of Lian itself with tokenizer and tables
-	chunkRows = 512      // of a prompt at a time
-	usable    = 0.9      // of the memory; the system wants the rest
+	program = 64 << 20 // bytes of Lian itself with tokenizer and tables
+	usable  = 0.9      // of the memory; the system wants the rest
 )
 
 // MeasureCapacity asks how much memory there is and measures how fast it is read.
@@ -88,12 +87,6 @@ func (c Capacity) rest(f *Fit, parameters, read, activations int64) {
 	f.FullBytes = 16*parameters + 4*activations + program
 	room := int64(usable * float64(c.Memory))
 	f.Run, f.LoRA, f.Full = f.RunBytes <= room, f.LoRABytes <= room, f.FullBytes <= room
-}
-
-// work is the memory that running takes beside weights, keys and values: the activations of one layer for a chunk of a prompt, a row of
-// logits, the program with its tables.
-func (m *ModelFacts) work() int64 {
-	return program + 4*int64(chunkRows)*(m.activations()/int64(max(m.Layers, 1))+int64(2*m.Hidden)) + 4*int64(m.Vocab)
 }
 
 // activations are the values that training keeps of one token.

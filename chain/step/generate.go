@@ -22,20 +22,22 @@ import (
 
 // GenerateOptions are the settings of lian generate.
 type GenerateOptions struct {
-	IDs            []int32    `yaml:"ids" help:"token ids to continue instead of a text, such as 1,2,3"`
-	Prompts        string     `yaml:"prompts" help:"JSON lines, - for standard input: each with prompt, ids or messages, and an id of yours if wanted"`
-	Out            string     `yaml:"out" help:"JSON lines to write replies to, in the order of the prompts; the same command goes on where it stopped"`
-	N              int        `yaml:"n" help:"replies to each prompt" default:"1" range:"1..10000"`
-	Constraint     Constraint `yaml:",inline"`
-	LogProbs       int        `yaml:"logprobs" help:"log-probability of each token, and of so many of the most likely ones at its place; -1 gives none" default:"-1" range:"-1..1000"`
-	PromptLogProbs bool       `yaml:"prompt_logprobs" help:"log-probabilities of the prompt's tokens too" default:"false"`
-	Parallel       int        `yaml:"parallel" help:"most replies made at one time" default:"32" range:"1..4096"`
-	SelfExtension  `yaml:",inline"`
-	Adapter        string          `yaml:"adapter" help:"adapter that is added to the model as it runs: a folder in PEFT's layout or a GGUF file; as MODEL+ADAPTER"`
-	Drafting       engine.Drafting `yaml:",inline"`
-	KV             model.KVType    `yaml:"kv" help:"how keys and values are kept; auto is bf16 for fast and f32 for exact" default:"auto" range:"auto|f32|bf16|int8|int4"`
-	Precision      model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised; exact never does" default:"fast" range:"exact|fast"`
-	Sample         sample.Params   `yaml:",inline"`
+	IDs                []int32    `yaml:"ids" help:"token ids to continue instead of a text, such as 1,2,3"`
+	Prompts            string     `yaml:"prompts" help:"JSON lines, - for standard input: each with prompt, ids or messages, and an id of yours if wanted"`
+	Out                string     `yaml:"out" help:"JSON lines to write replies to, in the order of the prompts; the same command goes on where it stopped"`
+	N                  int        `yaml:"n" help:"replies to each prompt" default:"1" range:"1..10000"`
+	Constraint         Constraint `yaml:",inline"`
+	LogProbs           int        `yaml:"logprobs" help:"log-probability of each token, and of so many of the most likely ones at its place; -1 gives none" default:"-1" range:"-1..1000"`
+	PromptLogProbs     bool       `yaml:"prompt_logprobs" help:"log-probabilities of the prompt's tokens too" default:"false"`
+	Parallel           int        `yaml:"parallel" help:"most replies made at one time" default:"32" range:"1..4096"`
+	Plan               bool       `yaml:"plan" help:"print the memory that this takes, and stop"`
+	SelfExtension      `yaml:",inline"`
+	Adapter            string `yaml:"adapter" help:"adapter that is added to the model as it runs: a folder in PEFT's layout or a GGUF file; as MODEL+ADAPTER"`
+	engine.CacheFolder `yaml:",inline"`
+	Drafting           engine.Drafting `yaml:",inline"`
+	KV                 model.KVType    `yaml:"kv" help:"how keys and values are kept; auto is bf16 for fast and f32 for exact" default:"auto" range:"auto|f32|bf16|int8|int4"`
+	Precision          model.Precision `yaml:"precision" help:"fast rounds activations to int8 where weights are quantised; exact never does" default:"fast" range:"exact|fast"`
+	Sample             sample.Params   `yaml:",inline"`
 }
 
 // Generated is a continuation and what it took.
@@ -88,35 +90,14 @@ func timings(r engine.Result) Timings {
 // Generate continues prompts, many at one time. done is given each reply as soon as it and those before it are complete, in the order of
 // the prompts and of the samples of each. show, if not nil, gets the replies piece by piece, one after the other.
 func Generate(ctx context.Context, path string, prompts []Prompt, o GenerateOptions, show func(prompt int, piece string), done func(Generated) error, sink event.Sink) error {
-	b, err := Backend()
+	g, err := openGeneration(path, prompts, o)
 	if err != nil {
 		return err
 	}
-	constraint, source, err := o.Constraint.compile()
-	if err != nil {
-		return err
-	}
-	if path, err = withAdapter(path, o.Adapter); err != nil {
-		return err
-	}
-	open := OpenToRun
-	if o.needsNoWords(prompts) {
-		open = OpenToRunIDs
-	}
-	m, err := open(path, b)
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	if err := o.apply(m); err != nil {
-		return err
-	}
-	g := generation{m: m, o: o, constraint: constraint, show: show, sink: sink}
-	if err := g.read(prompts); err != nil {
-		return err
-	}
+	defer g.m.Close()
+	g.show, g.sink = show, sink
 	if o.Out != "" {
-		f, err := openReplies(o.Out, g.settings(source))
+		f, err := openReplies(o.Out, g.settings())
 		if err != nil {
 			return err
 		}
@@ -126,6 +107,51 @@ func Generate(ctx context.Context, path string, prompts []Prompt, o GenerateOpti
 		return errors.Join(err, f.Close())
 	}
 	return g.run(ctx, done)
+}
+
+// PlanGenerate counts the memory of continuing prompts.
+func PlanGenerate(path string, prompts []Prompt, o GenerateOptions) (MemoryPlan, error) {
+	g, err := openGeneration(path, prompts, o)
+	if err != nil {
+		return MemoryPlan{}, err
+	}
+	defer g.m.Close()
+	sizes, _, err := g.sizes(g.jobs)
+	if err != nil {
+		return MemoryPlan{}, err
+	}
+	_, p, err := g.m.planned(sizes, MemoryOptions{})
+	return p, err
+}
+
+// openGeneration opens a model and reads what it is to continue.
+func openGeneration(path string, prompts []Prompt, o GenerateOptions) (*generation, error) {
+	b, err := Backend()
+	if err != nil {
+		return nil, err
+	}
+	g := &generation{o: o}
+	if g.constraint, g.source, err = o.Constraint.compile(); err != nil {
+		return nil, err
+	}
+	if path, err = withAdapter(path, o.Adapter); err != nil {
+		return nil, err
+	}
+	open := OpenToRun
+	if o.needsNoWords(prompts) {
+		open = OpenToRunIDs
+	}
+	if g.m, err = open(path, b); err != nil {
+		return nil, err
+	}
+	if err = o.apply(g.m); err == nil {
+		err = g.read(prompts)
+	}
+	if err != nil {
+		g.m.Close()
+		return nil, err
+	}
+	return g, nil
 }
 
 // needsNoWords says whether nothing that is asked has to do with text.
@@ -140,6 +166,7 @@ type generation struct {
 	m          *Opened
 	o          GenerateOptions
 	constraint *grammar.Grammar
+	source     string // of the constraint
 	show       func(prompt int, piece string)
 	sink       event.Sink
 	prompts    []Prompt
@@ -204,7 +231,11 @@ func (g *generation) run(ctx context.Context, done func(Generated) error) error 
 	if len(jobs) == 0 {
 		return nil
 	}
-	e, most, err := g.engine(jobs)
+	sizes, most, err := g.sizes(jobs)
+	if err != nil {
+		return err
+	}
+	e, err := g.m.engine(sizes)
 	if err != nil {
 		return err
 	}
@@ -276,14 +307,14 @@ func (g *generation) logProb(id int32, value float32, top []engine.TopToken) Tok
 	return t
 }
 
-// engine is one whose cache holds the replies that are worked on at one time, and no more, and the longest reply of each job:
-// max_tokens, 0 where the context ends it.
-func (g *generation) engine(jobs []job) (*engine.Engine, []int, error) {
+// sizes are those of an engine whose cache holds the replies that are worked on at one time, and no more, and the longest reply of each
+// job: max_tokens, 0 where the context ends it.
+func (g *generation) sizes(jobs []job) (engine.Options, []int, error) {
 	context := g.m.Model.Spec.Context
 	longest, total, most := 0, 0, make([]int, len(jobs))
 	for i, j := range jobs {
 		if len(j.ids) >= context {
-			return nil, nil, fmt.Errorf("%s: %w: %d tokens, and %s was made for %d with the reply", g.prompts[j.prompt].Place, engine.ErrContext, len(j.ids), g.m.Name, context)
+			return engine.Options{}, nil, fmt.Errorf("%s: %w: %d tokens, and %s was made for %d with the reply; --self-extend GROUP,WINDOW reads further", g.prompts[j.prompt].Place, engine.ErrContext, len(j.ids), g.m.Name, context)
 		}
 		n := context
 		if asked := g.o.Sample.MaxTokens; asked > 0 && len(j.ids)+asked <= context {
@@ -292,9 +323,8 @@ func (g *generation) engine(jobs []job) (*engine.Engine, []int, error) {
 		longest, total = max(longest, n), total+n+engineSlack
 	}
 	sequences := min(len(jobs), g.o.parallel())
-	e, err := g.m.engine(engine.Options{Context: longest, CacheTokens: min(total, sequences*(longest+engineSlack)),
-		Sequences: sequences, KV: g.o.KV, Drafting: g.o.Drafting, Precision: g.o.Precision})
-	return e, most, err
+	return engine.Options{Context: longest, CacheTokens: min(total, sequences*(longest+engineSlack)), Sequences: sequences,
+		CacheFolder: g.o.CacheFolder, KV: g.o.KV, Drafting: g.o.Drafting, Precision: g.o.Precision}, most, nil
 }
 
 // engineSlack is what a sequence may leave unused of its last cache block.

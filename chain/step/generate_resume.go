@@ -16,10 +16,10 @@ import (
 )
 
 // settings tell whether replies in a file were made as those to come will be: model, sampling, constraint.
-func (g *generation) settings(constraint string) string {
+func (g *generation) settings() string {
 	o := g.o
-	o.Out, o.Prompts, o.Parallel, o.Drafting = "", "", 0, engine.Drafting{} // on which no token depends
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s", g.m.Name, config.Hash(&o), constraint))
+	o.Out, o.Prompts, o.Parallel, o.Drafting, o.CacheFolder = "", "", 0, engine.Drafting{}, engine.CacheFolder{} // on which no token depends
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s", g.m.Name, config.Hash(&o), g.source))
 	return hex.EncodeToString(sum[:6])
 }
 

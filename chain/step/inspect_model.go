@@ -12,6 +12,7 @@ import (
 
 	"lian/chat"
 	"lian/dtype"
+	"lian/engine"
 	"lian/format"
 	"lian/format/container"
 	"lian/format/gguf"
@@ -315,14 +316,16 @@ func (i *inspector) shape(spec nn.Spec) {
 // memory counts what one sequence takes.
 func (i *inspector) memory(spec nn.Spec) {
 	context := min(i.o.Context, spec.Context)
-	m := &MemoryFacts{Context: context}
+	weights := int64(0)
 	for _, t := range i.Types {
-		m.Weights += t.Bytes
+		weights += t.Bytes
 	}
-	m.Cache = int64(model.CacheBytes(spec.Info(), model.KVBF16, context))
-	m.Work = i.Model.work()
-	m.Total = m.Weights + m.Cache + m.Work
-	i.Memory = m
+	p, err := engine.PlanFor(spec.Info(), engine.Loaded{Weights: weights}, engine.Options{Context: context, CacheTokens: context, Sequences: 1})
+	if err != nil {
+		i.problem("Lian does not run this model: %v", err)
+		return
+	}
+	i.Memory = &MemoryFacts{Context: context, Weights: weights, Cache: p.Cache, Work: program + p.Work + p.Logits, Total: program + p.Total}
 }
 
 // fits says which tensor a model lacks, or has in another shape.

@@ -14,6 +14,7 @@ import (
 
 	"lian/compute"
 	"lian/dtype"
+	"lian/engine"
 	"lian/event"
 	"lian/format/gguf"
 	"lian/format/safetensors"
@@ -80,6 +81,26 @@ func TestInspectSaysWhatOpeningSays(t *testing.T) {
 		}
 		if err == nil {
 			c.Close()
+		}
+	}
+}
+
+// TestInspectCountsAWindowsCacheAsTheEngineDoes: a layer with a window keeps its window, not the context.
+func TestInspectCountsAWindowsCacheAsTheEngineDoes(t *testing.T) {
+	dir := shared.Path(t, "testdata", "golden", "infer", "hf", "gemma3")
+	c, err := checkpoint.Open(dir, backend(t), checkpoint.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, context := range []int{32, c.Model.Spec.Context} {
+		i, err := Inspect(t.Context(), dir, InspectOptions{Context: context}, event.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := engine.PlanFor(c.Model.Info(), engine.Loaded{}, engine.Options{Context: context, CacheTokens: context, Sequences: 1})
+		if err != nil || i.Memory == nil || i.Memory.Cache != p.Cache || len(p.Groups) < 2 {
+			t.Errorf("context %d: %+v, expected a cache of %d (%v)", context, i.Memory, p.Cache, err)
 		}
 	}
 }

@@ -50,6 +50,8 @@ type QuantizeReport struct {
 	Plain       int             `json:"kept_plain,omitempty"` // products that the layout of a folder cannot hold
 	Budget      *BudgetReport   `json:"budget,omitempty"`
 	Measured    []MeasuredModel `json:"measured,omitempty"`
+	// Unverified is why Lian cannot run the model, so that the result could be checked as a file only.
+	Unverified string `json:"unverified,omitempty"`
 	// Plan is what each tensor becomes, with --dry-run.
 	Plan []PlannedTensor `json:"plan,omitempty"`
 }
@@ -92,7 +94,11 @@ type quantization struct {
 	report     *QuantizeReport
 }
 
-// Quantize writes a model as a GGUF file of a mix's types and opens it again to verify it.
+// KindUnverified is the event that tells, before the work, why the result cannot be run to verify it.
+const KindUnverified = "quantize.unverified"
+
+// Quantize writes a model as a GGUF file of a mix's types and opens it again to verify it. A GGUF file that Lian cannot run is quantised
+// too, as nothing but its tensors matters for that; then the result is verified as a file, and what needs a running model is refused.
 func Quantize(ctx context.Context, in, out string, o QuantizeOptions, events event.Sink) (*QuantizeReport, error) {
 	q := &quantization{QuantizeOptions: o, ctx: ctx, events: events, report: &QuantizeReport{File: out, Types: map[string]int{}}}
 	if err := q.settle(); err != nil {
@@ -109,6 +115,9 @@ func Quantize(ctx context.Context, in, out string, o QuantizeOptions, events eve
 		return nil, err
 	}
 	defer source.Close()
+	if err := q.canRun(source); err != nil {
+		return nil, err
+	}
 	if err := q.weigh(in); err != nil || out == "" && !o.DryRun {
 		return q.report, err
 	}
@@ -313,27 +322,28 @@ func (q *quantization) write(source *tensorSource, out string, choices []quant.C
 			return quant.Pack(c.To, c.From, c.Shape, data, weights)
 		}}
 	}
-	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+	dir := filepath.Dir(out)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	if _, err := gguf.Write(out, q.metadata(source), tensors, gguf.Options{}); err != nil {
-		return err
-	}
-	b, err := Backend()
+	work, err := os.MkdirTemp(dir, ".lian-quantize-*")
 	if err != nil {
 		return err
 	}
-	again, err := OpenWeights(out, b, checkpoint.Options{})
-	if err != nil {
-		return fmt.Errorf("what was written does not open: %w", err)
+	defer os.RemoveAll(work)
+	made := filepath.Join(work, filepath.Base(out))
+	if _, err := gguf.Write(made, q.metadata(source), tensors, gguf.Options{}); err != nil {
+		return err
 	}
-	again.Close()
-	info, err := os.Stat(out)
+	if err := q.verify(made, choices); err != nil {
+		return fmt.Errorf("what was written does not open, so it was not kept: %w", err)
+	}
+	info, err := os.Stat(made)
 	if err != nil {
 		return err
 	}
 	q.report.Bytes = info.Size()
-	return nil
+	return os.Rename(made, out)
 }
 
 // suggestionsOf is where the suggested prompts of a model are: in its folder, or beside its file.

@@ -21,7 +21,9 @@ type tensorSource struct {
 	tensors  map[string]format.Tensor
 	names    []string
 	model    quant.Model
-	close    func() error
+	// cannotRun is why Lian does not run the model, nil if it does.
+	cannotRun error
+	close     func() error
 }
 
 // Close releases the model's files.
@@ -65,7 +67,7 @@ func (s *tensorSource) fromGGUF(path string) error {
 		return err
 	}
 	s.close = f.Close
-	s.metadata = f.Metadata()
+	s.metadata, s.cannotRun = f.Metadata(), runsGGUF(path, f)
 	for _, name := range f.Names() {
 		info, _ := f.Info(name)
 		s.add(format.Tensor{Name: name, Type: info.Type, Shape: info.Shape, Make: func() ([]byte, error) { return f.Data(name) }})

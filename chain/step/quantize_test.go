@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"lian/compute"
+	"lian/dtype"
 	"lian/event"
 	"lian/format/gguf"
 	"lian/quant"
@@ -94,6 +96,55 @@ func TestWhatQuantizeCannotDoIsSaid(t *testing.T) {
 		t.Error("went on after it was stopped")
 	}
 	if entries, _ := os.ReadDir(filepath.Dir(out)); len(entries) != 0 {
+		t.Errorf("left behind: %v", entries)
+	}
+}
+
+// TestAModelThatLianDoesNotRunIsQuantisedAndThatIsSaid: before the work, and in the report; what needs to run it is refused.
+func TestAModelThatLianDoesNotRunIsQuantisedAndThatIsSaid(t *testing.T) {
+	dir := t.TempDir()
+	in, out := filepath.Join(dir, "未知.gguf"), filepath.Join(dir, "out.gguf")
+	tensors := []gguf.Tensor{
+		{Name: "token_embd.weight", Type: dtype.F32, Shape: []int{8, 256}, Data: compute.HostBytes(make([]float32, 8*256))},
+		{Name: "blk.0.attn_q.weight", Type: dtype.F32, Shape: []int{4, 256}, Data: compute.HostBytes(make([]float32, 4*256))},
+		{Name: "blk.0.norm.weight", Type: dtype.F32, Shape: []int{256}, Data: compute.HostBytes(make([]float32, 256))},
+	}
+	metadata := []gguf.KeyValue{{Key: "general.architecture", Value: "crystal-ball"}, {Key: "crystal-ball.block_count", Value: uint32(1)}}
+	if _, err := gguf.Write(in, metadata, tensors, gguf.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	var told []any
+	sink := event.Func(func(kind string, payload any) {
+		if kind == KindUnverified {
+			told = append(told, payload)
+			if _, err := os.Stat(out); err == nil {
+				t.Error("told after the work")
+			}
+		}
+	})
+	r, err := Quantize(t.Context(), in, out, QuantizeOptions{Type: "q8_0"}, sink)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(told) != 1 || !strings.Contains(r.Unverified, "crystal-ball") || told[0] != r.Unverified || r.Types["q8_0"] != 2 {
+		t.Errorf("told %v, report %+v", told, r)
+	}
+	f, err := gguf.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if info, _ := f.Info("blk.0.attn_q.weight"); info.Type != dtype.Q8_0 {
+		t.Errorf("attn_q is %v", info.Type)
+	}
+	for flag, o := range map[string]QuantizeOptions{"--text": {HeldOutOptions: HeldOutOptions{Text: "held.txt"}}, "--calibrate": {CalibrationOptions: CalibrationOptions{Calibrate: "builtin"}},
+		"--imatrix-out": {ImatrixOut: "i.gguf"}, "--max-kl": {BudgetOptions: BudgetOptions{MaxKL: 0.1}}} {
+		o.Type = "q8_0"
+		if _, err := Quantize(t.Context(), in, out, o, sink); err == nil || !strings.Contains(err.Error(), flag+" needs to") || !strings.Contains(err.Error(), "crystal-ball") {
+			t.Errorf("%s: %v", flag, err)
+		}
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) != 2 {
 		t.Errorf("left behind: %v", entries)
 	}
 }

@@ -39,16 +39,23 @@ func (s *Served) Close() error {
 	return errors.Join(errs...)
 }
 
-// OpenServer opens models and makes a server for them. template is used instead of their own if it is not empty. adapters, NAME=PATH,
-// stand beside the weights of one model and are served with it, each as a model of its own. log may be nil.
-func OpenServer(models, adapters []string, template string, o serve.Options, e engine.Options, log *slog.Logger) (*Served, error) {
+// ServedOptions say how the models of a server are opened.
+type ServedOptions struct {
+	Template      string   `yaml:"template" help:"chat template instead of the model's own: the name of one that comes with Lian, or a file"`
+	Adapters      []string `yaml:"adapters" help:"adapters of the model, NAME=PATH, each served as a model of its own beside it"`
+	SelfExtension `yaml:",inline"`
+}
+
+// OpenServer opens models and makes a server for them. Adapters stand beside the weights of one model and are served with it, each as a
+// model of its own. log may be nil.
+func OpenServer(models []string, how ServedOptions, o serve.Options, e engine.Options, log *slog.Logger) (*Served, error) {
 	s := &Served{}
-	if len(models) > 1 && len(adapters) > 0 {
+	if len(models) > 1 && len(how.Adapters) > 0 {
 		return nil, fmt.Errorf("adapters belong to one model, and %d are to be served; serve one, or name it with each: MODEL+ADAPTER", len(models))
 	}
 	var generators []serve.Generator
 	for _, path := range models {
-		list, err := s.generators(path, adapters, template, e)
+		list, err := s.generators(path, how, e)
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
@@ -65,7 +72,7 @@ func OpenServer(models, adapters []string, template string, o serve.Options, e e
 }
 
 // generators are a model, and the same with each adapter.
-func (s *Served) generators(path string, adapters []string, template string, o engine.Options) ([]serve.Generator, error) {
+func (s *Served) generators(path string, how ServedOptions, o engine.Options) ([]serve.Generator, error) {
 	b, err := Backend()
 	if err != nil {
 		return nil, err
@@ -75,7 +82,10 @@ func (s *Served) generators(path string, adapters []string, template string, o e
 		return nil, err
 	}
 	s.close = append(s.close, m.Close)
-	if err := m.UseTemplate(template); err != nil {
+	if err := how.apply(m); err != nil {
+		return nil, err
+	}
+	if err := m.UseTemplate(how.Template); err != nil {
 		return nil, err
 	}
 	if m.StandIn != "" {
@@ -102,10 +112,10 @@ func (s *Served) generators(path string, adapters []string, template string, o e
 		info.Suggestions = suggestions
 	}
 	list := []serve.Generator{serve.NewGenerator(e, m.Template, stop, info)}
-	for _, named := range adapters {
-		name, path, ok := strings.Cut(named, "=")
-		if !ok || name == "" || path == "" {
-			return nil, fmt.Errorf("adapter %q: expected NAME=PATH", named)
+	for _, named := range how.Adapters {
+		name, path, err := namedAdapter(named)
+		if err != nil {
+			return nil, err
 		}
 		l, err := m.adapterBeside(path)
 		if err == nil {
@@ -147,7 +157,7 @@ func Load(ctx context.Context, o LoadOptions, events event.Sink) (reports []serv
 	if err != nil {
 		return nil, err
 	}
-	served, err := OpenServer([]string{o.Model}, nil, "", serve.Options{Host: "127.0.0.1", MaxBody: 8 << 20, MaxRequests: 256, MaxChoices: 1}, engine.Options{}, nil)
+	served, err := OpenServer([]string{o.Model}, ServedOptions{}, serve.Options{Host: "127.0.0.1", MaxBody: 8 << 20, MaxRequests: 256, MaxChoices: 1}, engine.Options{}, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,9 @@ type showing = func(kind chat.EventKind, piece string)
 // show shows an answer while it is made: rendered, as it is, or as one JSON line at the end.
 func (t *Talk) show(ask func(show showing) (*step.ChatReply, error)) (*step.ChatReply, error) {
 	if t.out.JSON {
-		r, err := ask(nil)
+		w := t.wait(nil)
+		r, err := ask(func(chat.EventKind, string) { w.end() })
+		w.end()
 		if err != nil {
 			return nil, err
 		}
@@ -26,8 +28,10 @@ func (t *Talk) show(ask func(show showing) (*step.ChatReply, error)) (*step.Chat
 	v := &view{Talk: t, to: t.out.Stdout()}
 	if t.rich && t.interactive {
 		v.waiting = t.wait(v.to)
-		defer v.waiting.end()
+	} else {
+		v.waiting = t.wait(nil)
 	}
+	defer v.waiting.end()
 	r, err := ask(v.piece)
 	v.end()
 	return r, err
@@ -39,7 +43,7 @@ type view struct {
 	to      io.Writer
 	kind    chat.EventKind
 	text    writer   // nil: nothing is being shown
-	waiting *waiting // nil: nothing is said
+	waiting *waiting // until the answer begins; nil: nothing is waited for
 }
 
 // writer shows text as it comes.
@@ -52,9 +56,7 @@ func (v *view) piece(kind chat.EventKind, piece string) {
 	if kind != chat.ReplyReasoning {
 		kind = chat.ReplyContent
 	}
-	if v.waiting != nil {
-		v.waiting.end()
-	}
+	v.waiting.end()
 	if kind != v.kind {
 		v.end()
 		v.kind = kind

@@ -3,6 +3,7 @@ package draft
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"lian/compute"
 	"lian/engine/sample"
@@ -43,16 +44,34 @@ func NewModel(b compute.Backend, m model.Model, own, its *tokenizer.Tokenizer, c
 	if alike(own, its) {
 		d.its = own
 	}
-	blocks := (d.context + blockSize - 1) / blockSize
-	counts := make([]int, len(info.CacheGroups()))
-	for g := range counts {
-		counts[g] = blocks * texts
-	}
-	d.cache = model.NewCache(b, info, model.KVAuto.For(precision), blockSize, counts...)
+	d.cache = model.NewCache(b, info, model.KVAuto.For(precision), blockSize, slices.Repeat([]int{cacheBlocks(d.context)}, len(info.CacheGroups()))...)
 	for place := range texts {
 		d.free = append(d.free, place)
 	}
 	return d, nil
+}
+
+// cacheBlocks is how many blocks all texts of at most so many tokens take.
+func cacheBlocks(context int) int { return texts * ((context + blockSize - 1) / blockSize) }
+
+// CacheBytes is the memory of the cache that NewModel makes.
+func CacheBytes(info model.Info, context int, precision model.Precision) (bytes int64) {
+	for _, block := range model.BlockBytes(info, model.KVAuto.For(precision), blockSize) {
+		bytes += int64(cacheBlocks(min(context, info.Context))) * int64(block)
+	}
+	return bytes
+}
+
+// CacheBytes is the memory of the model's cache.
+func (m *Model) CacheBytes() (bytes int64) {
+	for l := range m.cache.Keys {
+		for _, t := range []*compute.Tensor{m.cache.Keys[l], m.cache.Values[l], m.cache.KeyScales[l], m.cache.ValueScales[l]} {
+			if t != nil {
+				bytes += int64(t.Bytes())
+			}
+		}
+	}
+	return bytes
 }
 
 // alike says whether each token that both tokenizers have means the same.
@@ -73,7 +92,7 @@ func (m *Model) Open(p sample.Params) *Told {
 	place := m.free[len(m.free)-1]
 	m.free = m.free[:len(m.free)-1]
 	t := &Told{model: m, place: place}
-	blocks := (m.context + blockSize - 1) / blockSize
+	blocks := cacheBlocks(m.context) / texts
 	for i := range blocks {
 		t.blocks = append(t.blocks, int32(place*blocks+i))
 	}

@@ -174,10 +174,55 @@ func (l *LoRA) Embed(p *model.Pass, ids []int32, out *compute.Tensor) {
 // Key implements model.Adapter; it is empty before Beside.
 func (l *LoRA) Key() string { return l.key }
 
+// each calls f with what the adapter adds beside the weights, in a fixed order, until f fails. Tensors may be nil.
+func (l *LoRA) each(f func(name string, scale float32, tensors ...*compute.Tensor) error) error {
+	for _, name := range l.sorted() {
+		if t := l.by[name]; t != nil {
+			if err := f(name, t.scale, t.a, t.b, t.bias, t.gain); err != nil {
+				return err
+			}
+		}
+		if t := l.stacks[name]; t != nil {
+			if err := f(name, 1, t.a, t.b); err != nil {
+				return err
+			}
+		}
+		if err := f(name, 1, l.added.dense[name], l.added.bias[name]); err != nil {
+			return err
+		}
+		for _, t := range l.added.low[name] {
+			if err := f(name, t.scale, t.a, t.b); err != nil {
+				return err
+			}
+		}
+	}
+	for _, t := range l.added.lookup {
+		if err := f(fmt.Sprint("embedding", t.index), t.scale, t.table, t.b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Bytes is the memory of what the adapter adds beside the weights.
+func (l *LoRA) Bytes() (bytes int64) {
+	seen := map[*compute.Tensor]bool{nil: true} // parameters that are rows of one stored tensor share its A
+	l.each(func(_ string, _ float32, tensors ...*compute.Tensor) error {
+		for _, t := range tensors {
+			if !seen[t] {
+				seen[t] = true
+				bytes += int64(t.Bytes())
+			}
+		}
+		return nil
+	})
+	return bytes
+}
+
 // seal marks the weights as constant and makes the key of them.
 func (l *LoRA) seal(s compute.Stream) error {
 	h := sha256.New()
-	add := func(name string, scale float32, tensors ...*compute.Tensor) error {
+	err := l.each(func(name string, scale float32, tensors ...*compute.Tensor) error {
 		fmt.Fprintln(h, name, scale)
 		for _, t := range tensors {
 			if t == nil {
@@ -192,34 +237,9 @@ func (l *LoRA) seal(s compute.Stream) error {
 			h.Write(compute.HostBytes(values))
 		}
 		return nil
-	}
-	for _, name := range l.sorted() {
-		if t := l.by[name]; t != nil {
-			if err := add(name, t.scale, t.a, t.b, t.bias, t.gain); err != nil {
-				return err
-			}
-		}
-		if t := l.stacks[name]; t != nil {
-			if err := add(name, 1, t.a, t.b); err != nil {
-				return err
-			}
-		}
-		if err := add(name, 1, l.added.dense[name], l.added.bias[name]); err != nil {
-			return err
-		}
-		for _, t := range l.added.low[name] {
-			if err := add(name, t.scale, t.a, t.b); err != nil {
-				return err
-			}
-		}
-	}
-	for _, t := range l.added.lookup {
-		if err := add(fmt.Sprint("embedding", t.index), t.scale, t.table, t.b); err != nil {
-			return err
-		}
-	}
+	})
 	l.key = hex.EncodeToString(h.Sum(nil)[:16])
-	return nil
+	return err
 }
 
 // sorted are the parameters that the adapter reaches, in order of name.

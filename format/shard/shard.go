@@ -192,6 +192,11 @@ func (r *Reader) Span(i int) (start, end int64) {
 	return r.before(r.ends, i), r.before(r.ends, i+1)
 }
 
+// Byte returns where in the file the token at a position is.
+func (r *Reader) Byte(position int64) int64 {
+	return headerSize + position*int64(r.header.width)
+}
+
 // DocumentTextBytes returns the bytes of text of document i.
 func (r *Reader) DocumentTextBytes(i int) int64 {
 	return r.before(r.texts, i+1) - r.before(r.texts, i)

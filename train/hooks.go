@@ -19,8 +19,8 @@ type Hooks struct {
 	Group func(p model.Parameter) string
 	// Observers look at gradients and weights around each move.
 	Observers []Observer
-	// Taps are handed to every forward of a step.
-	Taps func(step int) model.Taps
+	// Taps are handed to every forward of a step, which launches on the stream.
+	Taps func(step int, s compute.Stream) model.Taps
 }
 
 // Observer looks at a step: Before the weights move, when all gradients are there (not yet clipped), and After they have moved, when it may

@@ -10,26 +10,26 @@ import (
 	"lian/chat"
 	"lian/data/instruct"
 	"lian/eval"
-	"lian/train"
+	"lian/train/figure"
 )
 
 func TestAResumedCurveHasNoStepTwice(t *testing.T) {
 	p := &pretrainCard{clock: time.Now(), written: time.Now().Add(time.Hour)} // writes nothing
 	step := func(n int) {
-		p.Emit(KindTrainStep, StepEvent{Progress: train.Progress{Step: n, Steps: 10, Tokens: int64(n) * 100}, BitsPerByte: float64(10 - n)})
+		p.Emit(figure.KindStep, figure.Step{Step: n, Steps: 10, Tokens: int64(n) * 100, BitsPerByte: float64(10 - n)})
 	}
 	prompts := func(progress float64, answer string) {
-		p.Emit(KindPrompts, PromptsEvent{Progress: progress, Prompts: []string{"春"}, Answers: []string{answer}})
+		p.Emit(figure.KindPrompts, figure.Prompts{Progress: progress, Prompts: []string{"春"}, Answers: []string{answer}})
 	}
 	for n := 1; n <= 6; n++ {
 		step(n)
 	}
-	p.Emit(KindHeldOut, HeldOutEvent{Tokens: 500, BitsPerByte: 3})
+	p.Emit(figure.KindHeldOut, figure.HeldOut{Tokens: 500, BitsPerByte: 3})
 	prompts(0.5, "a")
 	for n := 4; n <= 10; n++ { // the last checkpoint was of step 3
 		step(n)
 	}
-	p.Emit(KindHeldOut, HeldOutEvent{Tokens: 500, BitsPerByte: 3})
+	p.Emit(figure.KindHeldOut, figure.HeldOut{Tokens: 500, BitsPerByte: 3})
 	prompts(0.5, "b")
 	prompts(1, "c")
 	var tokens []int64

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -35,6 +36,7 @@ type FinetuneOptions struct {
 	Examples int            `yaml:"examples" help:"examples in one optimizer step" default:"16" range:"1..100000"`
 	Loss     string         `yaml:"loss_reduction" help:"what counts the same in a step: every label, every example, or in between" default:"token" range:"token|sample|square"`
 	HeldOut  int            `yaml:"held_out" help:"held-out examples whose loss is measured before and after" default:"200" range:"0..1000000"`
+	Figures  FigureOptions  `yaml:",inline"`
 }
 
 // FinetuneReport is what came of it.
@@ -107,8 +109,9 @@ func Finetune(ctx context.Context, dir string, o FinetuneOptions, events event.S
 	if r.LossBefore, err = exampleLoss(ctx, b, m.Model, nil, held); err != nil {
 		return r, err
 	}
-	t.OnStep = func(p train.Progress) { emitStep(events, "finetune", p, 0) }
-	if err := t.Run(ctx); err != nil {
+	rec := o.Figures.record(ctx, t, recorded{dir: dir, spec: m.Model.Spec}, events)
+	t.OnStep = func(p train.Progress) { rec.step("finetune", p) }
+	if err := errors.Join(t.Run(ctx), rec.close()); err != nil {
 		return r, err
 	}
 	if r.LossAfter, err = exampleLoss(ctx, b, m.Model, t.Adapter, held); err != nil {

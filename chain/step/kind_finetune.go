@@ -10,6 +10,7 @@ import (
 	"lian/chain/report"
 	"lian/event"
 	"lian/store"
+	"lian/train/figure"
 )
 
 func finetuneKind() chain.Kind {
@@ -24,7 +25,7 @@ func finetuneKind() chain.Kind {
 			return c.WriteCard(report.Card{SFT: card})
 		}
 		events := event.Tee(c.Events, event.Func(func(kind string, payload any) {
-			if e, ok := payload.(StepEvent); ok {
+			if e, ok := payload.(figure.Step); ok {
 				card.Steps, card.StepsTotal = e.Step, e.Steps
 				if every := max(1, e.Steps/200); e.Step%every == 0 || e.Step == e.Steps {
 					card.Train = append(card.Train, report.Point{Tokens: e.Tokens, Value: e.Loss})

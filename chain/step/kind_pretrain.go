@@ -16,6 +16,7 @@ import (
 	"lian/event"
 	"lian/store"
 	"lian/tokenizer"
+	"lian/train/figure"
 )
 
 // pretrainConfig is the recipe's pretrain step: pretraining, and the counting
@@ -77,20 +78,20 @@ func newPretrainCard(c *chain.Context, o *pretrainConfig) (*pretrainCard, error)
 	if c.Resumed && store.ReadJSON(c.Path(chain.CardFile), &old) == nil && old.Pretrain != nil {
 		p.card, p.before = *old.Pretrain, old.Pretrain.Seconds
 	}
+	s := o.Size
+	p.card.Layers, p.card.Hidden, p.card.Heads, p.card.KVHeads, p.card.FeedForward, p.card.Context = s.Layers, s.Hidden, s.Heads, s.KVHeads, s.FeedForward, s.Context
 	p.card.StepsTotal, p.card.TokensTotal = o.Train.Steps, int64(o.Train.Steps)*int64(o.StepTokens)
 	tok, err := tokenizer.Load(o.Tokenizer)
 	if err != nil {
 		return nil, err
 	}
-	s, err := o.shape(tok.VocabSize())
-	if err != nil {
-		return nil, err
-	}
-	a := s.Attention
-	p.card.Layers, p.card.Hidden, p.card.Heads, p.card.KVHeads, p.card.FeedForward, p.card.Context = s.Layers, s.Hidden, a.Heads, a.KVHeads, s.FeedForward.Hidden, s.Context
-	p.card.Parameters = int64(s.Count())
+	p.card.Parameters = int64(s.Spec(embeddingRows(tok)).Count())
 	return p, nil
 }
+
+// embeddingRows are the rows of a new model's embedding: the vocabulary in whole
+// blocks of 32, as Pretrain makes it.
+func embeddingRows(tok *tokenizer.Tokenizer) int { return (tok.VocabSize() + 31) / 32 * 32 }
 
 // baselines measures the counting models on the held-out text.
 func (p *pretrainCard) baselines(ctx context.Context, dir string) error {
@@ -143,7 +144,7 @@ func (p *pretrainCard) Emit(kind string, payload any) {
 	defer p.mu.Unlock()
 	c := &p.card
 	switch e := payload.(type) {
-	case StepEvent:
+	case figure.Step:
 		c.Steps, c.StepsTotal, c.Tokens = e.Step, e.Steps, e.Tokens
 		c.Train = cutAfter(c.Train, e.Tokens-1) // a resumed run repeats what followed its checkpoint
 		p.sum, p.n = p.sum+e.BitsPerByte, p.n+1 // single steps jump: the curve is of means
@@ -151,9 +152,9 @@ func (p *pretrainCard) Emit(kind string, payload any) {
 			c.Train = append(c.Train, report.Point{Tokens: e.Tokens, Value: p.sum / float64(p.n)})
 			p.sum, p.n = 0, 0
 		}
-	case HeldOutEvent:
+	case figure.HeldOut:
 		c.HeldOut = append(cutAfter(c.HeldOut, e.Tokens-1), report.Point{Tokens: e.Tokens, Value: e.BitsPerByte})
-	case PromptsEvent:
+	case figure.Prompts:
 		for i, prompt := range e.Prompts {
 			if i >= len(c.Prompts) {
 				c.Prompts = append(c.Prompts, report.Prompt{Text: prompt})

@@ -2,64 +2,59 @@ package step
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
 
+	"lian/chat"
 	"lian/engine"
 	"lian/engine/sample"
 	"lian/event"
 	"lian/format/shard"
 	"lian/model"
+	"lian/model/family"
+	"lian/model/nn"
 	"lian/random"
 	"lian/store"
 	"lian/tokenizer"
 	"lian/train"
+	"lian/train/figure"
 	"lian/train/pack"
 )
+
+// Size is the shape of a new model: Llama's architecture.
+type Size struct {
+	Hidden      int     `yaml:"hidden" help:"hidden size" default:"256" range:"32..65536"`
+	Layers      int     `yaml:"layers" help:"decoder layers" default:"6" range:"1..1000"`
+	Heads       int     `yaml:"heads" help:"query heads" default:"4" range:"1..1024"`
+	KVHeads     int     `yaml:"kv_heads" help:"key and value heads" default:"2" range:"1..1024"`
+	FeedForward int     `yaml:"feed_forward" help:"feed-forward size" default:"704" range:"32..262144"`
+	Context     int     `yaml:"context" help:"longest sequence in tokens" default:"256" range:"8..1048576"`
+	Theta       float64 `yaml:"theta" help:"base of the rotary frequencies" default:"10000" range:"1..1000000000"`
+	Deviation   float64 `yaml:"deviation" help:"standard deviation of the initial weights" default:"0.02" range:"0..10"`
+}
+
+// Spec is the size as a model of so many tokens.
+func (s Size) Spec(vocab int) nn.Spec {
+	head := s.Hidden / max(s.Heads, 1)
+	return nn.Spec{Family: "llama", Vocab: vocab, Hidden: s.Hidden, Layers: s.Layers, Context: s.Context, Norm: nn.Norm{Epsilon: 1e-5}, TiedEmbedding: true, Block: nn.Block{
+		Attention:   nn.Attention{Heads: s.Heads, KVHeads: s.KVHeads, HeadSize: head, RoPE: nn.RoPE{Theta: s.Theta, Rotary: head}},
+		FeedForward: nn.FeedForward{Hidden: s.FeedForward}}}
+}
 
 // PretrainOptions are what lian pretrain takes.
 type PretrainOptions struct {
 	Shards        string        `yaml:"shards" help:"folder with train.shard and heldout.shard"`
 	Tokenizer     string        `yaml:"tokenizer" help:"tokenizer.json or a folder that has one"`
-	From          FromOptions   `yaml:",inline"`
-	Model         ModelOptions  `yaml:"model"`
+	Size          Size          `yaml:"model"`
 	Train         train.Options `yaml:"train"`
 	StepTokens    int           `yaml:"step_tokens" help:"tokens in one optimizer step" default:"8192" range:"1..100000000"`
 	HeldOutTokens int           `yaml:"held_out_tokens" help:"held-out tokens looked at during training; the end looks at a megabyte" default:"16384" range:"0..100000000"`
 	Looks         int           `yaml:"looks" help:"how often held-out text is looked at and the prompts are answered" default:"10" range:"1..1000"`
 	Prompts       []string      `yaml:"prompts" help:"texts to go on with at each look, to see the model learn"`
 	PromptTokens  int           `yaml:"prompt_tokens" help:"tokens of each answer" default:"32" range:"1..1000"`
-}
-
-// Events of training.
-const (
-	KindTrainStep = "train.step"    // payload StepEvent
-	KindHeldOut   = "train.heldout" // payload HeldOutEvent
-	KindPrompts   = "train.prompts" // payload PromptsEvent
-)
-
-// StepEvent is a training step as it is reported.
-type StepEvent struct {
-	train.Progress
-	BitsPerByte float64 `json:"bits_per_byte,omitempty"` // of this step's text, pretraining only
-}
-
-// HeldOutEvent is a look at held-out text.
-type HeldOutEvent struct {
-	Step        int     `json:"step"`
-	Tokens      int64   `json:"tokens"` // learnt from so far
-	BitsPerByte float64 `json:"bits_per_byte"`
-	Documents   int     `json:"documents"`
-	Final       bool    `json:"final"`
-}
-
-// PromptsEvent is how the model goes on with the fixed prompts.
-type PromptsEvent struct {
-	Step     int      `json:"step"`
-	Progress float64  `json:"progress"` // 0 to 1
-	Prompts  []string `json:"prompts"`
-	Answers  []string `json:"answers"`
+	Figures       FigureOptions `yaml:",inline"`
 }
 
 // PretrainReport is what came of it.
@@ -73,8 +68,7 @@ type PretrainReport struct {
 }
 
 // Pretrain trains a new model on shards into dir/model, with checkpoints in dir/state.
-func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.Sink) (PretrainReport, error) {
-	var r PretrainReport
+func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.Sink) (r PretrainReport, err error) {
 	tok, err := tokenizer.Load(o.Tokenizer)
 	if err != nil {
 		return r, err
@@ -97,26 +91,28 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 	if err != nil {
 		return r, err
 	}
-	start, err := o.begin(b, tok, events)
+	// rows of the embedding in whole blocks of 32, so that every format can hold it
+	spec := o.Size.Spec((tok.VocabSize() + 31) / 32 * 32)
+	m, err := nn.Initialise(b, spec, o.Train.Seed, o.Size.Deviation)
 	if err != nil {
 		return r, err
 	}
-	m := start.model
-	source, err := pack.NewStream(text, separator, m.Spec.Context, o.StepTokens, o.Train.Seed)
+	source, err := pack.NewStream(text, separator, o.Size.Context, o.StepTokens, o.Train.Seed)
 	if err != nil {
 		return r, err
 	}
 	o.Train.EvalEvery = max(1, (o.Train.Steps+o.Looks-1)/o.Looks)
-	perByte := float64(text.Tokens()) / float64(max(text.TextBytes(), 1)) / math.Ln2
-	l := look{options: o, context: m.Spec.Context, tok: tok, separator: separator, events: events}
+	l := look{options: o, tok: tok, separator: separator, events: events}
 	if err := l.check(); err != nil {
 		return r, err
 	}
 	t := &train.Trainer{Options: o.Train, Backend: b, Model: m, Weights: m.Parameters(), Source: source, Folder: filepath.Join(dir, "state")}
 	var tokens int64
+	rec := o.Figures.record(ctx, t, recorded{dir: dir, spec: m.Spec, tokens: tok}, events)
+	l.events, events = rec.events, rec.events
 	t.OnStep = func(p train.Progress) {
 		tokens = p.Tokens
-		emitStep(events, "pretrain", p, p.Loss*perByte)
+		rec.step("pretrain", p)
 	}
 	evaluate := func(ctx context.Context, step int, looked []engine.Text) (float64, error) {
 		p, err := engine.Measure(ctx, b, m, looked, separator, model.Exact)
@@ -124,15 +120,20 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 			return 0, err
 		}
 		r.BitsPerByte = p.BitsPerByte()
-		events.Emit(KindHeldOut, HeldOutEvent{step, tokens, r.BitsPerByte, p.Documents, step == o.Train.Steps})
-		return r.BitsPerByte, l.prompts(ctx, t, step)
+		events.Emit(figure.KindHeldOut, figure.HeldOut{Step: step, Tokens: tokens, BitsPerByte: r.BitsPerByte, Documents: p.Documents, Final: step == o.Train.Steps})
+		return r.BitsPerByte, failed(ctx, events, step, "prompts", l.prompts(ctx, t, step))
 	}
 	t.OnEvaluate = func(ctx context.Context, step int) (float64, error) {
 		if step == o.Train.Steps {
 			return math.NaN(), nil // below, where a run that was killed after its last step comes by as well
 		}
-		return evaluate(ctx, step, sampleTexts(heldOut, o.HeldOutTokens))
+		score, err := evaluate(ctx, step, sampleTexts(heldOut, o.HeldOutTokens))
+		if err != nil {
+			return math.NaN(), failed(ctx, events, step, "heldout", err)
+		}
+		return score, nil
 	}
+	defer func() { err = errors.Join(err, rec.close()) }()
 	if err := t.Run(ctx); err != nil {
 		return r, err
 	}
@@ -140,23 +141,20 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 	if _, err := evaluate(ctx, o.Train.Steps, allTexts(heldOut, HeldOutBytes)); err != nil {
 		return r, err
 	}
+	f, err := family.ByName("llama")
+	if err != nil {
+		return r, err
+	}
+	template, err := chat.BuiltIn("lian")
+	if err != nil {
+		return r, err
+	}
 	r.Model, r.Parameters, r.Steps, r.Tokens = filepath.Join(dir, "model"), m.Parameters().Count(), o.Train.Steps, int64(o.Train.Steps)*int64(o.StepTokens)
 	r.Epochs = float64(r.Tokens) / float64(source.EpochTokens())
-	if err := saveModel(r.Model, b.NewStream(), start.family, m, start.config, tok, start.template, separator, false); err != nil {
+	if err := saveModel(r.Model, b.NewStream(), f, m, nil, tok, template, separator, false); err != nil {
 		return r, err
 	}
 	return r, store.WriteJSON(filepath.Join(dir, "pretrain.json"), r)
-}
-
-// emitStep tells a step twice: as what it was, and as progress with its figures.
-func emitStep(events event.Sink, stage string, p train.Progress, bits float64) {
-	events.Emit(KindTrainStep, StepEvent{p, bits})
-	figures := []event.Figure{{Name: "loss", Value: p.Loss}}
-	if bits > 0 {
-		figures = append(figures, event.Figure{Name: "bits/byte", Value: bits})
-	}
-	figures = append(figures, event.Figure{Name: "tokens/s", Value: math.Round(p.Rate)})
-	events.Emit(event.KindProgress, event.Progress{Stage: stage, Done: int64(p.Step), Total: int64(p.Steps), Unit: "steps", Figures: figures})
 }
 
 // openShard opens token shards and checks that the tokenizer made them.
@@ -209,7 +207,6 @@ func textOf(r *shard.Reader, i int) engine.Text {
 // look answers the fixed prompts.
 type look struct {
 	options   PretrainOptions
-	context   int
 	tok       *tokenizer.Tokenizer
 	separator int32
 	events    event.Sink
@@ -222,8 +219,8 @@ func (l look) ids(prompt string) []int32 {
 // check says before hours of training that a prompt leaves no room for an answer.
 func (l look) check() error {
 	for i, p := range l.options.Prompts {
-		if n := len(l.ids(p)); n >= l.context {
-			return fmt.Errorf("prompts[%d] has %d tokens, the model's context only %d; shorten it or raise model.context", i, n, l.context)
+		if n := len(l.ids(p)); n >= l.options.Size.Context {
+			return fmt.Errorf("prompts[%d] has %d tokens, the model's context only %d; shorten it or raise model.context", i, n, l.options.Size.Context)
 		}
 	}
 	return nil
@@ -234,7 +231,7 @@ func (l look) prompts(ctx context.Context, t *train.Trainer, step int) error {
 	if len(o.Prompts) == 0 {
 		return nil
 	}
-	e, err := engine.New(t.Backend, t.Model, l.tok, engine.Options{Precision: model.Exact, CacheTokens: l.context * len(o.Prompts)})
+	e, err := engine.New(t.Backend, t.Model, l.tok, engine.Options{Precision: model.Exact, CacheTokens: o.Size.Context * len(o.Prompts)})
 	if err != nil {
 		return err
 	}
@@ -242,7 +239,7 @@ func (l look) prompts(ctx context.Context, t *train.Trainer, step int) error {
 	streams := make([]*engine.Stream, len(o.Prompts))
 	for i, p := range o.Prompts {
 		ids := l.ids(p)
-		streams[i], err = e.Generate(ctx, engine.Request{Prompt: ids, MaxTokens: min(o.PromptTokens, l.context-len(ids)), StopIDs: []int32{l.separator},
+		streams[i], err = e.Generate(ctx, engine.Request{Prompt: ids, MaxTokens: min(o.PromptTokens, o.Size.Context-len(ids)), StopIDs: []int32{l.separator},
 			Sample: sample.Params{Temperature: 0.7, TopK: 40, Seed: o.Train.Seed}})
 		if err != nil {
 			return err
@@ -256,6 +253,6 @@ func (l look) prompts(ctx context.Context, t *train.Trainer, step int) error {
 		}
 		answers[i] = r.Text
 	}
-	l.events.Emit(KindPrompts, PromptsEvent{step, float64(step) / float64(o.Train.Steps), o.Prompts, answers})
+	l.events.Emit(figure.KindPrompts, figure.Prompts{Step: step, Progress: float64(step) / float64(o.Train.Steps), Prompts: o.Prompts, Answers: answers})
 	return nil
 }

@@ -36,14 +36,8 @@ func lion(o *compute.Lion) error {
 	p, m := host.F32(o.Param), host.F32(o.M)
 	for i, grad := range host.F32(o.Grad) {
 		g := float64(grad) * scaleOf(o.GradScale)
-		u, sign := o.Beta1*float64(m[i])+(1-o.Beta1)*g, 0.0
-		switch {
-		case u > 0:
-			sign = 1
-		case u < 0:
-			sign = -1
-		}
-		p[i] = float32((1-o.LearningRate*o.Decay)*float64(p[i]) - o.LearningRate*sign)
+		u := o.Beta1*float64(m[i]) + (1-o.Beta1)*g
+		p[i] = float32((1-o.LearningRate*o.Decay)*float64(p[i]) - o.LearningRate*sign(u))
 		m[i] = float32(o.Beta2*float64(m[i]) + (1-o.Beta2)*g)
 	}
 	return nil

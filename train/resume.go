@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"lian/dtype"
 	"lian/format/safetensors"
 	"lian/model"
 )
@@ -44,7 +43,7 @@ func (t *Trainer) save() error {
 	}
 	var tensors []safetensors.Tensor
 	for _, x := range t.state().All() {
-		tensors = append(tensors, safetensors.Tensor{Name: x.Name, Type: dtype.F32, Shape: x.Tensor.Shape, Make: func() ([]byte, error) {
+		tensors = append(tensors, safetensors.Tensor{Name: x.Name, Type: x.Tensor.Type, Shape: x.Tensor.Shape, Make: func() ([]byte, error) {
 			data := make([]byte, x.Tensor.Bytes())
 			return data, t.stream.Read(x.Tensor, data)
 		}})
@@ -107,7 +106,7 @@ func (t *Trainer) resume() error {
 	}
 	for _, x := range t.state().All() {
 		info, ok := f.Info(x.Name)
-		if !ok || fmt.Sprint(info.Shape) != fmt.Sprint(x.Tensor.Shape) || info.Type != dtype.F32 {
+		if !ok || fmt.Sprint(info.Shape) != fmt.Sprint(x.Tensor.Shape) || info.Type != x.Tensor.Type {
 			return fmt.Errorf("%s: tensor %s is %v, expected %v; it is of another model", file, x.Name, info, x.Tensor)
 		}
 		data, err := f.Data(x.Name)

@@ -31,7 +31,7 @@ func (t *Trainer) step(s int) (p Progress, err error) {
 		return p, err
 	}
 	if math.IsNaN(a.loss) || math.IsInf(a.loss, 0) {
-		return p, fmt.Errorf("the loss is %v; lower lr (%v) or clip_norm (%v)", a.loss, t.Options.LearningRate, t.Options.ClipNorm)
+		return p, fmt.Errorf("the loss is %v; lower lr (%v) or clip_norm (%v)", a.loss, t.Options.Schedule.LearningRate, t.Options.Optimizer.ClipNorm)
 	}
 	p = Progress{Step: s + 1, Steps: t.Options.Steps, Batch: a.batch, Loss: a.loss, GradientNorm: a.norm, LearningRate: t.Rate(s), Labels: a.labels,
 		Tokens: t.at.Tokens + int64(a.labels), Rows: a.rows, Domains: a.domains(), Waited: a.waited}
@@ -71,8 +71,8 @@ func (t *Trainer) attempt(batch int) (a attempt, err error) {
 	for _, l := range a.losses {
 		a.loss += l / a.total
 	}
-	t.stream.Launch(&compute.SumSquares{X: t.written(nil), Out: t.squares})
-	a.norm, err = t.root()
+	t.optimizer.Measure(t.stream, t.gradient)
+	a.norm, err = t.optimizer.Norm(t.stream)
 	return a, err
 }
 
@@ -113,25 +113,8 @@ func (t *Trainer) accumulate(m micro, scale float32, losses []float64) error {
 	return nil
 }
 
-// written are the gradients that this step has reached, of the parameters that pass the filter.
-func (t *Trainer) written(filter func(model.Parameter) bool) (grads []*compute.Tensor) {
-	for _, w := range t.Weights.All() {
-		if t.gradients.Written(w.Tensor) && (filter == nil || filter(w)) {
-			grads = append(grads, t.gradients.Of(w.Tensor))
-		}
-	}
-	return grads
-}
-
-// root reads the sum of squares as a norm.
-func (t *Trainer) root() (float64, error) {
-	squares := make([]float64, 1)
-	err := t.stream.Read(t.squares, compute.HostBytes(squares))
-	return math.Sqrt(squares[0]), err
-}
-
 // groups are the norms of the named groups, in the order of their first parameter.
-func (t *Trainer) groups() (out []GroupNorm, err error) {
+func (t *Trainer) groups() ([]GroupNorm, error) {
 	if t.Group == nil {
 		return nil, nil
 	}
@@ -141,20 +124,15 @@ func (t *Trainer) groups() (out []GroupNorm, err error) {
 			names = append(names, n)
 		}
 	}
-	whole := t.squares
-	defer func() { t.squares = whole }() // the clip factor needs it
-	t.squares = compute.NewTensor(t.Backend, whole.Type, 1)
+	out := make([]GroupNorm, 0, len(names))
 	for _, n := range names {
-		grads := t.written(func(w model.Parameter) bool { return t.Group(w) == n })
-		if len(grads) == 0 {
-			continue
-		}
-		t.stream.Launch(&compute.SumSquares{X: grads, Out: t.squares})
-		g := GroupNorm{Group: n}
-		if g.Norm, err = t.root(); err != nil {
+		norm, err := t.optimizer.NormOf(t.stream, t.gradient, func(w model.Parameter) bool { return t.Group(w) == n })
+		if err != nil {
 			return out, err
 		}
-		out = append(out, g)
+		if norm > 0 {
+			out = append(out, GroupNorm{Group: n, Norm: norm})
+		}
 	}
 	return out, nil
 }
@@ -202,8 +180,7 @@ func (t *Trainer) move(s int, p *Progress) error {
 			return err
 		}
 	}
-	t.stream.Launch(&compute.ClipFactor{SumSquares: t.squares, Out: t.clip, MaxNorm: float32(t.Options.ClipNorm)})
-	t.optimizer.Step(t.stream, s+1, v.Rate, t.gradient, t.clip)
+	t.optimizer.Step(t.stream, s+1, t.gradient)
 	for _, o := range t.Observers {
 		if err := o.After(v, p); err != nil {
 			return err

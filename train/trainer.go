@@ -7,7 +7,6 @@ import (
 
 	"lian/compute"
 	"lian/compute/autograd"
-	"lian/dtype"
 	"lian/model"
 	"lian/train/optim"
 )
@@ -29,9 +28,7 @@ type Trainer struct {
 	stream    compute.Stream
 	arena     *compute.Arena
 	gradients *autograd.Gradients
-	optimizer *optim.AdamW
-	squares   *compute.Tensor // Σ of the gradient's squares
-	clip      *compute.Tensor // factor of the gradient
+	optimizer *optim.Optimizer
 	at        position
 }
 
@@ -43,11 +40,13 @@ func (t *Trainer) prepare() error {
 		t.Rate = t.Options.Rate
 	}
 	t.stream, t.arena = t.Backend.NewStream(), compute.NewArena(t.Backend, 64<<20)
-	t.gradients = autograd.NewGradients(t.Backend, t.Weights.Tensors())
-	t.optimizer = optim.NewAdamW(t.Backend, t.Weights)
-	o := t.Options
-	t.optimizer.Beta1, t.optimizer.Beta2, t.optimizer.Epsilon, t.optimizer.Decay = o.Beta1, o.Beta2, o.Epsilon, o.Decay
-	t.squares, t.clip = compute.NewTensor(t.Backend, dtype.F64, 1), compute.NewTensor(t.Backend, dtype.F32, 1)
+	o := t.Options.Optimizer
+	o.BF16 = t.Options.BF16
+	var err error
+	if t.optimizer, err = optim.New(t.Backend, t.Weights, o, t.Rate); err != nil {
+		return err
+	}
+	t.gradients = autograd.NewGradients(t.Backend, t.optimizer.Trained().Tensors())
 	return nil
 }
 
@@ -85,10 +84,25 @@ func (t *Trainer) Run(ctx context.Context) error {
 			}
 		}
 		if e := t.Options.EvalEvery; t.OnEvaluate != nil && (done == t.Options.Steps || e > 0 && done%e == 0) {
-			if _, err := t.OnEvaluate(ctx, done); err != nil {
+			if err := t.published(func() error { _, err := t.OnEvaluate(ctx, done); return err }); err != nil {
 				return err
 			}
 		}
 	}
-	return t.save()
+	if err := t.save(); err != nil {
+		return err
+	}
+	t.optimizer.Publish(t.stream, t.gradients.Of) // the run is over: what is left is what is to be used
+	return t.stream.Err()
+}
+
+// published runs f while the model has the weights that are to be evaluated and written, which an average or an optimizer without a schedule
+// keeps apart from those that are trained. These wait in the gradients.
+func (t *Trainer) published(f func() error) error {
+	t.optimizer.Publish(t.stream, t.gradients.Of)
+	if err := f(); err != nil {
+		return err
+	}
+	t.optimizer.Restore(t.stream, t.gradients.Of)
+	return t.stream.Err()
 }

@@ -15,6 +15,8 @@ import (
 	"lian/model/checkpoint"
 	"lian/model/family"
 	"lian/model/nn"
+	"lian/train/optim"
+	"lian/train/schedule"
 )
 
 // counting is a source that is a function of the step: runs of numbers.
@@ -47,7 +49,8 @@ func trainer(t *testing.T, workers int, folder string, lora bool) *Trainer {
 		t.Fatal(err)
 	}
 	tr := &Trainer{Backend: b, Model: m, Weights: m.Parameters(), Source: counting{}, Folder: folder,
-		Options: Options{Steps: 30, LearningRate: .01, Warmup: .1, FinalRate: .1, Beta1: .9, Beta2: .95, Epsilon: 1e-8, Decay: .1, ClipNorm: 1, MicroTokens: 16, SaveEvery: 7}}
+		Options: Options{Steps: 30, Schedule: schedule.Options{LearningRate: .01, Warmup: .1, FinalRate: .1},
+			Optimizer: optim.Options{Beta1: .9, Beta2: .95, Epsilon: 1e-8, Decay: .1, ClipNorm: 1}, MicroTokens: 16, SaveEvery: 7}}
 	if lora {
 		bindings, err := mustFamily(t).Bindings(m.Spec)
 		if err != nil {
@@ -136,7 +139,7 @@ func TestStateOfOtherSettingsIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := trainer(t, 1, folder, false)
-	other.Options.LearningRate = .02
+	other.Options.Schedule.LearningRate = .02
 	if err := other.Run(context.Background()); err == nil {
 		t.Error("a checkpoint made with another learning rate was continued")
 	}

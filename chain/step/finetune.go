@@ -92,7 +92,7 @@ func Finetune(ctx context.Context, dir string, o FinetuneOptions, events event.S
 	if o.Epochs > 0 {
 		t.Options.Steps = max(1, int(math.Round(o.Epochs*float64(len(examples))/float64(o.Examples))))
 	}
-	t.Options.LearningRate = rate(o)
+	t.Options.Schedule.LearningRate = rate(o)
 	var lora *adapter.LoRA
 	if o.Method == "lora" {
 		if lora, err = adapter.New(b, m.Model, m.Bindings, o.LoRA, o.Train.Seed); err != nil {
@@ -100,7 +100,7 @@ func Finetune(ctx context.Context, dir string, o FinetuneOptions, events event.S
 		}
 		t.Adapter, t.Weights, r.Rank = lora, lora.Parameters(), o.LoRA.Rank
 	}
-	r.Trainable, r.Steps, r.LearningRate = t.Weights.Count(), t.Options.Steps, t.Options.LearningRate
+	r.Trainable, r.Steps, r.LearningRate = t.Weights.Count(), t.Options.Steps, t.Options.Schedule.LearningRate
 	held, err := heldOutExamples(o, m, tpl)
 	if err != nil {
 		return r, err

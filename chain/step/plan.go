@@ -14,6 +14,8 @@ import (
 	"lian/event"
 	"lian/model/nn"
 	"lian/train"
+	"lian/train/optim"
+	"lian/train/schedule"
 )
 
 // PlanOptions are what the plan is made of.
@@ -245,7 +247,7 @@ func measureTraining(ctx context.Context, b compute.Backend, size Size, vocab, l
 	const tokens, warm, steps = 1024, 1, 5
 	var clock time.Time
 	t := &train.Trainer{
-		Options: train.Options{Steps: warm + steps, LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.95, Epsilon: 1e-8, ClipNorm: 1, MicroTokens: tokens, Seed: 1, BF16: bf16},
+		Options: train.Options{Steps: warm + steps, Schedule: schedule.Options{LearningRate: 1e-3}, Optimizer: optim.Options{Beta1: 0.9, Beta2: 0.95, Epsilon: 1e-8, ClipNorm: 1}, MicroTokens: tokens, Seed: 1, BF16: bf16},
 		Backend: b, Model: m, Weights: m.Parameters(), Source: noise{tokens, length, vocab},
 	}
 	seconds := math.Inf(1)

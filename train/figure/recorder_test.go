@@ -11,6 +11,8 @@ import (
 	"lian/model"
 	"lian/model/nn"
 	"lian/train"
+	"lian/train/optim"
+	"lian/train/schedule"
 )
 
 // pieces gives two sequences a batch, of two domains.
@@ -39,7 +41,8 @@ func run(t *testing.T, r *Recorder, workers int) (weights []float32, steps []Ste
 	if err != nil {
 		t.Fatal(err)
 	}
-	trainer := &train.Trainer{Options: train.Options{Steps: 6, LearningRate: 0.01, ClipNorm: 1, MicroTokens: 64, Beta1: 0.9, Beta2: 0.95, Epsilon: 1e-8}, Backend: b,
+	trainer := &train.Trainer{Options: train.Options{Steps: 6, Schedule: schedule.Options{LearningRate: 0.01}, MicroTokens: 64,
+		Optimizer: optim.Options{ClipNorm: 1, Beta1: 0.9, Beta2: 0.95, Epsilon: 1e-8}}, Backend: b,
 		Model: m, Weights: m.Parameters(), Source: pieces{}}
 	if r != nil {
 		r.Operations = NewOperations(spec)

@@ -5,12 +5,14 @@ import (
 
 	"lian/compute"
 	"lian/dtype"
+	"lian/model"
 )
 
 // clip scales gradients down whose norm is too large: that of all together, or that of each kind (InternEvo's groups).
 type clip struct {
 	norm float64
 	all  measure
+	some *compute.Tensor   // Σ squares of those somebody asks for
 	by   map[Kind]*measure // nil: all together
 	rows []row
 }
@@ -23,7 +25,7 @@ func newMeasure(b compute.Backend) measure {
 }
 
 func newClip(b compute.Backend, o Options, rows []row) clip {
-	c := clip{norm: o.ClipNorm, all: newMeasure(b), rows: rows}
+	c := clip{norm: o.ClipNorm, all: newMeasure(b), some: compute.NewTensor(b, dtype.F64, 1), rows: rows}
 	if o.ClipBy != "kind" {
 		return c
 	}
@@ -60,6 +62,20 @@ func (x *Optimizer) Measure(s compute.Launcher, grad func(*compute.Tensor) *comp
 func (x *Optimizer) Norm(s compute.Stream) (float64, error) {
 	squares := make([]float64, 1)
 	err := s.Read(x.clip.all.squares, compute.HostBytes(squares))
+	return math.Sqrt(squares[0]), err
+}
+
+// NormOf reads the norm of the gradients of some parameters, 0 of none.
+func (x *Optimizer) NormOf(s compute.Stream, grad func(*compute.Tensor) *compute.Tensor, in func(model.Parameter) bool) (float64, error) {
+	var some []*compute.Tensor
+	for _, r := range x.clip.rows {
+		if g := grad(r.tensor); g != nil && in(model.Parameter{Name: r.name, Tensor: r.tensor}) {
+			some = append(some, g)
+		}
+	}
+	squares := make([]float64, 1)
+	s.Launch(&compute.SumSquares{X: some, Out: x.clip.some})
+	err := s.Read(x.clip.some, compute.HostBytes(squares))
 	return math.Sqrt(squares[0]), err
 }
 

@@ -16,7 +16,8 @@ type Options struct {
 	Warmup       float64 `yaml:"warmup" help:"share of the steps over which the learning rate rises" default:"0.05" range:"0..1"`
 	WarmupSteps  int     `yaml:"warmup_steps" help:"steps over which the learning rate rises; 0 takes the share" default:"0" range:"0..100000000"`
 	WarmupShape  string  `yaml:"warmup_shape" help:"how the learning rate rises" default:"linear" range:"linear|cosine|1-sqrt"`
-	WarmupFrom   float64 `yaml:"warmup_from" help:"learning rate of the first step of the warm-up, as a share of the peak; -1 is one step of the rise above 0" default:"-1" range:"-1..1"`
+	WarmupFrom   float64 `yaml:"warmup_from" help:"learning rate where the warm-up starts, as a share of the peak" default:"0" range:"0..1"`
+	ZeroStart    bool    `yaml:"zero_start" help:"the first step of the warm-up has the rate where it starts, as in transformers, not one step of the rise more" default:"false"`
 	IdleSteps    int     `yaml:"idle_steps" help:"steps before the warm-up with a learning rate of 0: the optimizer's averages fill" default:"0" range:"0..100000000"`
 	FinalRate    float64 `yaml:"final_rate" help:"learning rate at the end, as a share of the peak" default:"0.05" range:"0..1"`
 	DecayShare   float64 `yaml:"decay_share" help:"wsd: share of the steps over which the learning rate falls at the end" default:"0.2" range:"0..1"`
@@ -62,7 +63,7 @@ func (o Options) fall(steps int) int {
 }
 
 // Rate is the learning rate of step s (from 0) of a run of so many steps. By default the first step already moves, with
-// 1/warm-up of the peak; with WarmupFrom 0 the values are those of transformers' schedules.
+// 1/warm-up of the peak; with ZeroStart the values are those of transformers' schedules.
 func (o Options) Rate(s, steps int) float64 {
 	warm := o.warm(steps)
 	if s -= o.IdleSteps; s < 0 {
@@ -70,8 +71,8 @@ func (o Options) Rate(s, steps int) float64 {
 	}
 	steps -= o.IdleSteps
 	if s < warm {
-		if o.WarmupFrom < 0 {
-			return o.LearningRate * rise(o.WarmupShape, float64(s+1)/float64(warm))
+		if !o.ZeroStart {
+			s++
 		}
 		return o.LearningRate * (o.WarmupFrom + (1-o.WarmupFrom)*rise(o.WarmupShape, float64(s)/float64(warm)))
 	}

@@ -49,7 +49,7 @@ func TestSchedulesAreTheReferences(t *testing.T) {
 			continue
 		}
 		steps := g.Steps
-		o.LearningRate, o.WarmupSteps = g.Base, g.Warm
+		o.LearningRate, o.WarmupSteps, o.ZeroStart = g.Base, g.Warm, true
 		switch name {
 		case "constant":
 			o.WarmupSteps = 0
@@ -69,7 +69,7 @@ func TestSchedulesAreTheReferences(t *testing.T) {
 }
 
 func TestIdleStepsDoNotMoveAndShiftTheRest(t *testing.T) {
-	plain := Options{LearningRate: 1, Shape: "wsd", WarmupSteps: 4, WarmupFrom: -1, DecaySteps: 10}
+	plain := Options{LearningRate: 1, Shape: "wsd", WarmupSteps: 4, DecaySteps: 10}
 	idle := plain
 	idle.IdleSteps = 7
 	for s := range 50 {

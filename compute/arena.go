@@ -2,12 +2,13 @@ package compute
 
 import (
 	"reflect"
+	"slices"
 
 	"lian/dtype"
 )
 
 // Arena hands out tensors from a few large buffers, their headers, views of
-// them and operations, and takes them all back at once. It grows to the largest
+// them and operations, and takes them back one by one or all at once. It grows to the largest
 // step it has seen and allocates nothing after that. It is not safe for
 // concurrent use.
 type Arena struct {
@@ -16,6 +17,8 @@ type Arena struct {
 	chunk   int // index of the chunk in use
 	used    int // bytes used of it
 	chunkAt int // bytes of a new chunk
+
+	free map[int][]spot // given back one by one, by size: what was freed last is handed out first, as caches still hold it
 
 	headers pool[Tensor] // of the tensors handed out and their views
 	shapes  strips[int]
@@ -30,10 +33,19 @@ func NewArena(b Backend, chunk int) *Arena {
 	return &Arena{backend: b, chunkAt: max(chunk, 1<<16)}
 }
 
+// spot is where a tensor's content lies.
+type spot struct{ chunk, offset int }
+
 // Tensor returns a tensor with undefined content, valid until Reset.
 func (a *Arena) Tensor(t dtype.Type, shape ...int) *Tensor {
 	x := a.header(t, shape)
-	size := (x.Bytes() + arenaAlign - 1) / arenaAlign * arenaAlign
+	size := arenaSize(x)
+	if list := a.free[size]; len(list) > 0 {
+		at := list[len(list)-1]
+		a.free[size] = list[:len(list)-1]
+		x.Buffer, x.Offset = a.chunks[at.chunk], at.offset
+		return x
+	}
 	for a.chunk < len(a.chunks) && a.used+size > a.chunks[a.chunk].Size() {
 		a.chunk, a.used = a.chunk+1, 0
 	}
@@ -45,6 +57,26 @@ func (a *Arena) Tensor(t dtype.Type, shape ...int) *Tensor {
 	return x
 }
 
+func arenaSize(x *Tensor) int { return (x.Bytes() + arenaAlign - 1) / arenaAlign * arenaAlign }
+
+// Free takes back the content of one tensor, which has been handed out by this arena and is not read by anything launched later: the next
+// tensor of its size has it. Another arena's tensor, and an empty one, stay as they are.
+func (a *Arena) Free(x *Tensor) {
+	size := arenaSize(x)
+	if x.arena != a || size == 0 {
+		return
+	}
+	for i := len(a.chunks) - 1; i >= 0; i-- {
+		if a.chunks[i] == x.Buffer {
+			if a.free == nil {
+				a.free = map[int][]spot{}
+			}
+			a.free[size] = append(a.free[size], spot{i, x.Offset})
+			return
+		}
+	}
+}
+
 // Mark is how far an arena's memory is handed out.
 type Mark struct{ chunk, used int }
 
@@ -53,7 +85,12 @@ func (a *Arena) Mark() Mark { return Mark{a.chunk, a.used} }
 
 // Release takes back the content of every tensor handed out since the mark; operations and headers stay until Reset. Streams
 // run in order, so what was launched before may still read them.
-func (a *Arena) Release(m Mark) { a.chunk, a.used = m.chunk, m.used }
+func (a *Arena) Release(m Mark) {
+	a.chunk, a.used = m.chunk, m.used
+	for size, list := range a.free {
+		a.free[size] = slices.DeleteFunc(list, func(at spot) bool { return at.chunk > m.chunk || at.chunk == m.chunk && at.offset >= m.used })
+	}
+}
 
 // header is a tensor without content.
 func (a *Arena) header(t dtype.Type, shape []int) *Tensor {
@@ -73,6 +110,9 @@ func (a *Arena) Int32s(n int) []int32 {
 // Reset takes back every tensor and operation handed out.
 func (a *Arena) Reset() {
 	a.chunk, a.used = 0, 0
+	for size, list := range a.free {
+		a.free[size] = list[:0]
+	}
 	a.headers.reset()
 	a.shapes.reset()
 	a.numbers.reset()

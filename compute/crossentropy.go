@@ -22,7 +22,7 @@ import "lian/dtype"
 // With a tape the gradients are made in the forward launch (Prepare), so logits are computed once:
 // dl = Scale·Weights·(softmax·(1 + 2·ZLoss·lse) − (1−ε)·onehot − ε/vocab), through the softcap times 1 − (l/c)²,
 // DHidden = LogitScale·dl·Weight (overwritten), DWeight (+)= LogitScale·dlᵀ·Hidden. Rows are taken in chunks of a size that depends on
-// the vocabulary only. Sums over the vocabulary are float32 over fixed lanes in chunks of 4096; a row's loss does not depend on the other rows.
+// the vocabulary, and for DWeight on the number of rows. Sums over the vocabulary are float32 over fixed lanes in chunks of 4096; a row's loss does not depend on the other rows.
 // Sources: Szegedy et al., arXiv 1512.00567 (smoothing); Chowdhery et al., arXiv 2204.02311 (z-loss); Gemma 2, arXiv 2408.00118 (softcap).
 type LinearCrossEntropy struct {
 	Hidden, Weight, Targets, Loss, Best, LogSumExp *Tensor
@@ -45,6 +45,14 @@ func (o *LinearCrossEntropy) LogitFactor() float32 {
 
 // CrossEntropyRows is the number of rows whose logits exist at one time: about 4 MiB of them.
 func CrossEntropyRows(vocab int) int { return min(max(1<<20/max(vocab, 1)/16*16, 16), 512) }
+
+// CrossEntropyGradientRows is the same where DWeight is wanted: at most 64 MiB of logits, in chunks of about one size. Every chunk
+// adds to all of DWeight, so few rows would be bound by reading and writing it.
+func CrossEntropyGradientRows(rows, vocab int) int {
+	most := min(max(1<<24/max(vocab, 1)/16*16, 16), 512)
+	chunks := max(1, (rows+most-1)/most)
+	return max(16, (rows+chunks*16-1)/(chunks*16)*16)
+}
 
 // Name implements Op.
 func (*LinearCrossEntropy) Name() string { return "linear_cross_entropy" }

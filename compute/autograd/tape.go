@@ -55,11 +55,19 @@ type Tape struct {
 	arena      *compute.Arena
 	stream     compute.Stream
 	parameters *Gradients
-	ops        []compute.Differentiable
+	ops        []note
+	made       []*compute.Tensor // by the operations, in their order
 	wanted     map[place]bool
 	grads      map[place]*compute.Tensor
 	err        error
 	list       []*compute.Tensor // of the operation at hand
+	passing    []*compute.Tensor // made by the backward rule at hand for itself
+}
+
+// note is an operation and where what it made begins in made: the tensors that no operation before it has written.
+type note struct {
+	op   compute.Differentiable
+	made int
 }
 
 // NewTape makes a tape over a stream. Gradients of intermediate tensors come
@@ -67,6 +75,13 @@ type Tape struct {
 func NewTape(s compute.Stream, arena *compute.Arena, parameters *Gradients) *Tape {
 	return &Tape{arena: arena, stream: s, parameters: parameters,
 		wanted: map[place]bool{}, grads: map[place]*compute.Tensor{}}
+}
+
+// Tensor implements compute.Allocator: a tensor that is gone when the backward rule that asked for it has returned.
+func (b backprop) Tensor(kind dtype.Type, shape ...int) *compute.Tensor {
+	x := b.arena.Tensor(kind, shape...)
+	b.passing = append(b.passing, x)
+	return x
 }
 
 // Tensor implements compute.Allocator.
@@ -85,15 +100,21 @@ func (t *Tape) Launch(op compute.Op) {
 		wanted = wanted || t.wants(x)
 	}
 	if wanted {
+		made := len(t.made)
 		t.list = op.Outputs(t.list[:0])
 		for _, x := range t.list {
-			t.wanted[placeOf(x)] = true
+			if at := placeOf(x); !t.wanted[at] {
+				t.wanted[at] = true
+				t.made = append(t.made, x)
+			}
 		}
 		switch op := op.(type) {
 		case compute.GradientInForward:
+			t.made = t.made[:made] // its outputs are what others look at
 			op.Prepare(backprop{t})
+			t.passing = t.passing[:0]
 		case compute.Differentiable:
-			t.ops = append(t.ops, op)
+			t.ops = append(t.ops, note{op, made})
 		default:
 			if t.err == nil {
 				t.err = fmt.Errorf("operation %s has no gradient, but one must come through it", op.Name())
@@ -107,13 +128,30 @@ func (t *Tape) wants(x *compute.Tensor) bool {
 	return t.wanted[placeOf(x)] || t.parameters.Of(x) != nil
 }
 
-// Backward carries the gradients made in the forward pass to the parameters.
+// Backward carries the gradients made in the forward pass to the parameters. What the recorded operations have made, and its gradients,
+// go back to the arena as soon as nothing needs them: memory is that of the forward pass and a little more, and gradients
+// lie where caches still hold what was there before.
 func (t *Tape) Backward() error {
 	if t.err != nil {
 		return t.err
 	}
 	for i := len(t.ops) - 1; i >= 0; i-- {
-		t.ops[i].Backward(backprop{t})
+		n := t.ops[i]
+		n.op.Backward(backprop{t})
+		for _, x := range t.passing {
+			t.arena.Free(x)
+		}
+		t.passing = t.passing[:0]
+		for _, x := range t.made[n.made:] { // whoever read it came later, and is done
+			at := placeOf(x)
+			if g := t.grads[at]; g != nil {
+				t.arena.Free(g)
+				delete(t.grads, at)
+			}
+			delete(t.wanted, at)
+			t.arena.Free(x)
+		}
+		t.made = t.made[:n.made]
 	}
 	t.ops = t.ops[:0]
 	clear(t.wanted)
@@ -149,7 +187,7 @@ func (b backprop) Into(input *compute.Tensor) (*compute.Tensor, bool) {
 	if g := b.grads[at]; g != nil {
 		return g.View(input.Shape...), true
 	}
-	g := b.Tensor(dtype.F32, input.Shape...)
+	g := b.arena.Tensor(dtype.F32, input.Shape...)
 	b.grads[at] = g
 	return g, false
 }

@@ -12,7 +12,7 @@ import (
 var _ = provides((*backend).crossEntropy)
 
 // crossEntropy makes the logits of a chunk of rows, turns them into losses and, with a tape, into their own gradients in
-// place, and multiplies those on. The weight is packed once for all chunks, in both orders.
+// place, and multiplies those on. Where chunks are small the weight is packed once for all of them, in both orders.
 func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -23,26 +23,30 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 		}
 	}
 	hidden, dhidden, dweight := host.F32(o.Hidden), host.F32(o.DHidden), host.F32(o.DWeight)
-	if dweight != nil && !o.AccumulateWeight {
-		b.zero(dweight)
-	}
 	dbias := host.F32(o.DBias)
 	if !o.AccumulateBias {
 		clear(dbias)
+	}
+	if rows == 0 && dweight != nil && !o.AccumulateWeight {
+		b.zero(dweight)
 	}
 	w := frame[lossWeights](b)
 	w.weight, w.back = b.weight(o.Weight, vocab, n, true), b.weight(o.Weight, n, vocab, false)
 	weight, back := &w.weight, &w.back
 	chunk := compute.CrossEntropyRows(vocab)
+	if dweight != nil {
+		chunk = compute.CrossEntropyGradientRows(rows, vocab)
+	}
 	asPairs := o.BF16 && weight.kind == dtype.F32
 	var packed, packedBack []float32
-	if rows > chunk && weight.kind == dtype.F32 && (!asPairs || b.packsPairs()) {
+	again := rows > chunk && chunk < 128 // with so few rows packing the weight for each chunk would be felt
+	if again && weight.kind == dtype.F32 && (!asPairs || b.packsPairs()) {
 		packed = b.shared.need(slotI, (vocab+b.columns-1)/b.columns*b.columns*depth(n, asPairs))
 		if err := b.packAll(packed, weight, vocab, n, asPairs); err != nil {
 			return err
 		}
 	}
-	if dhidden != nil && rows > chunk && back.kind == dtype.F32 && (!asPairs || b.packsPairs()) {
+	if dhidden != nil && again && back.kind == dtype.F32 && (!asPairs || b.packsPairs()) {
 		packedBack = b.shared.need(slotJ, (n+b.columns-1)/b.columns*b.columns*depth(vocab, asPairs))
 		if err := b.packAll(packedBack, back, n, vocab, asPairs); err != nil {
 			return err
@@ -76,7 +80,7 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 			}
 		}
 		if dweight != nil {
-			err := b.multiplyOne(product{m: vocab, n: n, k: count, alpha: 1, pairs: asPairs, out: dweight, stride: n, accumulate: true,
+			err := b.multiplyOne(product{m: vocab, n: n, k: count, alpha: 1, pairs: asPairs, out: dweight, stride: n, accumulate: from > 0 || o.AccumulateWeight,
 				a: plain(operand{logits, vocab, false}), b: plain(operand{hidden[from*n:], n, false})})
 			if err != nil {
 				return err

@@ -1,6 +1,10 @@
 package cpu
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"lian/compute/host"
+)
 
 // scratch is memory that a worker keeps between operations, by purpose.
 type scratch struct {
@@ -54,6 +58,7 @@ func (s *scratch) need(slot, n int) []float32 {
 // aligned allocates n values that begin at a cache line.
 func aligned(n int) []float32 {
 	raw := make([]float32, n+16)
+	host.Huge(unsafe.Slice((*byte)(unsafe.Pointer(&raw[0])), 4*len(raw)))
 	skip := int(-uintptr(unsafe.Pointer(&raw[0]))%64) / 4
 	return raw[skip : skip+n : skip+n]
 }

@@ -31,6 +31,7 @@ const align = 64
 func Alloc(bytes int) *Buffer {
 	words := make([]uint64, (bytes+align+7)/8)
 	raw := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(words))), len(words)*8)
+	Huge(raw)
 	skip := int(-uintptr(unsafe.Pointer(&raw[0])) % align)
 	return &Buffer{bytes: raw[skip : skip+bytes : skip+bytes]}
 }

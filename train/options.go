@@ -13,11 +13,20 @@ type Options struct {
 	Schedule    schedule.Options `yaml:",inline"`
 	Optimizer   optim.Options    `yaml:",inline"`
 	MicroTokens int              `yaml:"micro_tokens" help:"tokens in one forward and backward; more needs more memory" default:"2048" range:"1..10000000"`
-	EvalEvery   int              `yaml:"eval_every" help:"steps between looks at held-out text; 0 looks only at the end" default:"0" range:"0..100000000"`
-	SaveEvery   int              `yaml:"save_every" help:"steps between checkpoints; 0 keeps none" default:"0" range:"0..100000000"`
+	EvalEvery   int              `yaml:"eval_every" help:"steps between looks at held-out text; 0 looks only at the end" default:"0" range:"0..100000000" resume:"free"`
+	SaveEvery   int              `yaml:"save_every" help:"steps between checkpoints; 0 counts no steps" default:"0" range:"0..100000000" resume:"free"`
+	SaveMinutes float64          `yaml:"save_minutes" help:"minutes between checkpoints at most; 0 looks at no clock" default:"10" range:"0..100000" resume:"free"`
+	KeepLast    int              `yaml:"keep_last" help:"newest checkpoints that stay" default:"2" range:"1..1000000" resume:"free"`
+	KeepEvery   int              `yaml:"keep_every" help:"checkpoints at multiples of so many steps stay; 0 none" default:"0" range:"0..100000000" resume:"free"`
+	KeepBest    bool             `yaml:"keep_best" help:"save before each look at held-out text and keep the best" default:"false" resume:"free"`
+	SaveInline  bool             `yaml:"save_inline" help:"training waits while a checkpoint is written, which saves the memory of a copy" default:"false" resume:"free"`
+	SaveFailure string           `yaml:"save_failure" help:"what a checkpoint that cannot be written does: is told and the run goes on, or stops it" default:"tell" range:"tell|stop" resume:"free"`
 	BF16        bool             `yaml:"bf16" help:"round the operands of large products to bfloat16 (needs a CPU that has it; sums stay float32)" default:"false"`
 	Seed        uint64           `yaml:"seed" help:"seed of everything random" default:"1"`
 }
+
+// SaveFailureStop ends a run whose checkpoint cannot be written.
+const SaveFailureStop = "stop"
 
 // Rate is the learning rate of step s (from 0).
 func (o Options) Rate(s int) float64 { return o.Schedule.Rate(s, o.Steps) }

@@ -1,119 +1,78 @@
 package train
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
 
-	"lian/format/safetensors"
-	"lian/model"
+	"lian/train/state"
 )
 
-// A checkpoint is one safetensors file, state-STEP.safetensors: the weights that move ("weight/NAME") and the optimizer's
-// state ("optimizer/NAME"), with the run's options and counters as metadata. One file, renamed into place, is either there
-// whole or not at all; the one before is removed after that. docs/format/training-state.md has the layout.
-
-const statePrefix = "state-"
-
-func (t *Trainer) stateFile(step int) string {
-	return filepath.Join(t.Folder, fmt.Sprintf("%s%08d.safetensors", statePrefix, step))
-}
-
-// state is everything a checkpoint holds, by name.
-func (t *Trainer) state() *model.Parameters {
-	var all model.Parameters
-	for _, w := range t.Weights.All() {
-		all.Add("weight/"+w.Name, w.Tensor)
-	}
-	for _, w := range t.optimizer.State().All() {
-		all.Add("optimizer/"+w.Name, w.Tensor)
-	}
-	return &all
-}
-
-// save writes the state after a number of steps and removes older ones.
-func (t *Trainer) save() error {
-	step := t.at.Step
+// resume goes on from the newest whole state, if there is one.
+func (t *Trainer) resume() error {
+	t.savedStep = -1
 	if t.Folder == "" {
 		return nil
 	}
-	if err := os.MkdirAll(t.Folder, 0o755); err != nil {
+	if err := state.Sweep(t.Folder); err != nil {
 		return err
 	}
-	var tensors []safetensors.Tensor
-	for _, x := range t.state().All() {
-		tensors = append(tensors, safetensors.Tensor{Name: x.Name, Type: x.Tensor.Type, Shape: x.Tensor.Shape, Make: func() ([]byte, error) {
-			data := make([]byte, x.Tensor.Bytes())
-			return data, t.stream.Read(x.Tensor, data)
-		}})
-	}
-	options, err := json.Marshal(t.Options)
+	path, passed, err := state.Newest(t.Folder, math.MaxInt)
 	if err != nil {
 		return err
 	}
-	position, err := json.Marshal(t.at)
-	if err != nil {
+	if err := state.SetAside(passed); err != nil {
 		return err
 	}
-	older, err := t.states()
-	if err != nil {
-		return err
-	}
-	file := t.stateFile(step)
-	metadata := map[string]string{"position": string(position), "options": string(options)}
-	if err := safetensors.Write(file, tensors, metadata); err != nil {
-		return fmt.Errorf("checkpoint at step %d: %w", step, err)
-	}
-	for _, old := range older {
-		if old != file {
-			os.Remove(old)
+	if path == "" {
+		if len(passed) > 0 {
+			t.tell(KindResumed, ResumedEvent{Passed: passed})
 		}
+		return nil
 	}
+	s, err := t.read(path)
+	if err != nil {
+		return err
+	}
+	t.savedStep = t.at.Step
+	if err := t.readEvaluations(); err != nil {
+		return err
+	}
+	e := ResumedEvent{Step: s.Step, Path: path, Passed: passed}
+	if s.Kernels != t.Kernels {
+		e.Told = append(e.Told, fmt.Sprintf("the state was made with kernels %s, these are %s: the run goes on, but not with the bytes it would have had", s.Kernels, t.Kernels))
+	}
+	t.tell(KindResumed, e)
 	return nil
 }
 
-// states are the checkpoints in Folder, oldest first.
-func (t *Trainer) states() ([]string, error) {
-	return filepath.Glob(filepath.Join(t.Folder, statePrefix+"*.safetensors"))
-}
-
-// resume reads the newest checkpoint, if there is one.
-func (t *Trainer) resume() error {
-	if t.Folder == "" {
-		return nil
-	}
-	states, err := t.states()
-	if err != nil || len(states) == 0 {
-		return err
-	}
-	file := states[len(states)-1]
-	f, err := safetensors.Open(file)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	meta := f.Metadata()
-	if err := json.Unmarshal([]byte(meta["position"]), &t.at); err != nil || t.at.Step < 0 {
-		return fmt.Errorf("%s: metadata position is %q, expected step, tokens and skipped; remove the file to start again", file, meta["position"])
-	}
-	options, err := json.Marshal(t.Options)
-	if err != nil {
-		return err
-	}
-	if meta["options"] != string(options) {
-		return fmt.Errorf("%s: made with other settings (%s) than now (%s); train into another folder or remove it", file, meta["options"], options)
-	}
-	for _, x := range t.state().All() {
-		info, ok := f.Info(x.Name)
-		if !ok || fmt.Sprint(info.Shape) != fmt.Sprint(x.Tensor.Shape) || info.Type != x.Tensor.Type {
-			return fmt.Errorf("%s: tensor %s is %v, expected %v; it is of another model", file, x.Name, info, x.Tensor)
-		}
-		data, err := f.Data(x.Name)
+// accept refuses a state that was made with other settings than the run has. The number of steps may change if the learning rates of the
+// steps done are the same for either.
+func (t *Trainer) accept(path string, s *saved) error {
+	now := slices.Clone(t.settings())
+	isSteps := func(x Setting) bool { return x.Name == stepsSetting || strings.HasSuffix(x.Name, "."+stepsSetting) }
+	if i, j := slices.IndexFunc(s.Settings, isSteps), slices.IndexFunc(now, isSteps); !t.rateGiven && i >= 0 && j >= 0 && s.Settings[i].Value != now[j].Value {
+		before, err := strconv.Atoi(s.Settings[i].Value)
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %s is %q, expected a number", path, s.Settings[i].Name, s.Settings[i].Value)
 		}
-		t.stream.Write(x.Tensor, data)
+		old := t.Options
+		old.Steps = before
+		for n := range s.Step {
+			if a, b := old.Rate(n), t.Options.Rate(n); a != b {
+				return fmt.Errorf("%s: %s was %d, is %s now, and the schedule depends on it: step %d had learning rate %.4g and would have had %.4g; give %s %d again, or begin another run from this state as a model (it opens as one)",
+					path, now[j].Name, before, now[j].Value, n, a, b, now[j].Name, before)
+			}
+		}
+		if t.Options.Steps < s.Step {
+			return fmt.Errorf("%s: %s is %d now, the state has done %d", path, now[j].Name, t.Options.Steps, s.Step)
+		}
+		now[j].Value = s.Settings[i].Value
 	}
-	return t.stream.Err()
+	if d := differences(s.Settings, now); len(d) > 0 {
+		return fmt.Errorf("%s: made with other settings: %s; set them as they were, or train into another folder", path, strings.Join(d, "; "))
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -25,8 +26,8 @@ type attempt struct {
 }
 
 // step is one optimizer step: forward and backward over the micro-batches, clip, move.
-func (t *Trainer) step(s int) (p Progress, err error) {
-	a, err := t.attempt(t.at.batch())
+func (t *Trainer) step(ctx context.Context, s int) (p Progress, err error) {
+	a, err := t.attempt(ctx, t.at.batch())
 	if err != nil {
 		return p, err
 	}
@@ -46,7 +47,7 @@ func (t *Trainer) step(s int) (p Progress, err error) {
 }
 
 // attempt gathers the gradient of a batch.
-func (t *Trainer) attempt(batch int) (a attempt, err error) {
+func (t *Trainer) attempt(ctx context.Context, batch int) (a attempt, err error) {
 	a.batch = batch
 	began := time.Now()
 	if a.sequences, err = t.Source.Step(batch); err != nil {
@@ -63,6 +64,9 @@ func (t *Trainer) attempt(batch int) (a attempt, err error) {
 	a.losses = make([]float64, len(a.sequences))
 	t.gradients.Reset()
 	for _, m := range split(a.sequences, t.Options.MicroTokens) {
+		if ctx.Err() != nil {
+			return a, ctx.Err()
+		}
 		if err := t.accumulate(m, float32(1/a.total), a.losses); err != nil {
 			return a, err
 		}

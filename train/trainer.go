@@ -2,11 +2,13 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"lian/compute"
 	"lian/compute/autograd"
+	"lian/event"
 	"lian/model"
 	"lian/train/optim"
 )
@@ -23,6 +25,18 @@ type Trainer struct {
 	Rate func(step int) float64
 	// Folder keeps checkpoints; empty keeps none.
 	Folder string
+	// Form is how they keep the weights; nil is one file of tensors by name.
+	Form Form
+	// Settings decide over the bytes of the run: going on needs the same ones. nil is those of the options.
+	Settings []Setting
+	// Kernels is the level at which the backend computes, kept with every checkpoint.
+	Kernels string
+	// StopFile is looked at before each step; see stop. Empty is none.
+	StopFile string
+	// TimeLimit ends the run, saved, before so much time has passed; 0 is none.
+	TimeLimit time.Duration
+	// Events is told of what happens beside the steps; nil is nobody.
+	Events event.Sink
 	Hooks
 
 	stream    compute.Stream
@@ -30,12 +44,21 @@ type Trainer struct {
 	gradients *autograd.Gradients
 	optimizer *optim.Optimizer
 	at        position
+	rateGiven bool
+	began     time.Time
+	longest   time.Duration // of the steps of this process
+	saving    saving
+	savedStep int       // of the newest state, begun or on the disk; −1 none
+	savedAt   time.Time // when it was begun
+	looked    evaluations
+	badStop   string // content of the stop file that was told to be none
 }
 
 func (t *Trainer) prepare() error {
 	if err := t.Options.Check(); err != nil {
 		return err
 	}
+	t.began, t.savedAt, t.rateGiven = time.Now(), time.Now(), t.Rate != nil
 	if t.Rate == nil {
 		t.Rate = t.Options.Rate
 	}
@@ -50,46 +73,50 @@ func (t *Trainer) prepare() error {
 	return nil
 }
 
-// Run trains from the newest checkpoint in Folder, or from the start. When ctx ends it saves a checkpoint and returns ctx's error.
-func (t *Trainer) Run(ctx context.Context) error {
+// tell emits an event.
+func (t *Trainer) tell(kind string, payload any) {
+	if t.Events != nil {
+		t.Events.Emit(kind, payload)
+	}
+}
+
+// Run trains from the newest checkpoint in Folder, or from the start. When ctx ends, or something else stops it (see stop), it saves a
+// checkpoint and returns why; errors.Is knows ctx's error.
+func (t *Trainer) Run(ctx context.Context) (err error) {
 	if err := t.prepare(); err != nil {
 		return err
 	}
 	if err := t.resume(); err != nil {
 		return err
 	}
-	first, start := t.at.Step, time.Now()
+	defer func() { err = errors.Join(err, t.saving.wait()) }() // also where a step fails, what was begun is finished
+	first := t.at.Step
+	if err := t.evaluate(ctx); err != nil { // if a kill came between saving and looking
+		return t.stopped(ctx, err)
+	}
 	for t.at.Step < t.Options.Steps {
-		if ctx.Err() != nil {
-			if err := t.save(); err != nil {
-				return err
-			}
-			return ctx.Err()
+		if reason, err := t.stop(ctx); err != nil || reason != nil {
+			return t.stopped(ctx, errors.Join(err, reason))
 		}
 		began := time.Now()
-		p, err := t.step(t.at.Step)
+		p, err := t.step(ctx, t.at.Step)
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			continue // nothing has moved
+		}
 		if err != nil {
 			return fmt.Errorf("step %d: %w", t.at.Step, err)
 		}
-		done := t.at.Step
-		if t.OnStep != nil {
-			p.Took = time.Since(began)
-			p.Rate = float64(p.Rows) / p.Took.Seconds()
-			p.Left = time.Duration(float64(time.Since(start)) / float64(done-first) * float64(t.Options.Steps-done))
-			t.OnStep(p)
-		}
-		if e := t.Options.SaveEvery; e > 0 && done%e == 0 && done < t.Options.Steps {
+		t.report(p, time.Since(began), first)
+		if t.saveDue() {
 			if err := t.save(); err != nil {
 				return err
 			}
 		}
-		if e := t.Options.EvalEvery; t.OnEvaluate != nil && (done == t.Options.Steps || e > 0 && done%e == 0) {
-			if err := t.published(func() error { _, err := t.OnEvaluate(ctx, done); return err }); err != nil {
-				return err
-			}
+		if err := t.evaluate(ctx); err != nil {
+			return t.stopped(ctx, err)
 		}
 	}
-	if err := t.save(); err != nil {
+	if err := t.saveLast(); err != nil {
 		return err
 	}
 	t.optimizer.Publish(t.stream, t.gradients.Of) // the run is over: what is left is what is to be used
@@ -100,9 +127,19 @@ func (t *Trainer) Run(ctx context.Context) error {
 // keeps apart from those that are trained. These wait in the gradients.
 func (t *Trainer) published(f func() error) error {
 	t.optimizer.Publish(t.stream, t.gradients.Of)
-	if err := f(); err != nil {
-		return err
-	}
+	err := f()
 	t.optimizer.Restore(t.stream, t.gradients.Of)
-	return t.stream.Err()
+	return errors.Join(err, t.stream.Err())
+}
+
+// report hands a step on, with what the clock says of it.
+func (t *Trainer) report(p Progress, took time.Duration, first int) {
+	t.longest = max(t.longest, took)
+	if t.OnStep == nil {
+		return
+	}
+	done := t.at.Step
+	p.Took, p.Rate = took, float64(p.Rows)/took.Seconds()
+	p.Left = time.Duration(float64(time.Since(t.began)) / float64(done-first) * float64(t.Options.Steps-done))
+	t.OnStep(p)
 }

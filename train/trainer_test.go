@@ -50,7 +50,7 @@ func trainer(t *testing.T, workers int, folder string, lora bool) *Trainer {
 	}
 	tr := &Trainer{Backend: b, Model: m, Weights: m.Parameters(), Source: counting{}, Folder: folder,
 		Options: Options{Steps: 30, Schedule: schedule.Options{LearningRate: .01, Warmup: .1, FinalRate: .1},
-			Optimizer: optim.Options{Beta1: .9, Beta2: .95, Epsilon: 1e-8, Decay: .1, ClipNorm: 1}, MicroTokens: 16, SaveEvery: 7}}
+			Optimizer: optim.Options{Beta1: .9, Beta2: .95, Epsilon: 1e-8, Decay: .1, ClipNorm: 1}, MicroTokens: 16, SaveEvery: 7, KeepLast: 2}}
 	if lora {
 		bindings, err := mustFamily(t).Bindings(m.Spec)
 		if err != nil {

@@ -9,6 +9,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
+	"time"
 
 	"lian/chat"
 	"lian/compute"
@@ -25,18 +27,19 @@ import (
 
 // FinetuneOptions are what lian finetune takes.
 type FinetuneOptions struct {
-	Model    string         `yaml:"model" help:"model to start from"`
-	Data     string         `yaml:"data" help:"folder with train.jsonl and heldout.jsonl, or one file: a conversation a line"`
-	Template string         `yaml:"template" help:"chat template instead of the model's own: the name of one that comes with Lian, or a file"`
-	Method   string         `yaml:"method" help:"what moves: all weights, or an adapter" default:"full" range:"|full|lora"`
-	LR       float64        `yaml:"lr" help:"peak learning rate; 0 takes 0.001 for full and 0.005 for lora" default:"0" range:"0..1"`
-	LoRA     adapter.Config `yaml:"lora"`
-	Train    train.Options  `yaml:"train"`
-	Epochs   float64        `yaml:"epochs" help:"passes over the examples; 0 takes train.steps" default:"0" range:"0..1000"`
-	Examples int            `yaml:"examples" help:"examples in one optimizer step" default:"16" range:"1..100000"`
-	Loss     string         `yaml:"loss_reduction" help:"what counts the same in a step: every label, every example, or in between" default:"token" range:"token|sample|square"`
-	HeldOut  int            `yaml:"held_out" help:"held-out examples whose loss is measured before and after" default:"200" range:"0..1000000"`
-	Figures  FigureOptions  `yaml:",inline"`
+	Model     string         `yaml:"model" help:"model to start from"`
+	Data      string         `yaml:"data" help:"folder with train.jsonl and heldout.jsonl, or one file: a conversation a line" resume:"free"`
+	Template  string         `yaml:"template" help:"chat template instead of the model's own: the name of one that comes with Lian, or a file"`
+	Method    string         `yaml:"method" help:"what moves: all weights, or an adapter" default:"full" range:"|full|lora"`
+	LR        float64        `yaml:"lr" help:"peak learning rate; 0 takes 0.001 for full and 0.005 for lora" default:"0" range:"0..1"`
+	LoRA      adapter.Config `yaml:"lora"`
+	Train     train.Options  `yaml:"train"`
+	Epochs    float64        `yaml:"epochs" help:"passes over the examples; 0 takes train.steps" default:"0" range:"0..1000"`
+	Examples  int            `yaml:"examples" help:"examples in one optimizer step" default:"16" range:"1..100000"`
+	Loss      string         `yaml:"loss_reduction" help:"what counts the same in a step: every label, every example, or in between" default:"token" range:"token|sample|square"`
+	TimeLimit time.Duration  `yaml:"time_limit" help:"saves and stops before so much time has passed, as 90m or 8h; 0 is none" default:"0s" resume:"free"`
+	HeldOut   int            `yaml:"held_out" help:"held-out examples whose loss is measured before and after" default:"200" range:"0..1000000" resume:"free"`
+	Figures   FigureOptions  `yaml:",inline" resume:"free"`
 }
 
 // FinetuneReport is what came of it.
@@ -88,18 +91,23 @@ func Finetune(ctx context.Context, dir string, o FinetuneOptions, events event.S
 		return r, fmt.Errorf("%s: %w", o.Data, err)
 	}
 	r.Examples, r.TooLong = len(examples), tooLong
-	t := &train.Trainer{Options: o.Train, Backend: b, Model: m.Model, Weights: m.Model.Parameters(), Source: source, Folder: filepath.Join(dir, "state")}
+	t := &train.Trainer{Options: o.Train, Backend: b, Model: m.Model, Weights: m.Model.Parameters(), Source: source, Events: events, TimeLimit: o.TimeLimit}
 	if o.Epochs > 0 {
 		t.Options.Steps = max(1, int(math.Round(o.Epochs*float64(len(examples))/float64(o.Examples))))
 	}
 	t.Options.Schedule.LearningRate = rate(o)
+	var form train.Form = modelForm{b, m.Family, m.Model.Spec, m.Config, m.Tokenizer, tpl, m.Separator, true}
 	var lora *adapter.LoRA
 	if o.Method == "lora" {
 		if lora, err = adapter.New(b, m.Model, m.Bindings, o.LoRA, o.Train.Seed); err != nil {
 			return r, err
 		}
 		t.Adapter, t.Weights, r.Rank = lora, lora.Parameters(), o.LoRA.Rank
+		form = adapterForm{b, m.Model, m.Bindings, o.LoRA, m.Path}
 	}
+	settings := o
+	settings.Train = t.Options
+	keepStates(t, dir, form, append(train.Settings(settings), train.Setting{Name: "examples", Value: strconv.Itoa(len(examples))}))
 	r.Trainable, r.Steps, r.LearningRate = t.Weights.Count(), t.Options.Steps, t.Options.Schedule.LearningRate
 	held, err := heldOutExamples(o, m, tpl)
 	if err != nil {

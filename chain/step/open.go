@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"lian/model/adapter"
 	"lian/model/checkpoint"
 	"lian/tokenizer"
+	"lian/train/state"
 )
 
 // Opened is a model with what it needs to read and speak.
@@ -215,6 +217,9 @@ func modelPath(path string) (string, error) {
 		if _, err := os.Stat(filepath.Join(dir, "config.json")); err == nil {
 			return dir, nil
 		}
+	}
+	if at, _, err := state.Newest(filepath.Join(path, "state"), math.MaxInt); err == nil && at != "" {
+		return at, nil // a run that is not done: as it was last saved
 	}
 	if kind, err := container.Look(path); err == nil && (kind == container.InternEvoFolder || kind == container.MetaFolder) {
 		return path, nil // which say in their own ways what a config.json says

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"time"
 
 	"lian/chat"
 	"lian/engine"
@@ -45,16 +46,17 @@ func (s Size) Spec(vocab int) nn.Spec {
 
 // PretrainOptions are what lian pretrain takes.
 type PretrainOptions struct {
-	Shards        string        `yaml:"shards" help:"folder with train.shard and heldout.shard"`
-	Tokenizer     string        `yaml:"tokenizer" help:"tokenizer.json or a folder that has one"`
+	Shards        string        `yaml:"shards" help:"folder with train.shard and heldout.shard" resume:"free"`
+	Tokenizer     string        `yaml:"tokenizer" help:"tokenizer.json or a folder that has one" resume:"free"`
 	Size          Size          `yaml:"model"`
 	Train         train.Options `yaml:"train"`
 	StepTokens    int           `yaml:"step_tokens" help:"tokens in one optimizer step" default:"8192" range:"1..100000000"`
-	HeldOutTokens int           `yaml:"held_out_tokens" help:"held-out tokens looked at during training; the end looks at a megabyte" default:"16384" range:"0..100000000"`
-	Looks         int           `yaml:"looks" help:"how often held-out text is looked at and the prompts are answered" default:"10" range:"1..1000"`
-	Prompts       []string      `yaml:"prompts" help:"texts to go on with at each look, to see the model learn"`
-	PromptTokens  int           `yaml:"prompt_tokens" help:"tokens of each answer" default:"32" range:"1..1000"`
-	Figures       FigureOptions `yaml:",inline"`
+	HeldOutTokens int           `yaml:"held_out_tokens" help:"held-out tokens looked at during training; the end looks at a megabyte" default:"16384" range:"0..100000000" resume:"free"`
+	Looks         int           `yaml:"looks" help:"how often held-out text is looked at and the prompts are answered" default:"10" range:"1..1000" resume:"free"`
+	Prompts       []string      `yaml:"prompts" help:"texts to go on with at each look, to see the model learn" resume:"free"`
+	TimeLimit     time.Duration `yaml:"time_limit" help:"saves and stops before so much time has passed, as 90m or 8h; 0 is none" default:"0s" resume:"free"`
+	PromptTokens  int           `yaml:"prompt_tokens" help:"tokens of each answer" default:"32" range:"1..1000" resume:"free"`
+	Figures       FigureOptions `yaml:",inline" resume:"free"`
 }
 
 // PretrainReport is what came of it.
@@ -106,7 +108,16 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 	if err := l.check(); err != nil {
 		return r, err
 	}
-	t := &train.Trainer{Options: o.Train, Backend: b, Model: m, Weights: m.Parameters(), Source: source, Folder: filepath.Join(dir, "state")}
+	f, err := family.ByName("llama")
+	if err != nil {
+		return r, err
+	}
+	template, err := chat.BuiltIn("lian")
+	if err != nil {
+		return r, err
+	}
+	t := &train.Trainer{Options: o.Train, Backend: b, Model: m, Weights: m.Parameters(), Source: source, Events: events, TimeLimit: o.TimeLimit}
+	keepStates(t, dir, modelForm{b, f, spec, nil, tok, template, separator, false}, append(train.Settings(o), dataSettings(text)...))
 	var tokens int64
 	rec := o.Figures.record(ctx, t, recorded{dir: dir, spec: m.Spec, tokens: tok}, events)
 	l.events, events = rec.events, rec.events
@@ -139,14 +150,6 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 	}
 	tokens = int64(o.Train.Steps) * int64(o.StepTokens)
 	if _, err := evaluate(ctx, o.Train.Steps, allTexts(heldOut, HeldOutBytes)); err != nil {
-		return r, err
-	}
-	f, err := family.ByName("llama")
-	if err != nil {
-		return r, err
-	}
-	template, err := chat.BuiltIn("lian")
-	if err != nil {
 		return r, err
 	}
 	r.Model, r.Parameters, r.Steps, r.Tokens = filepath.Join(dir, "model"), m.Parameters().Count(), o.Train.Steps, int64(o.Train.Steps)*int64(o.StepTokens)

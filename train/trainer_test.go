@@ -65,9 +65,11 @@ func trainer(t *testing.T, workers int, folder string, lora bool) *Trainer {
 	return tr
 }
 
-func mustFamily(t *testing.T) *family.Family {
+func mustFamily(t *testing.T) *family.Family { t.Helper(); return familyNamed(t, "llama") }
+
+func familyNamed(t *testing.T, name string) *family.Family {
 	t.Helper()
-	f, err := family.ByName("llama")
+	f, err := family.ByName(name)
 	if err != nil {
 		t.Fatal(err)
 	}

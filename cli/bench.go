@@ -13,9 +13,9 @@ import (
 
 func init() { register(benchCommand) }
 
-// benchCommand is lian bench compute|model|tokenizer.
+// benchCommand is lian bench compute|model|train|tokenizer.
 func benchCommand() *cobra.Command {
-	return family("bench", "verb.bench", benchComputeCommand(), benchModelCommand(), benchTokenizerCommand())
+	return family("bench", "verb.bench", benchComputeCommand(), benchModelCommand(), benchTrainCommand(), benchTokenizerCommand())
 }
 
 func benchComputeCommand() *cobra.Command {
@@ -29,6 +29,13 @@ func benchModelCommand() *cobra.Command {
 	var o step.BenchModelOptions
 	return verb("model MODEL", "verb.bench.model", &o, func(ctx context.Context, args []string, out *ui.Out) error {
 		return step.BenchModel(ctx, args[0], o, showModelBench(out), slow(out))
+	})
+}
+
+func benchTrainCommand() *cobra.Command {
+	var o step.BenchTrainOptions
+	return verb("train", "verb.bench.train", &o, func(ctx context.Context, args []string, out *ui.Out) error {
+		return step.BenchTrain(ctx, o, showBench(out), slow(out))
 	})
 }
 

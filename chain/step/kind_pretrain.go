@@ -78,20 +78,20 @@ func newPretrainCard(c *chain.Context, o *pretrainConfig) (*pretrainCard, error)
 	if c.Resumed && store.ReadJSON(c.Path(chain.CardFile), &old) == nil && old.Pretrain != nil {
 		p.card, p.before = *old.Pretrain, old.Pretrain.Seconds
 	}
-	s := o.Size
-	p.card.Layers, p.card.Hidden, p.card.Heads, p.card.KVHeads, p.card.FeedForward, p.card.Context = s.Layers, s.Hidden, s.Heads, s.KVHeads, s.FeedForward, s.Context
 	p.card.StepsTotal, p.card.TokensTotal = o.Train.Steps, int64(o.Train.Steps)*int64(o.StepTokens)
 	tok, err := tokenizer.Load(o.Tokenizer)
 	if err != nil {
 		return nil, err
 	}
-	p.card.Parameters = int64(s.Spec(embeddingRows(tok)).Count())
+	s, err := o.shape(tok.VocabSize())
+	if err != nil {
+		return nil, err
+	}
+	a := s.Attention
+	p.card.Layers, p.card.Hidden, p.card.Heads, p.card.KVHeads, p.card.FeedForward, p.card.Context = s.Layers, s.Hidden, a.Heads, a.KVHeads, s.FeedForward.Hidden, s.Context
+	p.card.Parameters = int64(s.Count())
 	return p, nil
 }
-
-// embeddingRows are the rows of a new model's embedding: the vocabulary in whole
-// blocks of 32, as Pretrain makes it.
-func embeddingRows(tok *tokenizer.Tokenizer) int { return (tok.VocabSize() + 31) / 32 * 32 }
 
 // baselines measures the counting models on the held-out text.
 func (p *pretrainCard) baselines(ctx context.Context, dir string) error {

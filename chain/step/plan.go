@@ -67,6 +67,26 @@ type Plan struct {
 	Reason          string  `json:"reason"`
 }
 
+// Size is the shape of a Llama as plans choose it.
+type Size struct {
+	Hidden      int
+	Layers      int
+	Heads       int
+	KVHeads     int
+	FeedForward int
+	Context     int
+	Theta       float64
+	Deviation   float64
+}
+
+// Spec is the size as a model of so many tokens.
+func (s Size) Spec(vocab int) nn.Spec {
+	head := s.Hidden / max(s.Heads, 1)
+	return nn.Spec{Family: "llama", Vocab: vocab, Hidden: s.Hidden, Layers: s.Layers, Context: s.Context, Norm: nn.Norm{Epsilon: 1e-5}, TiedEmbedding: true, Block: nn.Block{
+		Attention:   nn.Attention{Heads: s.Heads, KVHeads: s.KVHeads, HeadSize: head, RoPE: nn.RoPE{Theta: s.Theta, Rotary: head}},
+		FeedForward: nn.FeedForward{Hidden: s.FeedForward}}}
+}
+
 // shapes are the sizes that can be chosen, smallest first. Heads have 32 or 64
 // channels, queries twice as many heads as keys, the inner width is about 8/3 of
 // the hidden one.

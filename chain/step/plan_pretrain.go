@@ -28,8 +28,8 @@ func PretrainPlan(o PretrainOptions) (PretrainPlanReport, error) {
 		return r, err
 	}
 	defer text.Close()
-	s := o.Size.Spec((tok.VocabSize() + 31) / 32 * 32)
-	if err := s.Check(); err != nil {
+	s, err := o.shape(tok.VocabSize())
+	if err != nil {
 		return r, err
 	}
 	r.Parameters = s.Count()

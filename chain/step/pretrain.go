@@ -8,14 +8,11 @@ import (
 	"path/filepath"
 	"time"
 
-	"lian/chat"
 	"lian/engine"
 	"lian/engine/sample"
 	"lian/event"
 	"lian/format/shard"
 	"lian/model"
-	"lian/model/family"
-	"lian/model/nn"
 	"lian/random"
 	"lian/store"
 	"lian/tokenizer"
@@ -24,31 +21,12 @@ import (
 	"lian/train/pack"
 )
 
-// Size is the shape of a new model: Llama's architecture.
-type Size struct {
-	Hidden      int     `yaml:"hidden" help:"hidden size" default:"256" range:"32..65536"`
-	Layers      int     `yaml:"layers" help:"decoder layers" default:"6" range:"1..1000"`
-	Heads       int     `yaml:"heads" help:"query heads" default:"4" range:"1..1024"`
-	KVHeads     int     `yaml:"kv_heads" help:"key and value heads" default:"2" range:"1..1024"`
-	FeedForward int     `yaml:"feed_forward" help:"feed-forward size" default:"704" range:"32..262144"`
-	Context     int     `yaml:"context" help:"longest sequence in tokens" default:"256" range:"8..1048576"`
-	Theta       float64 `yaml:"theta" help:"base of the rotary frequencies" default:"10000" range:"1..1000000000"`
-	Deviation   float64 `yaml:"deviation" help:"standard deviation of the initial weights" default:"0.02" range:"0..10"`
-}
-
-// Spec is the size as a model of so many tokens.
-func (s Size) Spec(vocab int) nn.Spec {
-	head := s.Hidden / max(s.Heads, 1)
-	return nn.Spec{Family: "llama", Vocab: vocab, Hidden: s.Hidden, Layers: s.Layers, Context: s.Context, Norm: nn.Norm{Epsilon: 1e-5}, TiedEmbedding: true, Block: nn.Block{
-		Attention:   nn.Attention{Heads: s.Heads, KVHeads: s.KVHeads, HeadSize: head, RoPE: nn.RoPE{Theta: s.Theta, Rotary: head}},
-		FeedForward: nn.FeedForward{Hidden: s.FeedForward}}}
-}
-
 // PretrainOptions are what lian pretrain takes.
 type PretrainOptions struct {
 	Shards        string        `yaml:"shards" help:"folder with train.shard and heldout.shard" resume:"free"`
 	Tokenizer     string        `yaml:"tokenizer" help:"tokenizer.json or a folder that has one" resume:"free"`
-	Size          Size          `yaml:"model"`
+	From          FromOptions   `yaml:",inline"`
+	Model         ModelOptions  `yaml:"model"`
 	Train         train.Options `yaml:"train"`
 	StepTokens    int           `yaml:"step_tokens" help:"tokens in one optimizer step" default:"8192" range:"1..100000000"`
 	HeldOutTokens int           `yaml:"held_out_tokens" help:"held-out tokens looked at during training; the end looks at a megabyte" default:"16384" range:"0..100000000" resume:"free"`
@@ -93,31 +71,22 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 	if err != nil {
 		return r, err
 	}
-	// rows of the embedding in whole blocks of 32, so that every format can hold it
-	spec := o.Size.Spec((tok.VocabSize() + 31) / 32 * 32)
-	m, err := nn.Initialise(b, spec, o.Train.Seed, o.Size.Deviation)
+	start, err := o.begin(b, tok, events)
 	if err != nil {
 		return r, err
 	}
-	source, err := pack.NewStream(text, separator, o.Size.Context, o.StepTokens, o.Train.Seed)
+	m := start.model
+	source, err := pack.NewStream(text, separator, m.Spec.Context, o.StepTokens, o.Train.Seed)
 	if err != nil {
 		return r, err
 	}
 	o.Train.EvalEvery = max(1, (o.Train.Steps+o.Looks-1)/o.Looks)
-	l := look{options: o, tok: tok, separator: separator, events: events}
+	l := look{options: o, context: m.Spec.Context, tok: tok, separator: separator, events: events}
 	if err := l.check(); err != nil {
 		return r, err
 	}
-	f, err := family.ByName("llama")
-	if err != nil {
-		return r, err
-	}
-	template, err := chat.BuiltIn("lian")
-	if err != nil {
-		return r, err
-	}
 	t := &train.Trainer{Options: o.Train, Backend: b, Model: m, Weights: m.Parameters(), Source: source, Events: events, TimeLimit: o.TimeLimit}
-	keepStates(t, dir, modelForm{b, f, spec, nil, tok, template, separator, false}, append(train.Settings(o), dataSettings(text)...))
+	keepStates(t, dir, modelForm{b, start.family, m.Spec, start.config, tok, start.template, separator, false}, append(train.Settings(o), dataSettings(text)...))
 	var tokens int64
 	rec := o.Figures.record(ctx, t, recorded{dir: dir, spec: m.Spec, tokens: tok}, events)
 	l.events, events = rec.events, rec.events
@@ -154,7 +123,7 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 	}
 	r.Model, r.Parameters, r.Steps, r.Tokens = filepath.Join(dir, "model"), m.Parameters().Count(), o.Train.Steps, int64(o.Train.Steps)*int64(o.StepTokens)
 	r.Epochs = float64(r.Tokens) / float64(source.EpochTokens())
-	if err := saveModel(r.Model, b.NewStream(), f, m, nil, tok, template, separator, false); err != nil {
+	if err := saveModel(r.Model, b.NewStream(), start.family, m, start.config, tok, start.template, separator, false); err != nil {
 		return r, err
 	}
 	return r, store.WriteJSON(filepath.Join(dir, "pretrain.json"), r)
@@ -210,6 +179,7 @@ func textOf(r *shard.Reader, i int) engine.Text {
 // look answers the fixed prompts.
 type look struct {
 	options   PretrainOptions
+	context   int
 	tok       *tokenizer.Tokenizer
 	separator int32
 	events    event.Sink
@@ -222,8 +192,8 @@ func (l look) ids(prompt string) []int32 {
 // check says before hours of training that a prompt leaves no room for an answer.
 func (l look) check() error {
 	for i, p := range l.options.Prompts {
-		if n := len(l.ids(p)); n >= l.options.Size.Context {
-			return fmt.Errorf("prompts[%d] has %d tokens, the model's context only %d; shorten it or raise model.context", i, n, l.options.Size.Context)
+		if n := len(l.ids(p)); n >= l.context {
+			return fmt.Errorf("prompts[%d] has %d tokens, the model's context only %d; shorten it or raise model.context", i, n, l.context)
 		}
 	}
 	return nil
@@ -234,7 +204,7 @@ func (l look) prompts(ctx context.Context, t *train.Trainer, step int) error {
 	if len(o.Prompts) == 0 {
 		return nil
 	}
-	e, err := engine.New(t.Backend, t.Model, l.tok, engine.Options{Precision: model.Exact, CacheTokens: o.Size.Context * len(o.Prompts)})
+	e, err := engine.New(t.Backend, t.Model, l.tok, engine.Options{Precision: model.Exact, CacheTokens: l.context * len(o.Prompts)})
 	if err != nil {
 		return err
 	}
@@ -242,7 +212,7 @@ func (l look) prompts(ctx context.Context, t *train.Trainer, step int) error {
 	streams := make([]*engine.Stream, len(o.Prompts))
 	for i, p := range o.Prompts {
 		ids := l.ids(p)
-		streams[i], err = e.Generate(ctx, engine.Request{Prompt: ids, MaxTokens: min(o.PromptTokens, o.Size.Context-len(ids)), StopIDs: []int32{l.separator},
+		streams[i], err = e.Generate(ctx, engine.Request{Prompt: ids, MaxTokens: min(o.PromptTokens, l.context-len(ids)), StopIDs: []int32{l.separator},
 			Sample: sample.Params{Temperature: 0.7, TopK: 40, Seed: o.Train.Seed}})
 		if err != nil {
 			return err

@@ -199,3 +199,13 @@ func Workers(on compute.Backend) int {
 	}
 	return 0
 }
+
+// Limit lets a backend made by New compute with fewer of its workers from now on, or with all of them again: results are the same,
+// so a measurement may ask in the middle of a run what more workers bring.
+func Limit(on compute.Backend, workers int) {
+	if b, ok := on.(*backend); ok {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.workers = max(1, min(workers, len(b.scratch)))
+	}
+}

@@ -55,6 +55,9 @@ func serveCommand() *cobra.Command {
 		for _, model := range served.StandIns {
 			out.Note("template.stand_in", model[0], model[1])
 		}
+		for _, note := range served.Notes {
+			out.Note("serve.note", note)
+		}
 		if ip := net.ParseIP(o.Host); o.APIKey == "" && o.Host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 			out.Note("serve.open")
 		}

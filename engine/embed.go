@@ -28,6 +28,7 @@ type Embedding struct {
 	Dimensions int
 	// Normalize makes the vector's length 1, after numbers are left out.
 	Normalize bool
+	Adapter   string // name of the adapter that the rows are computed with; "" is the model as it is
 }
 
 // Check says which setting does not fit a model of so wide a stream.
@@ -46,8 +47,14 @@ func (e *Engine) Embed(ctx context.Context, texts [][]int32, o Embedding) ([][]f
 	if err := o.Check(e.Model.Info().Hidden); err != nil {
 		return nil, err
 	}
+	e.mu.Lock()
+	adapter, err := e.adapter(o.Adapter)
+	e.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
 	var out [][]float32
-	err := e.hidden(ctx, texts, model.Taps{}, func(_ int, rows [][]float32) {
+	err = e.hidden(ctx, texts, adapter, model.Taps{}, func(_ int, rows [][]float32) {
 		v := o.pool(rows)
 		if o.Dimensions > 0 {
 			v = v[:o.Dimensions:o.Dimensions]
@@ -85,15 +92,13 @@ func (o Embedding) pool(rows [][]float32) []float32 {
 	return out
 }
 
-// hidden runs texts without the cache, some together, and gives the hidden rows of each, after the last norm, in order.
-func (e *Engine) hidden(ctx context.Context, texts [][]int32, taps model.Taps, give func(text int, rows [][]float32)) error {
+// hidden runs texts without the cache, some together, and gives the hidden rows of each, after the last norm, in order. adapter may be nil.
+func (e *Engine) hidden(ctx context.Context, texts [][]int32, adapter model.Adapter, taps model.Taps, give func(text int, rows [][]float32)) error {
 	for i, ids := range texts {
 		if err := e.checkPrompt(ids, 0); err != nil && !(errors.Is(err, ErrContext) && len(ids) <= e.Options.Context) {
 			return fmt.Errorf("text %d: %w", i, err)
 		}
 	}
-	e.computing.Lock()
-	defer e.computing.Unlock()
 	s, arena := e.backend.NewStream(), compute.NewArena(e.backend, 1<<20)
 	for from := 0; from < len(texts); {
 		if err := ctx.Err(); err != nil {
@@ -102,13 +107,9 @@ func (e *Engine) hidden(ctx context.Context, texts [][]int32, taps model.Taps, g
 		batch, to := &model.Batch{}, from
 		for ; to < len(texts) && (to == from || batch.Rows()+len(texts[to]) <= scoreRows); to++ {
 			batch.Add(texts[to], 0, nil)
+			batch.Adapt(adapter)
 		}
-		arena.Reset()
-		x, err := e.Model.Forward(&model.Pass{Stream: s, Arena: arena, Precision: e.Options.Precision, KV: e.Options.KV, Taps: taps}, batch)
-		if err != nil {
-			return err
-		}
-		rows, err := hostRows(s, x)
+		rows, err := e.hiddenOf(batch, &model.Pass{Stream: s, Arena: arena, Precision: e.Options.Precision, KV: e.Options.KV, Taps: taps})
 		if err != nil {
 			return err
 		}
@@ -119,4 +120,16 @@ func (e *Engine) hidden(ctx context.Context, texts [][]int32, taps model.Taps, g
 		}
 	}
 	return nil
+}
+
+// hiddenOf runs one batch; between batches others get their turn.
+func (e *Engine) hiddenOf(batch *model.Batch, pass *model.Pass) ([][]float32, error) {
+	e.computing.Lock()
+	defer e.computing.Unlock()
+	pass.Arena.Reset()
+	x, err := e.Model.Forward(pass, batch)
+	if err != nil {
+		return nil, err
+	}
+	return hostRows(pass.Stream, x)
 }

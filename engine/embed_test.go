@@ -14,7 +14,7 @@ func TestEmbeddingsAreTheirFormulas(t *testing.T) {
 	e := golden(t, "llama", Options{Precision: "exact"})
 	texts := [][]int32{{1, 159, 255, 77, 15}, {9}, {3, 1, 4, 1, 5, 9, 2, 6}}
 	rows := map[int][][]float32{}
-	if err := e.hidden(context.Background(), texts, model.Taps{}, func(i int, r [][]float32) { rows[i] = r }); err != nil {
+	if err := e.hidden(context.Background(), texts, nil, model.Taps{}, func(i int, r [][]float32) { rows[i] = r }); err != nil {
 		t.Fatal(err)
 	}
 	for _, o := range []Embedding{{}, {Pooling: PoolLast}, {Pooling: PoolFirst}, {Pooling: PoolWeighted}, {Pooling: PoolMean, Dimensions: 7, Normalize: true}} {
@@ -84,7 +84,7 @@ func TestRerankingIsByYesOverNo(t *testing.T) {
 		p[len(p)-1] = int32(i * 31)
 		prompts = append(prompts, p)
 	}
-	got, err := e.Rerank(context.Background(), prompts, 11, 12)
+	got, err := e.Rerank(context.Background(), prompts, Judgement{Yes: 11, No: 12})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestRerankingIsByYesOverNo(t *testing.T) {
 			t.Errorf("place %d has more than the one before: %v", i, got)
 		}
 	}
-	if _, err := e.Rerank(context.Background(), prompts, 3, 3); err == nil {
+	if _, err := e.Rerank(context.Background(), prompts, Judgement{Yes: 3, No: 3}); err == nil {
 		t.Error("one token for yes and no was accepted")
 	}
 	near, err := e.RerankByEmbedding(context.Background(), prompts[3], prompts, Embedding{})

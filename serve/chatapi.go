@@ -100,7 +100,7 @@ func (s *Server) chatRequest(m Generator, q *chatRequest) (r engine.Request, n i
 	if r.Constraint, read.Tools, err = s.constraint(m, q); err != nil {
 		return fail(err)
 	}
-	r.StopText, r.LogProbs, r.Top = q.Stop, q.LogProbs, q.TopLogProbs
+	r.StopText, r.StopIDs, r.LogProbs, r.Top = q.Stop, q.stopIDs(m), q.LogProbs, q.TopLogProbs
 	if r.Prompt, read.Prompt, err = m.EncodeChat(q.Messages, read.Tools); err != nil {
 		return fail(invalid("messages", "%v", err))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"strings"
 	"sync"
 
 	"lian/chat"
@@ -57,7 +58,7 @@ func (s *Server) constraint(m Generator, r *chatRequest) (g *grammar.Grammar, to
 	if choice != "none" {
 		return s.toolConstraint(m.Dialect(), r, choice, name)
 	}
-	g, err = s.formatConstraint(r.ResponseFormat)
+	g, err = s.held(&r.constraints)
 	return g, nil, err
 }
 
@@ -94,8 +95,11 @@ func toolChoice(raw json.RawMessage, offered bool) (choice, name string, err err
 }
 
 func (s *Server) toolConstraint(dialect *chat.Dialect, r *chatRequest, choice, name string) (*grammar.Grammar, []chat.Tool, error) {
-	if r.ResponseFormat != nil && r.ResponseFormat.Type != "text" {
-		return nil, nil, invalid("response_format", "response_format beside tools is not supported; ask for one of them, or set tool_choice to none")
+	if a, err := r.constraints.asked(); err != nil {
+		return nil, nil, err
+	} else if a != nil {
+		field, _, _ := strings.Cut(a.field, ".")
+		return nil, nil, invalid(field, "%s beside tools is not supported; ask for one of them, or set tool_choice to none", field)
 	}
 	mode := grammar.Lazy
 	if choice != "auto" {
@@ -130,28 +134,4 @@ func (s *Server) toolConstraint(dialect *chat.Dialect, r *chatRequest, choice, n
 		return nil, nil, invalid("tools", "%v", err)
 	}
 	return g, r.Tools, nil
-}
-
-func (s *Server) formatConstraint(f *responseFormat) (*grammar.Grammar, error) {
-	if f == nil {
-		return nil, nil
-	}
-	switch f.Type {
-	case "text":
-		return nil, nil
-	case "json_object":
-		return s.grammars.get([]byte("json_object"), func() (*grammar.Grammar, error) { return grammar.AnyObject(), nil })
-	case "json_schema":
-		if f.JSONSchema == nil || len(f.JSONSchema.Schema) == 0 {
-			return nil, invalid("response_format.json_schema", "response_format.json_schema.schema is missing")
-		}
-		g, err := s.grammars.get(append([]byte("schema "), f.JSONSchema.Schema...), func() (*grammar.Grammar, error) {
-			return grammar.CompileSchema(f.JSONSchema.Schema)
-		})
-		if err != nil {
-			return nil, invalid("response_format.json_schema.schema", "%v", err)
-		}
-		return g, nil
-	}
-	return nil, invalid("response_format.type", `response_format.type is %q, expected "text", "json_object" or "json_schema"`, f.Type)
 }

@@ -23,6 +23,8 @@ type Info struct {
 	System       string  `json:"system,omitempty"`
 	Suggestions  string  `json:"-"` // path of a JSON file of prompts that the page offers; may be empty
 	ChatTemplate bool    `json:"chat"`
+	// Pooling is how the model's files say that rows become a vector; "" where they say nothing.
+	Pooling engine.Pooling `json:"pooling,omitempty"`
 }
 
 // Generator is a model as the server needs it. NewGenerator makes one of an engine; tests have their own.
@@ -36,7 +38,9 @@ type Generator interface {
 	Encode(text string) []int32
 	// TokenBytes is what a token adds to the text.
 	TokenBytes(id int32) []byte
-	// Generate starts a reply; it ends early when ctx does. StopIDs are the generator's own business.
+	// StopIDs are the tokens that end a reply of this model.
+	StopIDs() []int32
+	// Generate starts a reply; it ends early when ctx does.
 	Generate(ctx context.Context, r engine.Request) (Stream, error)
 	// Load is the number of requests being worked on and waiting.
 	Load() (running, waiting int)
@@ -111,12 +115,14 @@ func tokenBytes(tok *tokenizer.Tokenizer, id int32) []byte {
 }
 
 func (g *engineGenerator) Generate(ctx context.Context, r engine.Request) (Stream, error) {
-	r.StopIDs = g.stop
 	stream, err := g.engine.Generate(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	return stream, nil
 }
+
+// StopIDs implements Generator.
+func (g *engineGenerator) StopIDs() []int32 { return g.stop }
 
 func (g *engineGenerator) Load() (running, waiting int) { return g.engine.Load() }

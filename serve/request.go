@@ -3,72 +3,13 @@ package serve
 import (
 	"context"
 	"crypto/rand"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"net/http"
-	"strconv"
 
 	"lian/engine"
 	"lian/engine/sample"
 )
-
-// params turns the shared fields into what the engine samples with.
-func (s *Server) params(r *sampling) (sample.Params, error) {
-	p := sample.Params{Temperature: 1, Stop: r.Stop}
-	set := func(to *float32, from *float32) {
-		if from != nil {
-			*to = *from
-		}
-	}
-	set(&p.Temperature, r.Temperature)
-	set(&p.TopP, r.TopP)
-	set(&p.MinP, r.MinP)
-	set(&p.RepetitionPenalty, r.RepetitionPenalty)
-	set(&p.PresencePenalty, r.PresencePenalty)
-	set(&p.FrequencyPenalty, r.FrequencyPenalty)
-	if r.TopP != nil && *r.TopP == 0 {
-		p.TopP = 1e-9 // the most likely token: the sampler reads 0 as off
-	}
-	if r.TopK != nil {
-		p.TopK = max(*r.TopK, 0) // -1 is "all" with some clients
-	}
-	if r.Temperature != nil && *r.Temperature > 2 {
-		return p, invalid("temperature", "temperature is %v, expected 0 to 2", *r.Temperature)
-	}
-	if len(r.Stop) > 16 {
-		return p, invalid("stop", "stop has %d texts, expected at most 16", len(r.Stop))
-	}
-	for _, text := range r.Stop {
-		if text == "" {
-			return p, invalid("stop", "stop has an empty text")
-		}
-	}
-	for id, bias := range r.LogitBias {
-		n, err := strconv.ParseInt(id, 10, 32)
-		if err != nil || n < 0 {
-			return p, invalid("logit_bias", "logit_bias: %q is not a token id", id)
-		}
-		if !(bias >= -100 && bias <= 100) {
-			return p, invalid("logit_bias", "logit_bias of %s is %v, expected -100 to 100", id, bias)
-		}
-		if p.LogitBias == nil {
-			p.LogitBias = map[int32]float32{}
-		}
-		p.LogitBias[int32(n)] = bias
-	}
-	if r.Seed != nil {
-		p.Seed = uint64(*r.Seed)
-	} else {
-		var b [8]byte
-		rand.Read(b[:])
-		p.Seed = binary.LittleEndian.Uint64(b[:])
-	}
-	if err := p.Validate(); err != nil {
-		return p, invalid("", "%v", err)
-	}
-	return p, nil
-}
 
 // count reads n.
 func (s *Server) count(n *int) (int, error) {
@@ -121,6 +62,7 @@ func start(ctx context.Context, m Generator, r engine.Request, n int) ([]Stream,
 	for i := range n {
 		r.Sample.Seed = sample.Derive(seed, i)
 		stream, err := m.Generate(ctx, r)
+		r.PromptLogProbs = false // those of one are enough
 		if err != nil {
 			for _, begun := range streams {
 				begun.Cancel()
@@ -136,7 +78,7 @@ func start(ctx context.Context, m Generator, r engine.Request, n int) ([]Stream,
 func engineError(err error) error {
 	switch {
 	case errors.Is(err, engine.ErrContext):
-		e := invalid("messages", "%v", err)
+		e := invalid("", "%v", err)
 		code := "context_length_exceeded"
 		e.Code = &code
 		return e

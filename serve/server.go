@@ -113,6 +113,10 @@ func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST /v1/chat/completions", s.api("/v1/chat/completions", s.chatCompletions))
 	mux.Handle("POST /v1/completions", s.api("/v1/completions", s.completions))
+	mux.Handle("POST /v1/embeddings", s.api("/v1/embeddings", s.embeddings))
+	for _, path := range []string{"/v1/rerank", "/v2/rerank", "/rerank"} { // vLLM and Jina, Cohere, llama.cpp
+		mux.Handle("POST "+path, s.api("/v1/rerank", s.rerank))
+	}
 	mux.Handle("GET /v1/models", s.api("/v1/models", s.listModels))
 	mux.Handle("GET /v1/models/{id...}", s.api("/v1/models/{id}", s.oneModel))
 	mux.Handle("GET /lian/info", s.api("/lian/info", s.info))

@@ -26,7 +26,13 @@ func open(t *testing.T, f *servetest.Fake, o serve.Options) string {
 	if f.Name == "" {
 		f.Name = "fake"
 	}
-	s, err := serve.New([]serve.Generator{f}, o, nil)
+	return openGenerator(t, f, o)
+}
+
+// openGenerator starts a server for a model.
+func openGenerator(t *testing.T, g serve.Generator, o ...serve.Options) string {
+	t.Helper()
+	s, err := serve.New([]serve.Generator{g}, append(o, serve.Options{})[0], nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +68,7 @@ func post(t *testing.T, url, body string, header ...string) (int, http.Header, s
 }
 
 func TestRefusalsNameWhatIsWrong(t *testing.T) {
-	url := open(t, &servetest.Fake{}, serve.Options{MaxBody: 4096})
+	url := open(t, &servetest.Fake{Context: 1000}, serve.Options{MaxBody: 4096})
 	user := `"messages":[{"role":"user","content":"x"}]`
 	for _, c := range []struct {
 		why, path, body string
@@ -92,7 +98,24 @@ func TestRefusalsNameWhatIsWrong(t *testing.T) {
 		{"choice without tools", "chat/completions", `{` + user + `,"tool_choice":"required"}`, 400, "tools is empty"},
 		{"unknown tool", "chat/completions", `{` + user + `,"tools":[{"type":"function","function":{"name":"a"}}],"tool_choice":{"type":"function","function":{"name":"b"}}}`, 400, `names \"b\"`},
 		{"top without logprobs", "chat/completions", `{` + user + `,"top_logprobs":2}`, 400, "needs logprobs"},
-		{"echo", "completions", `{"prompt":"x","echo":true}`, 400, "echo is not supported"},
+		{"prompt_logprobs", "completions", `{"prompt":"x","prompt_logprobs":1}`, 400, "prompt_logprobs is not supported: use echo with logprobs"},
+		{"echo in a stream", "completions", `{"prompt":"x","echo":true,"logprobs":0,"stream":true}`, 400, "cannot be streamed"},
+		{"best_of", "completions", `{"prompt":"x","n":3,"best_of":2}`, 400, "best_of is 2, expected n, which is 3, to 16"},
+		{"two names", "completions", `{"prompt":"x","repeat_penalty":1.1,"repetition_penalty":1.1}`, 400, "are one setting; give one"},
+		{"mirostat 1", "completions", `{"prompt":"x","mirostat":1}`, 400, "mirostat is 1, expected 0 (off) or 2"},
+		{"two constraints", "completions", `{"prompt":"x","guided_regex":"a","grammar":"root ::= \"a\""}`, 400, "a reply is held to one constraint"},
+		{"a bad grammar", "completions", `{"prompt":"x","guided_grammar":"root ::= ("}`, 400, "guided_grammar: "},
+		{"an unknown structure", "completions", `{"prompt":"x","structured_outputs":{"yaml":1}}`, 400, "structured_outputs: expected one of"},
+		{"guided beside tools", "chat/completions", `{` + user + `,"tools":[{"type":"function","function":{"name":"a"}}],"guided_choice":["a"]}`, 400, "guided_choice beside tools"},
+		{"no input", "embeddings", `{}`, 400, "input has 0 texts"},
+		{"odd input", "embeddings", `{"input":{"a":1}}`, 400, "input: expected a text"},
+		{"an empty input", "embeddings", `{"input":["a",""]}`, 400, "input[1] is empty"},
+		{"dimensions", "embeddings", `{"input":"a","dimensions":9}`, 400, "dimensions is 9"},
+		{"format of numbers", "embeddings", `{"input":"a","encoding_format":"int8"}`, 400, "encoding_format is"},
+		{"too long an input", "embeddings", `{"input":[[1],[` + strings.Repeat("1,", 1100) + `1]]}`, 400, `input[1] has 1101 tokens \u003e 1000`},
+		{"no query", "rerank", `{"documents":["a"]}`, 400, "query is missing"},
+		{"an odd document", "rerank", `{"query":"a","documents":[1]}`, 400, "expected texts or objects"},
+		{"cutting documents", "rerank", `{"query":"a","documents":["a"],"max_tokens_per_doc":9}`, 400, "nothing is cut in silence"},
 		{"no prompt", "completions", `{}`, 400, "prompt is missing"},
 		{"odd prompt", "completions", `{"prompt":{"a":1}}`, 400, "prompt: expected a text"},
 		{"unknown route", "nothing", `{}`, 404, "there is no POST /v1/nothing here"},

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"lian/engine"
 )
@@ -28,22 +27,30 @@ func (s *Server) completions(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	best := n
+	if q.BestOf != nil {
+		best = *q.BestOf
+	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	c := &completion{server: s, model: m, id: identifier("cmpl-"), created: begun.Unix(), logProbs: q.LogProbs != nil}
+	c := &completion{server: s, model: m, id: identifier("cmpl-"), created: begun.Unix(), logProbs: q.LogProbs != nil, n: n, each: best}
 	var streams []Stream
-	for _, request := range requests {
-		some, err := start(ctx, m, request, n)
+	for i, request := range requests {
+		some, err := start(ctx, m, request, best)
 		if err != nil {
 			return err // cancel ends those that were started
 		}
 		streams = append(streams, some...)
 		c.prompt += len(request.Prompt)
+		for range some {
+			part := &textPart{promptOnly: q.Echo && q.MaxTokens != nil && *q.MaxTokens == 0}
+			if q.Echo {
+				part.write(q.Prompt.text(m, i))
+			}
+			c.parts = append(c.parts, part)
+		}
 	}
 	s.metrics.prompt.Add(int64(c.prompt))
-	for range streams {
-		c.parts = append(c.parts, &textPart{})
-	}
 	pieces := s.follow(ctx, m, streams, begun)
 	if q.Stream {
 		c.stream(newEvents(w), pieces, q.StreamOptions != nil && q.StreamOptions.IncludeUsage)
@@ -69,7 +76,15 @@ func (s *Server) completionRequests(m Generator, q *completionRequest) (list []e
 	if r.Sample, err = s.params(&q.sampling); err != nil {
 		return nil, 0, err
 	}
-	if r.MaxTokens, err = limit("max_tokens", q.MaxTokens); err != nil {
+	if q.Echo && q.MaxTokens != nil && *q.MaxTokens == 0 { // the prompt alone: what comes after it is not shown
+		r.MaxTokens = 1
+	} else if r.MaxTokens, err = limit("max_tokens", q.MaxTokens); err != nil {
+		return nil, 0, err
+	}
+	if err := s.bestOf(q, n); err != nil {
+		return nil, 0, err
+	}
+	if r.Constraint, err = s.held(&q.constraints); err != nil {
 		return nil, 0, err
 	}
 	if q.MaxTokens == nil {
@@ -79,9 +94,13 @@ func (s *Server) completionRequests(m Generator, q *completionRequest) (list []e
 		if *q.LogProbs < 0 || *q.LogProbs > 20 {
 			return nil, 0, invalid("logprobs", "logprobs is %d, expected 0 to 20", *q.LogProbs)
 		}
-		r.LogProbs, r.Top = true, *q.LogProbs
+		r.LogProbs, r.Top, r.PromptLogProbs = true, *q.LogProbs, q.Echo
+		if q.Echo && q.Stream {
+			return nil, 0, invalid("echo", "echo with logprobs cannot be streamed; ask without stream")
+		}
 	}
-	r.StopText = q.Stop
+	r.LogProbs = r.LogProbs || q.BestOf != nil
+	r.StopText, r.StopIDs = q.Stop, q.stopIDs(m)
 	for _, text := range q.Prompt.texts {
 		r.Prompt = m.Encode(text)
 		list = append(list, r)
@@ -104,57 +123,38 @@ func (s *Server) completionRequests(m Generator, q *completionRequest) (list []e
 	return list, n, nil
 }
 
-// textPart gathers one choice.
-type textPart struct {
-	text     strings.Builder
-	runes    int // code points of text, which text_offset counts
-	logProbs textLogProbs
-	finish   string
-	tokens   int
+// bestOf checks best_of.
+func (s *Server) bestOf(q *completionRequest, n int) error {
+	switch {
+	case q.BestOf == nil:
+		return nil
+	case *q.BestOf < n || *q.BestOf > s.options.MaxChoices:
+		return invalid("best_of", "best_of is %d, expected n, which is %d, to %d", *q.BestOf, n, s.options.MaxChoices)
+	case q.Stream && *q.BestOf > n:
+		return invalid("best_of", "replies of which the best are chosen cannot be streamed; ask without stream")
+	}
+	return nil
 }
 
-// completion is the replies to one request.
-type completion struct {
-	server   *Server
-	model    Generator
-	id       string
-	created  int64
-	prompt   int
-	logProbs bool
-	parts    []*textPart
-}
-
-// add takes a piece in and returns its log-probabilities, nil where they were not asked for.
-func (c *completion) add(p piece) (*textLogProbs, error) {
-	part := c.parts[p.index]
-	if p.result != nil {
-		reason, err := finish(*p.result)
-		part.finish, part.tokens = reason, len(p.result.IDs)
-		return nil, err
+// text is what a prompt says.
+func (p *prompts) text(m Generator, i int) string {
+	if i < len(p.texts) {
+		return p.texts[i]
 	}
-	offset := part.runes
-	part.text.WriteString(p.token.Text)
-	part.runes += utf8.RuneCountInString(p.token.Text)
-	if !c.logProbs || p.token.ID < 0 {
-		return nil, nil
+	var b strings.Builder
+	for _, id := range p.ids[i-len(p.texts)] {
+		b.Write(m.TokenBytes(id))
 	}
-	one := logProb(c.model, p.token)
-	top := map[string]float32{}
-	for _, t := range one.Top {
-		if _, ok := top[t.Token]; !ok { // different halves of characters look alike; the likelier stays
-			top[t.Token] = t.LogProb
-		}
-	}
-	all := &part.logProbs
-	all.Tokens, all.LogProbs = append(all.Tokens, one.Token), append(all.LogProbs, one.LogProb)
-	all.Top, all.Offsets = append(all.Top, top), append(all.Offsets, offset)
-	return &textLogProbs{[]string{one.Token}, []float32{one.LogProb}, []map[string]float32{top}, []int{offset}}, nil
+	return strings.ToValidUTF8(b.String(), "\uFFFD")
 }
 
 func (c *completion) usage() *usage {
-	u := &usage{PromptTokens: c.prompt}
-	for i := range c.parts {
-		u.CompletionTokens += c.parts[i].tokens
+	u := &usage{PromptTokens: c.prompt, PromptDetails: &promptDetails{}}
+	for i, part := range c.parts {
+		u.CompletionTokens += part.tokens
+		if i%c.each == 0 {
+			u.PromptDetails.CachedTokens += part.cached
+		}
 	}
 	u.TotalTokens = u.PromptTokens + u.CompletionTokens
 	return u
@@ -170,15 +170,18 @@ func (c *completion) whole(pieces <-chan piece) (*envelope[textChoice], error) {
 			return nil, err
 		}
 	}
+	if slices.ContainsFunc(c.parts, func(p *textPart) bool { return p.finish == "" }) {
+		return nil, refusal(http.StatusServiceUnavailable, "server_error", "cancelled", "the request was cancelled")
+	}
 	answer := c.envelope()
-	for i := range c.parts {
-		part := c.parts[i]
-		if part.finish == "" {
-			return nil, refusal(http.StatusServiceUnavailable, "server_error", "cancelled", "the request was cancelled")
-		}
+	for i, part := range c.chosen() {
 		choice := textChoice{Index: i, Text: part.text.String(), Finish: &part.finish}
 		if c.logProbs {
-			choice.LogProbs = &part.logProbs
+			all, own := part.prompt, part.logProbs
+			for j, token := range own.Tokens {
+				all.add(token, own.LogProbs[j], own.Top[j], own.Offsets[j])
+			}
+			choice.LogProbs = &all
 		}
 		answer.Choices = append(answer.Choices, choice)
 	}
@@ -188,6 +191,15 @@ func (c *completion) whole(pieces <-chan piece) (*envelope[textChoice], error) {
 
 func (c *completion) stream(e *events, pieces <-chan piece, withUsage bool) {
 	var failure error
+	for i, part := range c.parts {
+		if part.runes > 0 { // an echoed prompt
+			chunk := c.envelope()
+			chunk.Choices = append(chunk.Choices, textChoice{Index: i, Text: part.text.String()})
+			if e.send(chunk) != nil {
+				return // nobody reads any more
+			}
+		}
+	}
 	err := pump(e, pieces, c.server.options.Heartbeat, func(p piece) error {
 		news, err := c.add(p)
 		if err != nil {
@@ -195,6 +207,9 @@ func (c *completion) stream(e *events, pieces <-chan piece, withUsage bool) {
 			return err
 		}
 		choice := textChoice{Index: p.index, Text: p.token.Text, LogProbs: news}
+		if c.parts[p.index].promptOnly {
+			choice.Text = ""
+		}
 		if p.result != nil {
 			choice.Finish = &c.parts[p.index].finish
 		} else if choice.Text == "" && news == nil {

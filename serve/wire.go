@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"reflect"
@@ -9,43 +8,6 @@ import (
 
 	"lian/chat"
 )
-
-// sampling are the fields that both APIs share; top_k, min_p and repetition_penalty are additions to OpenAI's.
-type sampling struct {
-	Model             string             `json:"model"`
-	MaxTokens         *int               `json:"max_tokens"`
-	Temperature       *float32           `json:"temperature"`
-	TopP              *float32           `json:"top_p"`
-	TopK              *int               `json:"top_k"`
-	MinP              *float32           `json:"min_p"`
-	RepetitionPenalty *float32           `json:"repetition_penalty"`
-	PresencePenalty   *float32           `json:"presence_penalty"`
-	FrequencyPenalty  *float32           `json:"frequency_penalty"`
-	LogitBias         map[string]float32 `json:"logit_bias"`
-	Seed              *int64             `json:"seed"`
-	N                 *int               `json:"n"`
-	Stop              stopTexts          `json:"stop"`
-	Stream            bool               `json:"stream"`
-	StreamOptions     *streamOptions     `json:"stream_options"`
-}
-
-type streamOptions struct {
-	IncludeUsage bool `json:"include_usage"`
-}
-
-// stopTexts is one text or a list.
-type stopTexts []string
-
-func (s *stopTexts) UnmarshalJSON(data []byte) error {
-	switch data = bytes.TrimSpace(data); data[0] {
-	case '"':
-		*s = make(stopTexts, 1)
-		return json.Unmarshal(data, &(*s)[0])
-	case '[', 'n':
-		return json.Unmarshal(data, (*[]string)(s))
-	}
-	return errors.New("stop: expected a text or a list of texts")
-}
 
 type chatRequest struct {
 	sampling
@@ -56,7 +18,6 @@ type chatRequest struct {
 	Tools               toolList        `json:"tools"`
 	ToolChoice          json.RawMessage `json:"tool_choice"`
 	ParallelToolCalls   *bool           `json:"parallel_tool_calls"`
-	ResponseFormat      *responseFormat `json:"response_format"`
 }
 
 // messageList and toolList name the item that is wrong.
@@ -77,18 +38,12 @@ func (l *toolList) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-type responseFormat struct {
-	Type       string `json:"type"`
-	JSONSchema *struct {
-		Name   string          `json:"name"`
-		Schema json.RawMessage `json:"schema"`
-	} `json:"json_schema"`
-}
-
 type completionRequest struct {
 	sampling
 	Prompt   prompts `json:"prompt"`
 	LogProbs *int    `json:"logprobs"`
+	Echo     bool    `json:"echo"`    // the prompt comes before the reply
+	BestOf   *int    `json:"best_of"` // of so many replies, the n whose tokens are likeliest on the average
 }
 
 // prompts is a text, a list of texts, a list of ids, or a list of those.
@@ -122,10 +77,18 @@ var (
 		"functions": "use tools", "function_call": "use tool_choice", "audio": "there is no audio output",
 		"modalities": "the output is text", "prediction": "predicted outputs are not implemented", "web_search_options": "there is no web search",
 		"reasoning_effort": "the model decides", "verbosity": "the model decides",
+		"chat_template": "the server was started with one (--template)", "chat_template_kwargs": "templates get no further variables",
+		"continue_final_message": "every reply is a turn of its own", "echo": "ask /v1/completions", "best_of": "ask /v1/completions",
+		"guided_whitespace_pattern": "the grammar decides where blanks may stand", "structural_tag": "use tools", "prompt_logprobs": "use echo and logprobs of /v1/completions",
+		"n_predict": "use max_tokens", "truncate_prompt_tokens": "nothing is cut in silence; send less", "include_stop_str_in_output": "a stop text is not part of the reply",
+		"use_beam_search": "lian generate --beams does that", "length_penalty": "lian generate --beams does that", "penalty_alpha": "lian generate --contrastive does that",
 		"user": "", "metadata": "", "store": "", "service_tier": "", "safety_identifier": "", "prompt_cache_key": "", "prompt_cache_retention": "",
 	}
 	completionRefused = map[string]string{
-		"suffix": "the models here do not fill in the middle", "best_of": "use n", "echo": "the prompt is not scored; ask without echo",
+		"suffix": "the models here do not fill in the middle", "prompt_logprobs": "use echo with logprobs",
+		"n_predict": "use max_tokens", "truncate_prompt_tokens": "nothing is cut in silence; send less", "include_stop_str_in_output": "a stop text is not part of the reply",
+		"use_beam_search": "lian generate --beams does that", "length_penalty": "lian generate --beams does that", "penalty_alpha": "lian generate --contrastive does that",
+		"guided_whitespace_pattern": "the grammar decides where blanks may stand", "structural_tag": "ask /v1/chat/completions with tools",
 		"user": "", "metadata": "",
 	}
 	chatKnown       = fieldNames(reflect.TypeFor[chatRequest]())
@@ -206,7 +169,7 @@ type (
 	}
 	textLogProbs struct {
 		Tokens   []string             `json:"tokens"`
-		LogProbs []float32            `json:"token_logprobs"`
+		LogProbs []*float32           `json:"token_logprobs"` // null for the first token of a prompt
 		Top      []map[string]float32 `json:"top_logprobs"`
 		Offsets  []int                `json:"text_offset"`
 	}

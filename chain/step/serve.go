@@ -27,6 +27,7 @@ type Served struct {
 	IDs    []string // of the models, as clients name them
 	// StandIns are models that do not use a chat template of their own, with the template that they use.
 	StandIns [][2]string
+	Notes    []string // what of the models' files could not be followed
 	close    []func() error
 }
 
@@ -110,6 +111,9 @@ func (s *Served) generators(path string, how ServedOptions, o engine.Options) ([
 	}
 	if exists(suggestions) {
 		info.Suggestions = suggestions
+	}
+	if info.Pooling, err = m.pooling(); err != nil {
+		s.Notes = append(s.Notes, err.Error()) // embeddings are then asked for by their pooling
 	}
 	list := []serve.Generator{serve.NewGenerator(e, m.Template, stop, info)}
 	for _, named := range how.Adapters {

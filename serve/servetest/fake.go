@@ -104,6 +104,9 @@ func (f *Fake) TokenBytes(id int32) []byte {
 	return nil
 }
 
+// StopIDs implements serve.Generator.
+func (f *Fake) StopIDs() []int32 { return []int32{stopID} }
+
 // Load implements serve.Generator.
 func (f *Fake) Load() (running, waiting int) {
 	f.mu.Lock()
@@ -168,7 +171,12 @@ func (s *stream) Cancel() { s.cancel() }
 
 // generate is a small engine: logits are a hash of what came before, or follow the script.
 func (f *Fake) generate(ctx context.Context, r engine.Request, out chan<- engine.Token) engine.Result {
-	result := engine.Result{PromptTokens: len(r.Prompt)}
+	result := engine.Result{PromptTokens: len(r.Prompt), CachedTokens: len(r.Prompt) / 2}
+	for i, id := range r.Prompt {
+		if r.PromptLogProbs {
+			result.Prompt = append(result.Prompt, engine.PromptToken{ID: id, LogProb: -float32(i) / 8})
+		}
+	}
 	prompt := make([]byte, 0, len(r.Prompt))
 	for _, id := range r.Prompt {
 		prompt = append(prompt, f.TokenBytes(id)...)
@@ -232,7 +240,7 @@ func (f *Fake) generate(ctx context.Context, r engine.Request, out chan<- engine
 			}
 		}
 		id := sampler.Next(logits, len(ids))
-		if id == stopID || id < 0 {
+		if id < 0 || slices.Contains(r.StopIDs, id) {
 			return end(engine.FinishStop)
 		}
 		if matcher != nil && matcher.Accept(id) != nil {

@@ -63,8 +63,8 @@ func (b *backend) attention(o *compute.Attention) error {
 	}
 	a.plan()
 	b.each(len(a.tasks), a.runTask)
-	if len(a.fewJoins) > 0 { // there are none of parts where no query sees a key
-		b.each(len(a.fewParts), a.runFew)
+	b.each(len(a.fewParts), a.runFew)
+	if len(a.fewJoins) > 0 {
 		if len(a.fewParts)*a.group*a.value < leastJoined { // less work than to start a worker
 			for t := range a.fewJoins {
 				a.joinFew(&b.scratch[0], t)

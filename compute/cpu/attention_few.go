@@ -7,9 +7,10 @@ import (
 )
 
 // fewKernels serve a few queries at a time, at the levels that have them: a row for each query and a lane for each key, so that
-// decoding is not slower than memory.
+// decoding is not slower than memory. The first index is 0 for float32 and 1 for bfloat16, the last one the queries less one.
 type fewKernels struct {
-	keyScores []func(t *strip) // of 1 … queries with 16 keys, k a multiple of 8; nil where strips serve
+	keyScores [2][]func(t *strip)    // with 16 keys, k a multiple of 8; nil where strips serve
+	bring     [2][3][]func(t *strip) // what values bring: 1, 2 or 4 registers of them
 	powerRow  func(x *float32, n int, most float32, sum *float32)
 	joinRow   func(x, y *float32, n int, old, new float32) // x = x·old + y·new
 }
@@ -18,19 +19,17 @@ type fewKernels struct {
 // through them together reads memory in order.
 type fewPart struct {
 	sequence, tile, first, last int
-	at                          int // where the results begin
+	at                          int  // where the results begin
+	alone                       bool // there is no other tile to join it with
 }
 
-// keysTogether is the keys whose rows of all heads are read at one time. Asking for the next ones beforehand made it slower.
-const keysTogether = 32
-
 // takesFew says whether the rows of a sequence and kv head go this way. Every chain is that of a panel.
-func (a *attending) takesFew(rows int) bool { return rows <= len(a.b.keyScores) && a.slopes == nil }
+func (a *attending) takesFew(rows int) bool { return rows <= len(a.b.keyScores[0]) && a.slopes == nil }
 
 // fewSize is the memory of the results for one kv head: values, largest scores and sums.
 func (a *attending) fewSize(rows int) int { return roundUp(rows*(a.deepValue+2), 16) }
 
-// planFew makes the parts of the sequences that go this way, and tasks to join them.
+// planFew makes the parts of the sequences that go this way, and tasks to join those of more than one tile.
 func (a *attending) planFew() {
 	tiles := 0
 	for s := range a.lengths {
@@ -56,10 +55,13 @@ func (a *attending) planFew() {
 		begin, end := a.seen(attentionTask{s, 0, 0, rows})
 		for tile := begin / keyTile * keyTile; tile < end; tile += keyTile {
 			for i := range split {
-				p := fewPart{s, tile, a.kv * i / split, a.kv * (i + 1) / split, at}
+				p := fewPart{s, tile, a.kv * i / split, a.kv * (i + 1) / split, at, begin/keyTile == (end-1)/keyTile}
 				a.fewParts = append(a.fewParts, p)
 				at += (p.last - p.first) * a.fewSize(rows)
 			}
+		}
+		if len(a.fewParts) > from && a.fewParts[from].alone {
+			continue // joined with nothing, where it was made
 		}
 		for g := range a.kv {
 			a.fewJoins = append(a.fewJoins, fewJoin{s, g, from, len(a.fewParts)})
@@ -74,57 +76,28 @@ func (a *attending) planFew() {
 func (a *attending) fewTile(s *scratch, number int) {
 	t := &a.fewParts[number]
 	rows, groups := a.queries(t.sequence)*a.group, t.last-t.first
-	x := s.need(slotJ, groups*rows*keyTile)
-	q := s.need(slotD, groups*rows*a.deepHead)
-	for g := range groups {
-		p := panel{sequence: t.sequence, group: t.first + g, rows: rows}
-		a.denseRows(q[g*rows*a.deepHead:], host.F32(a.o.Q), &p, a.head, a.deepHead, a.deepHead, a.factor)
+	f := fewTask{attending: a, s: s, part: t, rows: rows, scores: s.need(slotJ, groups*rows*keyTile), begin: keyTile}
+	if number+1 < len(a.fewParts) {
+		f.next = &a.fewParts[number+1]
 	}
-	first, last := keyTile, 0
-	masked := false
 	for r := range rows {
 		lo, hi := a.rangeOf(t, r)
-		masked = masked || r > 0 && (lo != first || hi != last)
-		first, last = min(first, lo), max(last, hi)
+		f.masked = f.masked || r > 0 && (lo != f.begin || hi != f.end)
+		f.begin, f.end = min(f.begin, lo), max(f.end, hi)
 	}
-	k := s.need(slotA, keysTogether*a.deepHead)
-	for i := first &^ (keysTogether - 1); i < last; i += keysTogether {
-		for g := range groups {
-			a.loadRows(k, a.o.K, a.o.KScale, attentionTask{sequence: t.sequence, group: t.first + g}, t.tile+i, min(keysTogether, last-i), a.head, a.deepHead, a.deepHead)
-			for j := 0; j < keysTogether && i+j < last; j += 16 {
-				s.strip = strip{a: at(q, g*rows*a.deepHead), aStride: a.deepHead * 4, b: at(k, j*a.deepHead), bStride: a.deepHead * 4, c: at(x, g*rows*keyTile+i+j), cStride: keyTile * 4, k: a.deepHead}
-				a.b.keyScores[rows-1](&s.strip)
-			}
-		}
-	}
+	f.score()
 	for g := range groups {
-		_, most, sum := a.fewResult(t, g, rows)
+		part, most, sum := a.fewResult(t, g, rows)
 		for r := range rows {
 			lo, hi := a.rangeOf(t, r)
-			most[r], sum[r] = a.fewSoftmax(s, x[(g*rows+r)*keyTile:][:keyTile], lo, hi)
+			most[r], sum[r] = a.fewSoftmax(s, f.row(g, r), lo, hi)
 		}
-	}
-	for g := range groups {
-		part, _, _ := a.fewResult(t, g, rows)
 		clear(part)
 	}
-	v := s.need(slotB, keysTogether*a.deepValue)
-	for i := first &^ (keysTogether - 1); i < last; i += keysTogether {
-		from, to := max(i, first), min(i+keysTogether, last)
-		for g := range groups {
-			a.loadRows(v, a.o.V, a.o.VScale, attentionTask{sequence: t.sequence, group: t.first + g}, t.tile+from, to-from, a.value, a.deepValue, a.deepValue)
-			part, _, _ := a.fewResult(t, g, rows)
-			p := x[g*rows*keyTile:]
-			if !masked {
-				a.fewValues(s, at(v, 0), at(p, from), at(part, 0), rows, to-from)
-				continue
-			}
-			for r := range rows {
-				if lo, hi := a.rangeOf(t, r); max(lo, from) < min(hi, to) {
-					lo, hi = max(lo, from), min(hi, to)
-					a.fewValues(s, at(v, (lo-from)*a.deepValue), at(p, r*keyTile+lo), at(part, r*a.deepValue), 1, hi-lo)
-				}
-			}
+	f.bring()
+	if t.alone {
+		for g := t.first; g < t.last; g++ {
+			a.join1(s, fewJoin{t.sequence, g, number, number + 1})
 		}
 	}
 }
@@ -160,21 +133,14 @@ func (a *attending) fewSoftmax(s *scratch, row []float32, lo, hi int) (most, sum
 	return most, (sums[0] + sums[1]) + (sums[2] + sums[3])
 }
 
-// fewValues adds the products of rows of probabilities with n values.
-func (a *attending) fewValues(s *scratch, v, p, part *float32, rows, n int) {
-	for j := 0; j < a.deepValue; j += 2 * a.b.lanes {
-		vecs := min(2, (a.deepValue-j)/a.b.lanes)
-		s.strip = strip{a: p, aStride: keyTile * 4, b: bytesFrom(v, 4*j), bStride: a.deepValue * 4, c: bytesFrom(part, 4*j), cStride: a.deepValue * 4, k: n, flags: flagAccumulate}
-		a.b.stripRows[vecs-1][rows-1](&s.strip)
-	}
-}
-
 // fewJoin is one kv head of a sequence, whose parts are [from, to) as far as they have it.
 type fewJoin struct{ sequence, group, from, to int }
 
-// joinFew joins the tiles of a kv head in ascending order, divides by the sums and writes the rows.
-func (a *attending) joinFew(s *scratch, number int) {
-	j := &a.fewJoins[number]
+// joinFew is join number `number`.
+func (a *attending) joinFew(s *scratch, number int) { a.join1(s, a.fewJoins[number]) }
+
+// join1 joins the tiles of a kv head in ascending order, divides by the sums and writes the rows.
+func (a *attending) join1(s *scratch, j fewJoin) {
 	rows := a.queries(j.sequence) * a.group
 	memory := s.need(slotD, rows*a.deepValue)
 	state := s.need(slotI, 6*a.b.lanes)

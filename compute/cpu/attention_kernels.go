@@ -8,6 +8,7 @@ type strip struct {
 	k                         int
 	aStride, bStride, cStride int // bytes
 	flags                     uint32
+	ahead                     *byte // where the rows lie that come next: kernels for few queries ask for them
 }
 
 // attentionKernels is what attention has of its own at each level.

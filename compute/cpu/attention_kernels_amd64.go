@@ -19,7 +19,6 @@ func (k *attentionKernels) addAVX2() {
 func (k *attentionKernels) addAVX512() {
 	k.lanes = 16
 	k.narrowKernels.addAVX512()
-	k.keyScores = []func(*strip){keyScores1AVX512, keyScores2AVX512, keyScores3AVX512, keyScores4AVX512, keyScores5AVX512, keyScores6AVX512, keyScores7AVX512, keyScores8AVX512}
 	k.powerRow, k.joinRow = powerRowAVX512, joinRowAVX512
 	k.prefetch = prefetchLinesAVX2
 	k.stripRows = [2][]func(*strip){

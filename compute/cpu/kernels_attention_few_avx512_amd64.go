@@ -2,45 +2,310 @@
 
 package cpu
 
-// keyScores1AVX512 multiplies 1 rows of A with 16 rows of B, k along memory in both: C has 16 lanes. k is a multiple of 8.
+var _ = kernelsOf("avx512", func(k *kernels) {
+	k.keyScores = [2][]func(*strip){{keyScores1AVX512, keyScores2AVX512, keyScores3AVX512, keyScores4AVX512, keyScores5AVX512, keyScores6AVX512, keyScores7AVX512, keyScores8AVX512}, {keyScoresBrain1AVX512, keyScoresBrain2AVX512, keyScoresBrain3AVX512, keyScoresBrain4AVX512, keyScoresBrain5AVX512, keyScoresBrain6AVX512, keyScoresBrain7AVX512, keyScoresBrain8AVX512}}
+	k.bring = [2][3][]func(*strip){{{bring1x16AVX512, bring2x16AVX512, bring3x16AVX512, bring4x16AVX512, bring5x16AVX512, bring6x16AVX512, bring7x16AVX512, bring8x16AVX512}, {bring1x32AVX512, bring2x32AVX512, bring3x32AVX512, bring4x32AVX512, bring5x32AVX512, bring6x32AVX512, bring7x32AVX512, bring8x32AVX512}, {bring1x64AVX512, bring2x64AVX512, bring3x64AVX512, bring4x64AVX512, bring5x64AVX512, bring6x64AVX512}}, {{bringBrain1x16AVX512, bringBrain2x16AVX512, bringBrain3x16AVX512, bringBrain4x16AVX512, bringBrain5x16AVX512, bringBrain6x16AVX512, bringBrain7x16AVX512, bringBrain8x16AVX512}, {bringBrain1x32AVX512, bringBrain2x32AVX512, bringBrain3x32AVX512, bringBrain4x32AVX512, bringBrain5x32AVX512, bringBrain6x32AVX512, bringBrain7x32AVX512, bringBrain8x32AVX512}, {bringBrain1x64AVX512, bringBrain2x64AVX512, bringBrain3x64AVX512, bringBrain4x64AVX512, bringBrain5x64AVX512, bringBrain6x64AVX512}}}
+})
+
+// keyScores1AVX512 multiplies 1 rows of A with 16 rows of B, which are float32, k along memory in both: C has 16 lanes. k is a multiple of 8.
 //
 //go:noescape
 func keyScores1AVX512(t *strip)
 
-// keyScores2AVX512 multiplies 2 rows of A with 16 rows of B, k along memory in both: C has 16 lanes. k is a multiple of 8.
+// bring1x16AVX512 adds to 1 rows of 16 lanes their products with k rows of B, which are float32.
+//
+//go:noescape
+func bring1x16AVX512(t *strip)
+
+// bring1x32AVX512 adds to 1 rows of 32 lanes their products with k rows of B, which are float32.
+//
+//go:noescape
+func bring1x32AVX512(t *strip)
+
+// bring1x64AVX512 adds to 1 rows of 64 lanes their products with k rows of B, which are float32.
+//
+//go:noescape
+func bring1x64AVX512(t *strip)
+
+// keyScores2AVX512 multiplies 2 rows of A with 16 rows of B, which are float32, k along memory in both: C has 16 lanes. k is a multiple of 8.
 //
 //go:noescape
 func keyScores2AVX512(t *strip)
 
-// keyScores3AVX512 multiplies 3 rows of A with 16 rows of B, k along memory in both: C has 16 lanes. k is a multiple of 8.
+// bring2x16AVX512 adds to 2 rows of 16 lanes their products with k rows of B, which are float32.
+//
+//go:noescape
+func bring2x16AVX512(t *strip)
+
+// bring2x32AVX512 adds to 2 rows of 32 lanes their products with k rows of B, which are float32.
+//
+//go:noescape
+func bring2x32AVX512(t *strip)
+
+// bring2x64AVX512 adds to 2 rows of 64 lanes their products with k rows of B, which are float32.
+//
+//go:noescape
+func bring2x64AVX512(t *strip)
+
+// keyScores3AVX512 multiplies 3 rows of A with 16 rows of B, which are float32, k along memory in both: C has 16 lanes. k is a multiple of 8.
 //
 //go:noescape
 func keyScores3AVX512(t *strip)
 
-// keyScores4AVX512 multiplies 4 rows of A with 16 rows of B, k along memory in both: C has 16 lanes. k is a multiple of 8.
+// bring3x16AVX512 adds to 3 rows of 16 lanes their products with k rows of B, which are float32.
+//
+//go:noescape
+func bring3x16AVX512(t *strip)
+
+// bring3x32AVX512 adds to 3 rows of 32 lanes their products with k rows of B, which are float32.
+//
+//go:noescape
+func bring3x32AVX512(t *strip)
+
+// bring3x64AVX512 adds to 3 rows of 64 lanes their products with k rows of B, which are float32.
+//
+//go:noescape
+func bring3x64AVX512(t *strip)
+
+// keyScores4AVX512 multiplies 4 rows of A with 16 rows of B, which are float32, k along memory in both: C has 16 lanes. k is a multiple of 8.
 //
 //go:noescape
 func keyScores4AVX512(t *strip)
 
-// keyScores5AVX512 multiplies 5 rows of A with 16 rows of B, k along memory in both: C has 16 lanes. k is a multiple of 8.
+// bring4x16AVX512 adds to 4 rows of 16 lanes their products with k rows of B, which are float32.
+//
+//go:noescape
+func bring4x16AVX512(t *strip)
+
+// bring4x32AVX512 adds to 4 rows of 32 lanes their products with k rows of B, which are float32.
+//
+//go:noescape
+func bring4x32AVX512(t *strip)
+
+// bring4x64AVX512 adds to 4 rows of 64 lanes their products with k rows of B, which are float32.
+//
+//go:noescape
+func bring4x64AVX512(t *strip)
+
+// keyScores5AVX512 multiplies 5 rows of A with 16 rows of B, which are float32, k along memory in both: C has 16 lanes. k is a multiple of 8.
 //
 //go:noescape
 func keyScores5AVX512(t *strip)
 
-// keyScores6AVX512 multiplies 6 rows of A with 16 rows of B, k along memory in both: C has 16 lanes. k is a multiple of 8.
+// bring5x16AVX512 adds to 5 rows of 16 lanes their products with k rows of B, which are float32.
+//
+//go:noescape
+func bring5x16AVX512(t *strip)
+
+// bring5x32AVX512 adds to 5 rows of 32 lanes their products with k rows of B, which are float32.
+//
+//go:noescape
+func bring5x32AVX512(t *strip)
+
+// bring5x64AVX512 adds to 5 rows of 64 lanes their products with k rows of B, which are float32.
+//
+//go:noescape
+func bring5x64AVX512(t *strip)
+
+// keyScores6AVX512 multiplies 6 rows of A with 16 rows of B, which are float32, k along memory in both: C has 16 lanes. k is a multiple of 8.
 //
 //go:noescape
 func keyScores6AVX512(t *strip)
 
-// keyScores7AVX512 multiplies 7 rows of A with 16 rows of B, k along memory in both: C has 16 lanes. k is a multiple of 8.
+// bring6x16AVX512 adds to 6 rows of 16 lanes their products with k rows of B, which are float32.
+//
+//go:noescape
+func bring6x16AVX512(t *strip)
+
+// bring6x32AVX512 adds to 6 rows of 32 lanes their products with k rows of B, which are float32.
+//
+//go:noescape
+func bring6x32AVX512(t *strip)
+
+// bring6x64AVX512 adds to 6 rows of 64 lanes their products with k rows of B, which are float32.
+//
+//go:noescape
+func bring6x64AVX512(t *strip)
+
+// keyScores7AVX512 multiplies 7 rows of A with 16 rows of B, which are float32, k along memory in both: C has 16 lanes. k is a multiple of 8.
 //
 //go:noescape
 func keyScores7AVX512(t *strip)
 
-// keyScores8AVX512 multiplies 8 rows of A with 16 rows of B, k along memory in both: C has 16 lanes. k is a multiple of 8.
+// bring7x16AVX512 adds to 7 rows of 16 lanes their products with k rows of B, which are float32.
+//
+//go:noescape
+func bring7x16AVX512(t *strip)
+
+// bring7x32AVX512 adds to 7 rows of 32 lanes their products with k rows of B, which are float32.
+//
+//go:noescape
+func bring7x32AVX512(t *strip)
+
+// keyScores8AVX512 multiplies 8 rows of A with 16 rows of B, which are float32, k along memory in both: C has 16 lanes. k is a multiple of 8.
 //
 //go:noescape
 func keyScores8AVX512(t *strip)
+
+// bring8x16AVX512 adds to 8 rows of 16 lanes their products with k rows of B, which are float32.
+//
+//go:noescape
+func bring8x16AVX512(t *strip)
+
+// bring8x32AVX512 adds to 8 rows of 32 lanes their products with k rows of B, which are float32.
+//
+//go:noescape
+func bring8x32AVX512(t *strip)
+
+// keyScoresBrain1AVX512 multiplies 1 rows of A with 16 rows of B, which are bfloat16, k along memory in both: C has 16 lanes. k is a multiple of 8.
+//
+//go:noescape
+func keyScoresBrain1AVX512(t *strip)
+
+// bringBrain1x16AVX512 adds to 1 rows of 16 lanes their products with k rows of B, which are bfloat16.
+//
+//go:noescape
+func bringBrain1x16AVX512(t *strip)
+
+// bringBrain1x32AVX512 adds to 1 rows of 32 lanes their products with k rows of B, which are bfloat16.
+//
+//go:noescape
+func bringBrain1x32AVX512(t *strip)
+
+// bringBrain1x64AVX512 adds to 1 rows of 64 lanes their products with k rows of B, which are bfloat16.
+//
+//go:noescape
+func bringBrain1x64AVX512(t *strip)
+
+// keyScoresBrain2AVX512 multiplies 2 rows of A with 16 rows of B, which are bfloat16, k along memory in both: C has 16 lanes. k is a multiple of 8.
+//
+//go:noescape
+func keyScoresBrain2AVX512(t *strip)
+
+// bringBrain2x16AVX512 adds to 2 rows of 16 lanes their products with k rows of B, which are bfloat16.
+//
+//go:noescape
+func bringBrain2x16AVX512(t *strip)
+
+// bringBrain2x32AVX512 adds to 2 rows of 32 lanes their products with k rows of B, which are bfloat16.
+//
+//go:noescape
+func bringBrain2x32AVX512(t *strip)
+
+// bringBrain2x64AVX512 adds to 2 rows of 64 lanes their products with k rows of B, which are bfloat16.
+//
+//go:noescape
+func bringBrain2x64AVX512(t *strip)
+
+// keyScoresBrain3AVX512 multiplies 3 rows of A with 16 rows of B, which are bfloat16, k along memory in both: C has 16 lanes. k is a multiple of 8.
+//
+//go:noescape
+func keyScoresBrain3AVX512(t *strip)
+
+// bringBrain3x16AVX512 adds to 3 rows of 16 lanes their products with k rows of B, which are bfloat16.
+//
+//go:noescape
+func bringBrain3x16AVX512(t *strip)
+
+// bringBrain3x32AVX512 adds to 3 rows of 32 lanes their products with k rows of B, which are bfloat16.
+//
+//go:noescape
+func bringBrain3x32AVX512(t *strip)
+
+// bringBrain3x64AVX512 adds to 3 rows of 64 lanes their products with k rows of B, which are bfloat16.
+//
+//go:noescape
+func bringBrain3x64AVX512(t *strip)
+
+// keyScoresBrain4AVX512 multiplies 4 rows of A with 16 rows of B, which are bfloat16, k along memory in both: C has 16 lanes. k is a multiple of 8.
+//
+//go:noescape
+func keyScoresBrain4AVX512(t *strip)
+
+// bringBrain4x16AVX512 adds to 4 rows of 16 lanes their products with k rows of B, which are bfloat16.
+//
+//go:noescape
+func bringBrain4x16AVX512(t *strip)
+
+// bringBrain4x32AVX512 adds to 4 rows of 32 lanes their products with k rows of B, which are bfloat16.
+//
+//go:noescape
+func bringBrain4x32AVX512(t *strip)
+
+// bringBrain4x64AVX512 adds to 4 rows of 64 lanes their products with k rows of B, which are bfloat16.
+//
+//go:noescape
+func bringBrain4x64AVX512(t *strip)
+
+// keyScoresBrain5AVX512 multiplies 5 rows of A with 16 rows of B, which are bfloat16, k along memory in both: C has 16 lanes. k is a multiple of 8.
+//
+//go:noescape
+func keyScoresBrain5AVX512(t *strip)
+
+// bringBrain5x16AVX512 adds to 5 rows of 16 lanes their products with k rows of B, which are bfloat16.
+//
+//go:noescape
+func bringBrain5x16AVX512(t *strip)
+
+// bringBrain5x32AVX512 adds to 5 rows of 32 lanes their products with k rows of B, which are bfloat16.
+//
+//go:noescape
+func bringBrain5x32AVX512(t *strip)
+
+// bringBrain5x64AVX512 adds to 5 rows of 64 lanes their products with k rows of B, which are bfloat16.
+//
+//go:noescape
+func bringBrain5x64AVX512(t *strip)
+
+// keyScoresBrain6AVX512 multiplies 6 rows of A with 16 rows of B, which are bfloat16, k along memory in both: C has 16 lanes. k is a multiple of 8.
+//
+//go:noescape
+func keyScoresBrain6AVX512(t *strip)
+
+// bringBrain6x16AVX512 adds to 6 rows of 16 lanes their products with k rows of B, which are bfloat16.
+//
+//go:noescape
+func bringBrain6x16AVX512(t *strip)
+
+// bringBrain6x32AVX512 adds to 6 rows of 32 lanes their products with k rows of B, which are bfloat16.
+//
+//go:noescape
+func bringBrain6x32AVX512(t *strip)
+
+// bringBrain6x64AVX512 adds to 6 rows of 64 lanes their products with k rows of B, which are bfloat16.
+//
+//go:noescape
+func bringBrain6x64AVX512(t *strip)
+
+// keyScoresBrain7AVX512 multiplies 7 rows of A with 16 rows of B, which are bfloat16, k along memory in both: C has 16 lanes. k is a multiple of 8.
+//
+//go:noescape
+func keyScoresBrain7AVX512(t *strip)
+
+// bringBrain7x16AVX512 adds to 7 rows of 16 lanes their products with k rows of B, which are bfloat16.
+//
+//go:noescape
+func bringBrain7x16AVX512(t *strip)
+
+// bringBrain7x32AVX512 adds to 7 rows of 32 lanes their products with k rows of B, which are bfloat16.
+//
+//go:noescape
+func bringBrain7x32AVX512(t *strip)
+
+// keyScoresBrain8AVX512 multiplies 8 rows of A with 16 rows of B, which are bfloat16, k along memory in both: C has 16 lanes. k is a multiple of 8.
+//
+//go:noescape
+func keyScoresBrain8AVX512(t *strip)
+
+// bringBrain8x16AVX512 adds to 8 rows of 16 lanes their products with k rows of B, which are bfloat16.
+//
+//go:noescape
+func bringBrain8x16AVX512(t *strip)
+
+// bringBrain8x32AVX512 adds to 8 rows of 32 lanes their products with k rows of B, which are bfloat16.
+//
+//go:noescape
+func bringBrain8x32AVX512(t *strip)
 
 // powerRowAVX512 replaces n scores by 2^(score − most); sum is four sums, of every fourth value each.
 //

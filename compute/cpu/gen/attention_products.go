@@ -23,6 +23,7 @@ const (
 	stripBStride = 56
 	stripCStride = 64
 	stripFlags   = 72
+	stripAhead   = 80
 )
 
 // strip writes a product that reads A where it lies: rows × lanes of C, k ascending, one fused multiply-add for each output.

@@ -122,11 +122,13 @@ func (t *Trainer) save() error {
 	if err != nil {
 		return err
 	}
-	if !t.Options.SaveInline {
-		if weights, err = copyOf(t.stream, weights); err == nil {
-			rest, err = copyOf(t.stream, rest)
+	if !t.Options.SaveInline || t.optimizer.Publishes() { // what is trained is then in what the optimizer remembers
+		if err := t.published(func() (err error) { weights, err = copyOf(t.stream, t.Weights); return err }); err != nil {
+			return err
 		}
-		if err != nil {
+	}
+	if !t.Options.SaveInline {
+		if rest, err = copyOf(t.stream, rest); err != nil {
 			return err
 		}
 	}

@@ -105,6 +105,12 @@ func (g Group) MarshalText() ([]byte, error) {
 	return []byte(text), nil
 }
 
+// String is the row as it is written.
+func (g Group) String() string {
+	text, _ := g.MarshalText()
+	return string(text)
+}
+
 // Check says what is wrong with the options.
 func (o Options) Check() error {
 	if o.rule() == nil {

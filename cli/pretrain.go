@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lian/chain"
 	"lian/chain/step"
 	"lian/cli/ui"
 	"lian/event"
@@ -19,13 +20,29 @@ type pretrainOptions struct {
 	Vocabulary int    `yaml:"vocabulary" help:"tokens of a tokenizer trained on DATA, when none is given" default:"4096" range:"259..1000000"`
 	Plan       bool   `yaml:"plan" help:"say what it takes and stop"`
 
-	step.PretrainOptions `yaml:",inline"`
+	step.PretrainOptions     `yaml:",inline"`
+	step.PlanPretrainOptions `yaml:",inline"`
 }
 
 // pretrainCommand is lian pretrain DATA.
 func pretrainCommand() *cobra.Command {
 	var o pretrainOptions
-	return verb("pretrain DATA", "verb.pretrain", &o, func(ctx context.Context, args []string, out *ui.Out) error {
+	return verb("pretrain [DATA]", "verb.pretrain", &o, func(ctx context.Context, args []string, out *ui.Out) error {
+		if o.Plan {
+			input := ""
+			if len(args) > 0 {
+				input = args[0]
+			}
+			plan, err := step.PlanPretrain(ctx, input, o.Vocabulary, o.PretrainOptions, o.PlanPretrainOptions, out)
+			out.Finish()
+			return out.Result(plan, err)
+		}
+		if len(args) == 0 {
+			return usage("pretrain needs DATA: documents, files or token shards; only --plan goes without")
+		}
+		if o.Layout.Devices > 0 {
+			return usage("--layout.devices lays a run out on paper; add --plan")
+		}
 		return inRun(o.Out, "pretrain", o, out, func(dir string, events event.Sink) (any, error) {
 			p, err := step.Prepare(ctx, args[0], o.Tokenizer, o.Vocabulary, dir, events)
 			if err != nil {
@@ -33,9 +50,6 @@ func pretrainCommand() *cobra.Command {
 			}
 			out.Note("pretrain.data", args[0], p.What)
 			o.Shards, o.Tokenizer = p.Shards, p.Tokenizer
-			if o.Plan {
-				return step.PretrainPlan(o.PretrainOptions)
-			}
 			return step.Pretrain(ctx, dir, o.PretrainOptions, events)
 		})
 	})
@@ -52,7 +66,7 @@ func inRun(path, kind string, settings any, out *ui.Out, work func(dir string, e
 		return err
 	}
 	defer run.Close()
-	result, err := work(run.Dir, event.Tee(run.Events, out))
+	result, err := work(run.Dir, event.Tee(run.Events, noted{out}))
 	out.Finish()
 	if err != nil {
 		run.Events.Emit(store.KindRunFailed, store.Failure{Error: err.Error()})
@@ -62,4 +76,16 @@ func inRun(path, kind string, settings any, out *ui.Out, work func(dir string, e
 		return err
 	}
 	return out.Result(result)
+}
+
+// noted shows what an output shows, and notes too.
+type noted struct{ *ui.Out }
+
+// Emit implements event.Sink.
+func (n noted) Emit(kind string, payload any) {
+	if note, ok := payload.(chain.Note); ok {
+		n.Note("chain.note", note.Text)
+		return
+	}
+	n.Out.Emit(kind, payload)
 }

@@ -9,7 +9,7 @@ import (
 
 // Options are the settings of a run.
 type Options struct {
-	Steps       int              `yaml:"steps" help:"optimizer steps" default:"100" range:"1..100000000"`
+	Steps       int              `yaml:"steps" help:"optimizer steps; 0 chooses: from the data and the size (pretrain), three passes (finetune)" default:"0" range:"0..100000000"`
 	Schedule    schedule.Options `yaml:",inline"`
 	Optimizer   optim.Options    `yaml:",inline"`
 	MicroTokens int              `yaml:"micro_tokens" help:"tokens in one forward and backward; more needs more memory" default:"2048" range:"1..10000000"`

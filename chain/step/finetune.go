@@ -2,6 +2,7 @@ package step
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -92,6 +93,9 @@ func Finetune(ctx context.Context, dir string, o FinetuneOptions, events event.S
 	}
 	r.Examples, r.TooLong = len(examples), tooLong
 	t := &train.Trainer{Options: o.Train, Backend: b, Model: m.Model, Weights: m.Model.Parameters(), Source: source, Events: events, TimeLimit: o.TimeLimit}
+	if o.Epochs == 0 && o.Train.Steps == 0 {
+		o.Epochs = 3
+	}
 	if o.Epochs > 0 {
 		t.Options.Steps = max(1, int(math.Round(o.Epochs*float64(len(examples))/float64(o.Examples))))
 	}
@@ -152,8 +156,8 @@ func Finetune(ctx context.Context, dir string, o FinetuneOptions, events event.S
 // rate is the peak learning rate, with the method's own default.
 func rate(o FinetuneOptions) float64 {
 	switch {
-	case o.LR > 0:
-		return o.LR
+	case o.LR > 0 || o.Train.Schedule.LearningRate > 0:
+		return cmp.Or(o.LR, o.Train.Schedule.LearningRate)
 	case o.Method == "lora":
 		return 0.005
 	}

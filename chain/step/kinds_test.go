@@ -52,9 +52,9 @@ func TestPlanIsArithmetic(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := Plan{VocabSize: vocabularyFor(c.options.TrainBytes), Context: 512, TrainGFLOPS: c.options.Reference}
-		p.amounts(c.options, p.size(c.options))
+		p.amounts(c.options, p.budget(c.options).size(p.TrainGFLOPS))
 		again := Plan{VocabSize: p.VocabSize, Context: 512, TrainGFLOPS: c.options.Reference}
-		again.amounts(c.options, again.size(c.options))
+		again.amounts(c.options, again.budget(c.options).size(again.TrainGFLOPS))
 		if p != again || !c.check(p) {
 			t.Errorf("%s: %+v", c.why, p)
 		}

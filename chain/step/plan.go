@@ -3,19 +3,12 @@ package step
 import (
 	"context"
 	"fmt"
-	"math"
 	"strconv"
-	"time"
 
 	"lian/chain"
 	"lian/chain/report"
-	"lian/compute"
 	"lian/compute/cpu"
 	"lian/event"
-	"lian/model/nn"
-	"lian/train"
-	"lian/train/optim"
-	"lian/train/schedule"
 )
 
 // PlanOptions are what the plan is made of.
@@ -67,57 +60,6 @@ type Plan struct {
 	Reason          string  `json:"reason"`
 }
 
-// Size is the shape of a Llama as plans choose it.
-type Size struct {
-	Hidden      int
-	Layers      int
-	Heads       int
-	KVHeads     int
-	FeedForward int
-	Context     int
-	Theta       float64
-	Deviation   float64
-}
-
-// Spec is the size as a model of so many tokens.
-func (s Size) Spec(vocab int) nn.Spec {
-	head := s.Hidden / max(s.Heads, 1)
-	return nn.Spec{Family: "llama", Vocab: vocab, Hidden: s.Hidden, Layers: s.Layers, Context: s.Context, Norm: nn.Norm{Epsilon: 1e-5}, TiedEmbedding: true, Block: nn.Block{
-		Attention:   nn.Attention{Heads: s.Heads, KVHeads: s.KVHeads, HeadSize: head, RoPE: nn.RoPE{Theta: s.Theta, Rotary: head}},
-		FeedForward: nn.FeedForward{Hidden: s.FeedForward}}}
-}
-
-// shapes are the sizes that can be chosen, smallest first. Heads have 32 or 64
-// channels, queries twice as many heads as keys, the inner width is about 8/3 of
-// the hidden one.
-var shapes = []Size{
-	{Hidden: 64, Layers: 3, Heads: 2, KVHeads: 1, FeedForward: 192},
-	{Hidden: 96, Layers: 4, Heads: 3, KVHeads: 1, FeedForward: 256},
-	{Hidden: 128, Layers: 4, Heads: 4, KVHeads: 2, FeedForward: 352},
-	{Hidden: 160, Layers: 5, Heads: 5, KVHeads: 1, FeedForward: 448},
-	{Hidden: 192, Layers: 5, Heads: 6, KVHeads: 2, FeedForward: 512},
-	{Hidden: 224, Layers: 6, Heads: 7, KVHeads: 1, FeedForward: 608},
-	{Hidden: 256, Layers: 6, Heads: 8, KVHeads: 4, FeedForward: 704},
-	{Hidden: 320, Layers: 7, Heads: 10, KVHeads: 5, FeedForward: 864},
-	{Hidden: 384, Layers: 8, Heads: 6, KVHeads: 3, FeedForward: 1024},
-	{Hidden: 512, Layers: 8, Heads: 8, KVHeads: 4, FeedForward: 1376},
-	{Hidden: 768, Layers: 12, Heads: 12, KVHeads: 6, FeedForward: 2048},
-}
-
-// inner is the number of parameters outside the embedding.
-func (s Size) inner() int {
-	head := s.Hidden / s.Heads
-	attention := 2*s.Hidden*s.Hidden + 2*s.Hidden*head*s.KVHeads
-	return s.Layers * (attention + 3*s.Hidden*s.FeedForward)
-}
-
-// operations is the number of floating-point operations to learn from one token:
-// two for each weight forward, four backward; the output layer is the embedding
-// used once more; attention over half the context on average.
-func (s Size) operations(vocab int) float64 {
-	return 6*float64(s.inner()+vocab*s.Hidden) + 6*float64(s.Layers*s.Hidden*s.Context)
-}
-
 // MakePlan measures this machine and decides sizes and amounts.
 func MakePlan(ctx context.Context, o PlanOptions, events event.Sink) (*Plan, error) {
 	p := &Plan{VocabSize: vocabularyFor(o.TrainBytes), Context: 512}
@@ -130,9 +72,10 @@ func MakePlan(ctx context.Context, o PlanOptions, events event.Sink) (*Plan, err
 	}
 	p.PeakGFLOPS, p.BF16 = cpu.MeasurePeak(ctx, b).GFLOPS, cpu.MultipliesBF16()
 	p.TrainGFLOPS = o.Reference
-	size := p.size(o)
+	budget := p.budget(o)
+	size := budget.size(o.Reference)
 	if o.Reference == 0 {
-		if size, err = p.measure(ctx, b, o, events); err != nil {
+		if size, p.TrainGFLOPS, err = budget.measured(ctx, b, events); err != nil {
 			return nil, err
 		}
 	}
@@ -140,38 +83,9 @@ func MakePlan(ctx context.Context, o PlanOptions, events event.Sink) (*Plan, err
 	return p, nil
 }
 
-// measure times a few training steps of a middle size, chooses a size by that, and
-// times the chosen one, because small matrices are computed less well than large
-// ones. If the choice does not hold then, a smaller one is timed.
-func (p *Plan) measure(ctx context.Context, b compute.Backend, o PlanOptions, events event.Sink) (size Size, err error) {
-	size = shapes[6]
-	for i := range 4 {
-		events.Emit(event.KindProgress, event.Progress{Stage: "measure", Done: int64(i), Unit: "sizes"})
-		if p.TrainGFLOPS, err = measureTraining(ctx, b, size, p.VocabSize, p.Context, p.BF16); err != nil {
-			return size, err
-		}
-		again := p.size(o)
-		if i > 0 && again.inner() >= size.inner() {
-			return size, nil
-		}
-		size = again
-	}
-	return size, nil
-}
-
-// size is the largest model that can read enough text for its size at the speed
-// that was measured.
-func (p *Plan) size(o PlanOptions) Size {
-	operations := p.TrainGFLOPS * 1e9 * o.Minutes * 60 * o.PretrainShare
-	best := shapes[0]
-	for _, s := range shapes {
-		s.Context = p.Context
-		tokens := min(operations/s.operations(p.VocabSize), o.MaxEpochs*p.textTokens(o))
-		if tokens >= o.TokensPerSize*float64(s.inner()) {
-			best = s
-		}
-	}
-	return best
+// budget is what pretraining may take.
+func (p *Plan) budget(o PlanOptions) timeBudget {
+	return timeBudget{seconds: o.Minutes * 60 * o.PretrainShare, ratio: o.TokensPerSize, most: o.MaxEpochs * p.textTokens(o), vocabulary: p.VocabSize, context: p.Context, bf16: p.BF16}
 }
 
 // textTokens is an estimate of the tokens of the training text.
@@ -190,15 +104,12 @@ func (p *Plan) amounts(o PlanOptions, size Size) {
 	p.Epochs = tokens / p.textTokens(o)
 
 	// With so few tokens, many small steps learn more than few large ones: measured, docs/log.md.
-	p.StepTokens = 256
-	for p.StepTokens < 16384 && tokens/float64(2*p.StepTokens) >= 2000 {
-		p.StepTokens *= 2
-	}
+	p.StepTokens = stepTokens(tokens, size.operations(p.VocabSize))
 	p.Steps = max(20, int(tokens/float64(p.StepTokens)))
 	// about every five seconds, so that a kill costs no more
 	p.SaveEvery = max(1, min(p.Steps, int(5*p.TokensPerSecond/float64(p.StepTokens))))
 	p.Looks = 10
-	p.LearningRate = roundTo(math.Min(0.01, 0.007*math.Sqrt(256/float64(p.Hidden))), 2)
+	p.LearningRate = learningRate(p.Hidden, tokens*size.operations(p.VocabSize))
 
 	p.TuneExamples, p.TuneRate = 16, roundTo(p.LearningRate/6, 2) // smaller steps or a higher rate forget what was read: docs/log.md
 	p.LoRARate = roundTo(2.5*p.TuneRate, 2)
@@ -254,49 +165,6 @@ func bytesPerToken(vocab int, language string) float64 {
 		return map[int]float64{512: 1.6, 1024: 2.1, 2048: 2.7, 4096: 3.1}[vocab]
 	}
 	return map[int]float64{512: 1.8, 1024: 2.3, 2048: 2.9, 4096: 3.5}[vocab]
-}
-
-// measureTraining runs a few real training steps and returns billions of
-// operations a second.
-func measureTraining(ctx context.Context, b compute.Backend, size Size, vocab, length int, bf16 bool) (float64, error) {
-	size.Context, size.Theta, size.Deviation = length, 10000, 0.02
-	m, err := nn.Initialise(b, size.Spec(vocab), 1, size.Deviation)
-	if err != nil {
-		return 0, err
-	}
-	const tokens, warm, steps = 1024, 1, 5
-	var clock time.Time
-	t := &train.Trainer{
-		Options: train.Options{Steps: warm + steps, Schedule: schedule.Options{LearningRate: 1e-3}, Optimizer: optim.Options{Beta1: 0.9, Beta2: 0.95, Epsilon: 1e-8, ClipNorm: 1}, MicroTokens: tokens, Seed: 1, BF16: bf16},
-		Backend: b, Model: m, Weights: m.Parameters(), Source: noise{tokens, length, vocab},
-	}
-	seconds := math.Inf(1)
-	t.OnStep = func(p train.Progress) {
-		if p.Step > warm { // the best step: others work on this machine too
-			seconds = math.Min(seconds, time.Since(clock).Seconds())
-		}
-		clock = time.Now()
-	}
-	if err := t.Run(ctx); err != nil {
-		return 0, err
-	}
-	return size.operations(vocab) * tokens / seconds / 1e9, nil
-}
-
-// noise is text for measuring speed only.
-type noise struct{ tokens, length, vocab int }
-
-func (n noise) Step(step int) (out []train.Sequence, err error) {
-	state := uint64(step) + 1
-	for at := 0; at < n.tokens; at += n.length {
-		s := train.Sequence{IDs: make([]int32, n.length), Targets: make([]int32, n.length)}
-		for i := range s.IDs {
-			state = state*6364136223846793005 + 1442695040888963407
-			s.IDs[i], s.Targets[i] = int32(state>>33)%int32(n.vocab), int32(state>>13&0x7fffffff)%int32(n.vocab)
-		}
-		out = append(out, s)
-	}
-	return out, nil
 }
 
 func planKind() chain.Kind {

@@ -1,43 +1,158 @@
 package step
 
 import (
-	"math"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
+	"lian/event"
+	"lian/format/shard"
+	"lian/model/nn"
 	"lian/tokenizer"
+	"lian/train/layout"
 )
+
+// PlanPretrainOptions are what is only asked for with --plan.
+type PlanPretrainOptions struct {
+	Price  float64       `yaml:"price" help:"what an hour of this machine costs, for --plan" default:"0" range:"0..1000000"`
+	Layout layout.Layout `yaml:"layout"`
+}
 
 // PretrainPlanReport says what a pretraining takes before it starts.
 type PretrainPlanReport struct {
-	Parameters  int     `json:"parameters"`
-	Tokens      int64   `json:"tokens"`
-	Epochs      float64 `json:"epochs"`
-	MemoryBytes int64   `json:"memory_bytes"` // weights, gradients, optimizer and activations of a micro-batch
-	Operations  float64 `json:"operations"`   // floating-point, 6 a parameter and token
+	Shape           string   `json:"shape"`
+	Parameters      int      `json:"parameters"`
+	Embedding       int      `json:"embedding"` // of them, rows of the vocabulary
+	Tokens          int64    `json:"tokens"`
+	TextTokens      int64    `json:"text_tokens"` // of one pass; estimated from the bytes of the files where there are no shards yet
+	Epochs          float64  `json:"epochs"`
+	Steps           int      `json:"steps"`
+	StepTokens      int      `json:"step_tokens"`
+	LearningRate    float64  `json:"lr"`
+	Operations      float64  `json:"operations"` // floating-point, of the whole run
+	MemoryBytes     int64    `json:"memory_bytes"`
+	StateBytes      int64    `json:"state_bytes"`       // of a checkpoint
+	TokensPerSecond float64  `json:"tokens_per_second"` // measured; 0 with a layout
+	Seconds         float64  `json:"seconds"`           // of training, looks at held-out text and saving included
+	Cost            float64  `json:"cost,omitempty"`
+	Choices         []Choice `json:"choices,omitempty"`
+
+	Layout *layout.Report `json:"layout,omitempty"`
 }
 
-// PretrainPlan computes what a pretraining takes.
-func PretrainPlan(o PretrainOptions) (PretrainPlanReport, error) {
+// PlanPretrain says what pretraining on an input takes, before any of it is read: from arithmetic and a few measured steps with random ids. vocabulary is that of a
+// tokenizer that is not there yet. With layout devices, nothing is measured.
+func PlanPretrain(ctx context.Context, input string, vocabulary int, o PretrainOptions, p PlanPretrainOptions, events event.Sink) (PretrainPlanReport, error) {
 	var r PretrainPlanReport
-	tok, err := tokenizer.Load(o.Tokenizer)
+	text, vocabulary, err := plannedText(input, o.Tokenizer, vocabulary)
 	if err != nil {
 		return r, err
 	}
-	text, err := openShard(filepath.Join(o.Shards, "train.shard"), tok)
+	b, err := Backend()
 	if err != nil {
 		return r, err
 	}
-	defer text.Close()
-	s, err := o.shape(tok.VocabSize())
+	if r.Choices, err = o.choose(ctx, b, vocabulary, text, events); err != nil {
+		return r, err
+	}
+	s, err := o.shape(vocabulary)
 	if err != nil {
 		return r, err
 	}
-	r.Parameters = s.Count()
-	r.Tokens = int64(o.Train.Steps) * int64(o.StepTokens)
-	r.Epochs = float64(r.Tokens) / math.Max(float64(text.Tokens()+int64(text.Documents())), 1)
-	r.Operations = 6 * float64(r.Parameters) * float64(r.Tokens)
-	a := s.Attention
-	facts := ModelFacts{Layers: s.Layers, Hidden: s.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadSize: a.HeadSize, FeedForward: s.FeedForward.Hidden}
-	r.MemoryBytes = 4 * (4*int64(r.Parameters) + 2*facts.activations()*int64(min(o.Train.MicroTokens, o.StepTokens)))
+	operations := operationsOf(&s, s.Context)
+	r.Shape = fmt.Sprintf("%s: %d layers of width %d, %d heads (%d for keys), feed-forward %d, context %d", s.Family, s.Layers, s.Hidden, s.Attention.Heads, s.Attention.KVHeads, s.FeedForward.Hidden, s.Context)
+	r.Parameters, r.Embedding = s.Count(), s.Vocab*s.Hidden
+	r.Steps, r.StepTokens, r.LearningRate = o.Train.Steps, o.StepTokens, o.Train.Schedule.LearningRate
+	r.Tokens, r.TextTokens = int64(r.Steps)*int64(r.StepTokens), int64(text)
+	if text > 0 {
+		r.Epochs = float64(r.Tokens) / text
+	}
+	r.Operations = operations * float64(r.Tokens)
+	r.StateBytes = 3 * 4 * int64(r.Parameters)
+	if p.Layout.Devices > 0 {
+		l := p.Layout
+		if l.Sequence == 0 {
+			l.Sequence = s.Context
+		}
+		report, err := layout.Plan(onPaper(&s), l)
+		r.Layout = &report
+		return r, err
+	}
+	took, err := measureShape(ctx, b, &s, o.Train)
+	if err != nil {
+		return r, err
+	}
+	r.MemoryBytes = took.memory
+	looked := float64(o.Looks)*float64(o.HeldOutTokens) + HeldOutBytes/4 // a look costs a forward, a third of learning
+	perToken := took.micro / float64(took.rows)
+	r.Seconds = float64(r.Steps)*took.step(r.StepTokens) + looked*perToken/3
+	r.TokensPerSecond = took.rate(r.StepTokens)
+	r.Cost = p.Price * r.Seconds / 3600
 	return r, nil
+}
+
+// onPaper is a shape as layouts divide it.
+func onPaper(s *nn.Spec) layout.Model {
+	a, f := s.Attention, s.FeedForward
+	return layout.Model{Layers: s.Layers, Hidden: s.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadSize: a.HeadSize, FeedForward: f.Hidden, Vocab: s.Vocab,
+		Tied: s.TiedEmbedding, Experts: f.Experts.Count, ChosenExperts: f.Experts.Chosen}
+}
+
+// plannedText is the tokens of an input and the vocabulary they are of, as far as they can be told without reading it: what shards say, or bytes of files by
+// the bytes that a token usually has. An empty input has none.
+func plannedText(input, tokenizerPath string, vocabulary int) (tokens float64, size int, err error) {
+	if tokenizerPath == "" && exists(filepath.Join(input, "tokenizer.json")) {
+		tokenizerPath = filepath.Join(input, "tokenizer.json")
+	}
+	if tokenizerPath != "" {
+		tok, err := tokenizer.Load(tokenizerPath)
+		if err != nil {
+			return 0, 0, err
+		}
+		vocabulary = tok.VocabSize()
+	}
+	if input == "" {
+		return 0, vocabulary, nil
+	}
+	if file := filepath.Join(input, "train.shard"); exists(file) {
+		text, err := shard.Open(file)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer text.Close()
+		return float64(text.Tokens()) + float64(text.Documents()), vocabulary, nil
+	}
+	bytes := int64(0)
+	err = filepath.WalkDir(input, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			bytes += info.Size()
+		}
+		return err
+	})
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, 0, fmt.Errorf("%s: there is no such file or folder", input)
+	}
+	return float64(bytes) / usualBytesPerToken(vocabulary), vocabulary, err
+}
+
+// usualBytesPerToken is what a byte-level BPE of a size makes of prose, English and Chinese together.
+func usualBytesPerToken(vocabulary int) float64 {
+	switch {
+	case vocabulary < 1000:
+		return 1.8
+	case vocabulary < 3000:
+		return 2.6
+	case vocabulary < 10000:
+		return 3.3
+	case vocabulary < 40000:
+		return 4
+	}
+	return 4.4
 }

@@ -2,6 +2,7 @@ package step
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -41,7 +42,7 @@ func Presets() (map[string]Preset, error) {
 
 // ModelOptions choose the shape of a new model: a preset's, with what is set by hand in place of it.
 type ModelOptions struct {
-	Preset        string  `yaml:"preset" help:"shape of a new model: nano, stories15m, gpt2, smollm2-135m, tinyllama-1.1b, internlm2-1.8b, qwen3-0.6b, moe-nano …, or a config.json" default:"nano"`
+	Preset        string  `yaml:"preset" help:"shape of a new model: nano (the default), stories15m, gpt2, smollm2-135m, tinyllama-1.1b, internlm2-1.8b, qwen3-0.6b, moe-nano …, or a config.json"`
 	Hidden        int     `yaml:"hidden" help:"hidden size; this and the following: 0 takes the preset's" default:"0" range:"0..65536"`
 	Layers        int     `yaml:"layers" help:"decoder layers" default:"0" range:"0..1000"`
 	Heads         int     `yaml:"heads" help:"query heads" default:"0" range:"0..1024"`
@@ -87,6 +88,7 @@ func presetConfig(name string, vocab int) (*family.Config, *family.Family, error
 	if err != nil {
 		return nil, nil, err
 	}
+	name = cmp.Or(name, "nano")
 	file, fields := "preset "+name, map[string]any{}
 	if p, ok := all[name]; ok {
 		maps.Copy(fields, p.Config)

@@ -27,8 +27,9 @@ type PretrainOptions struct {
 	Tokenizer     string        `yaml:"tokenizer" help:"tokenizer.json or a folder that has one" resume:"free"`
 	From          FromOptions   `yaml:",inline"`
 	Model         ModelOptions  `yaml:"model"`
+	Dial          DialOptions   `yaml:",inline"`
 	Train         train.Options `yaml:"train"`
-	StepTokens    int           `yaml:"step_tokens" help:"tokens in one optimizer step" default:"8192" range:"1..100000000"`
+	StepTokens    int           `yaml:"step_tokens" help:"tokens in one optimizer step; 0 chooses" default:"0" range:"0..100000000"`
 	HeldOutTokens int           `yaml:"held_out_tokens" help:"held-out tokens looked at during training; the end looks at a megabyte" default:"16384" range:"0..100000000" resume:"free"`
 	Looks         int           `yaml:"looks" help:"how often held-out text is looked at and the prompts are answered" default:"10" range:"1..1000" resume:"free"`
 	Prompts       []string      `yaml:"prompts" help:"texts to go on with at each look, to see the model learn" resume:"free"`
@@ -69,6 +70,9 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 	}
 	b, err := Backend()
 	if err != nil {
+		return r, err
+	}
+	if err := o.chooseOnce(ctx, dir, b, tok.VocabSize(), float64(text.Tokens()+int64(text.Documents())), events); err != nil {
 		return r, err
 	}
 	start, err := o.begin(b, tok, events)

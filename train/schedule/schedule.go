@@ -11,7 +11,7 @@ import (
 
 // Options are the learning rate over a run: IdleSteps without movement, a warm-up, and a shape down to FinalRate.
 type Options struct {
-	LearningRate float64 `yaml:"lr" help:"peak learning rate" default:"0.003" range:"0..1000"`
+	LearningRate float64 `yaml:"lr" help:"peak learning rate; 0 chooses" default:"0" range:"0..1000"`
 	Shape        string  `yaml:"schedule" help:"how the learning rate goes on after the warm-up" default:"cosine" range:"constant|linear|cosine|restarts|wsd|inverse_sqrt|polynomial"`
 	Warmup       float64 `yaml:"warmup" help:"share of the steps over which the learning rate rises" default:"0.05" range:"0..1"`
 	WarmupSteps  int     `yaml:"warmup_steps" help:"steps over which the learning rate rises; 0 takes the share" default:"0" range:"0..100000000"`

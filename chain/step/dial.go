@@ -1,0 +1,223 @@
+package step
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"lian/chain"
+	"lian/compute"
+	"lian/config"
+	"lian/event"
+	"lian/store"
+)
+
+// DialOptions are the one dial: from a number of parameters, or the minutes there are, everything else follows that was not set by hand.
+type DialOptions struct {
+	Parameters         string  `yaml:"params" help:"size of a new model, such as 5M or 1.2B: its widths follow"`
+	Minutes            float64 `yaml:"minutes" help:"minutes to train: tokens and steps follow from a measurement, and the size if it was not chosen; 0 is no limit" default:"0" range:"0..10000000"`
+	TokensPerParameter float64 `yaml:"tokens_per_parameter" help:"tokens to learn from for each parameter outside the embedding, where neither --minutes nor steps say how many (arXiv 2203.15556 found 20)" default:"20" range:">0..100000"`
+	MaxEpochs          float64 `yaml:"max_epochs" help:"most passes over the text that are chosen; more than 4 teach little (arXiv 2305.16264)" default:"4" range:">0..100000"`
+}
+
+// Choice is a number that was chosen, and why.
+type Choice struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	Why   string `json:"why"`
+}
+
+// chooses says whether anything is left to choose.
+func (o *PretrainOptions) chooses() bool {
+	return o.Dial.Parameters != "" || o.Dial.Minutes > 0 || o.Train.Steps == 0 || o.StepTokens == 0 || o.Train.Schedule.LearningRate == 0
+}
+
+// chosen is what the dial chose, kept with a run: one that goes on does not choose again, because another measurement might say something else.
+type chosen struct {
+	Asked      string       `json:"asked"` // hash of the settings that the choice was made for
+	Model      ModelOptions `json:"model"`
+	Steps      int          `json:"steps"`
+	StepTokens int          `json:"step_tokens"`
+	Rate       float64      `json:"lr"`
+	Choices    []Choice     `json:"choices"`
+}
+
+// ChoicesFile is where a pretraining keeps what the dial chose.
+const ChoicesFile = "choices.json"
+
+// chooseOnce is choose, or what a run in dir chose before for the same settings. It tells what was chosen.
+func (o *PretrainOptions) chooseOnce(ctx context.Context, dir string, b compute.Backend, vocabulary int, text float64, events event.Sink) error {
+	if !o.chooses() {
+		return nil
+	}
+	asked := config.Hash(struct {
+		Options    *PretrainOptions
+		Vocabulary int
+		Text       float64
+	}{o, vocabulary, text})
+	file := filepath.Join(dir, ChoicesFile)
+	var c chosen
+	if err := store.ReadJSON(file, &c); err == nil && c.Asked == asked {
+		o.Model, o.Train.Steps, o.StepTokens, o.Train.Schedule.LearningRate = c.Model, c.Steps, c.StepTokens, c.Rate
+		return nil
+	}
+	choices, err := o.choose(ctx, b, vocabulary, text, events)
+	if err != nil {
+		return err
+	}
+	for _, x := range choices {
+		events.Emit(chain.KindNote, chain.Note{Text: x.Name + ": " + x.Value + " (" + x.Why + ")"})
+	}
+	return store.WriteJSON(file, chosen{asked, o.Model, o.Train.Steps, o.StepTokens, o.Train.Schedule.LearningRate, choices})
+}
+
+// choose fills in what was left open: widths by --params, or by --minutes and a measurement; then tokens, tokens a step, steps and learning rate. text is
+// the tokens of one pass over the data, 0 where they are not known yet.
+func (o *PretrainOptions) choose(ctx context.Context, b compute.Backend, vocabulary int, text float64, events event.Sink) ([]Choice, error) {
+	var made []Choice
+	note := func(name, value, why string, args ...any) {
+		made = append(made, Choice{name, value, fmt.Sprintf(why, args...)})
+	}
+	d := o.Dial
+	if d.Parameters != "" && (o.Model.widths() || o.From.Model != "") {
+		return nil, fmt.Errorf("params is %s, but sizes were set by hand or by --from as well; give one of them", d.Parameters)
+	}
+	limit := math.Inf(1)
+	if text > 0 {
+		limit = d.MaxEpochs * text
+	}
+	rows := embeddingRows(vocabulary)
+	speed := 0.0 // operations a second
+	switch {
+	case d.Parameters != "":
+		wanted, err := parseCount(d.Parameters)
+		if err != nil {
+			return nil, err
+		}
+		size, err := sizeFor(wanted, rows, o.Model.Context)
+		if err != nil {
+			return nil, err
+		}
+		o.Model.take(size)
+		note("size", size.words(), "%s parameters with a vocabulary of %d, asked for %s", count(float64(size.Spec(rows).Count())), rows, d.Parameters)
+	case d.Minutes > 0 && !o.Model.widths() && o.From.Model == "" && o.Model.Preset == "":
+		budget := timeBudget{seconds: d.Minutes * 60, ratio: d.TokensPerParameter, most: limit, vocabulary: rows, context: o.context(), bf16: o.Train.BF16}
+		size, gflops, err := budget.measured(ctx, b, events)
+		if err != nil {
+			return nil, err
+		}
+		o.Model.take(size)
+		speed = gflops * 1e9
+		note("size", size.words(), "the largest that reads %g tokens a parameter in %g minutes at the measured %.0f GFLOP/s", d.TokensPerParameter, d.Minutes, gflops)
+	}
+	s, err := o.shape(vocabulary)
+	if err != nil {
+		return nil, err
+	}
+	operations := operationsOf(&s, s.Context)
+	tokens := float64(o.Train.Steps) * float64(o.StepTokens)
+	switch {
+	case o.Train.Steps > 0 && d.Minutes > 0:
+		return nil, fmt.Errorf("train.steps is %d and minutes %g: give one of them", o.Train.Steps, d.Minutes)
+	case o.Train.Steps > 0 && o.StepTokens == 0:
+		o.StepTokens = stepTokens(float64(o.Train.Steps)*8192, operations)
+		tokens = float64(o.Train.Steps) * float64(o.StepTokens)
+		note("step_tokens", strconv.Itoa(o.StepTokens), "as for %d steps of 8192", o.Train.Steps)
+	case o.Train.Steps == 0:
+		inner := float64(s.Count() - s.Vocab*s.Hidden)
+		tokens = min(d.TokensPerParameter*inner, limit)
+		why := fmt.Sprintf("%g for each of %s parameters outside the embedding", d.TokensPerParameter, count(inner))
+		if d.Minutes > 0 {
+			rate := speed / operations
+			if rate == 0 {
+				took, err := measureShape(ctx, b, &s, o.Train)
+				if err != nil {
+					return nil, err
+				}
+				rate = took.rate(8192)
+			}
+			tokens = min(rate*d.Minutes*60*trainingShare, limit)
+			why = fmt.Sprintf("%g minutes at the measured %s tokens/s, less %.0f %% for looks at held-out text and saving", d.Minutes, count(rate), 100*(1-trainingShare))
+		}
+		if tokens == limit {
+			why = fmt.Sprintf("%g passes over %s tokens of text, the most that max_epochs allows", d.MaxEpochs, count(text))
+		}
+		note("tokens", count(tokens), "%s", why)
+		if o.StepTokens == 0 {
+			o.StepTokens = stepTokens(tokens, operations)
+			note("step_tokens", strconv.Itoa(o.StepTokens), "many small steps learn more from so few tokens; larger budgets follow arXiv 2401.02954")
+		}
+		o.Train.Steps = max(20, int(tokens/float64(o.StepTokens)))
+		note("steps", strconv.Itoa(o.Train.Steps), "tokens / step_tokens")
+	}
+	if o.Train.Schedule.LearningRate == 0 {
+		o.Train.Schedule.LearningRate = learningRate(s.Hidden, operations*tokens)
+		note("lr", strconv.FormatFloat(o.Train.Schedule.LearningRate, 'g', -1, 64), "the lower of 0.007·√(256/hidden) and 1.4·0.3118·operations^−0.125 (arXiv 2401.02954)")
+	}
+	return made, nil
+}
+
+// trainingShare is what training gets of the minutes: the rest is looks at held-out text, samples, checkpoints and the final measurement.
+const trainingShare = 0.92
+
+// context is the sequence length that is asked for, or the preset's.
+func (o *PretrainOptions) context() int {
+	if s, _, err := o.Model.Spec(32); err == nil {
+		return s.Context
+	}
+	return 256
+}
+
+// stepTokens is a step's tokens for a budget: at least two thousand steps where that leaves 256 tokens, and never more than the law of arXiv 2401.02954
+// (0.2920·C^0.3271 tokens for C operations) or 16384, the larger of the two.
+func stepTokens(tokens, operations float64) int {
+	most := math.Max(16384, 0.2920*math.Pow(operations*tokens, 0.3271))
+	n := 256
+	for float64(2*n) <= most && tokens/float64(2*n) >= 2000 {
+		n *= 2
+	}
+	return n
+}
+
+// learningRate is a peak for a width and a budget of operations: what was found for small models here (docs/log.md), which is 1.4 times what the law of arXiv
+// 2401.02954 says for them; lower where 1.4 times that law is.
+func learningRate(hidden int, budget float64) float64 {
+	return roundTo(min(0.01, 0.007*math.Sqrt(256/float64(hidden)), 1.4*0.3118*math.Pow(budget, -0.125)), 2)
+}
+
+// take sets widths.
+func (o *ModelOptions) take(s Size) {
+	o.Hidden, o.Layers, o.Heads, o.KVHeads, o.FeedForward = s.Hidden, s.Layers, s.Heads, s.KVHeads, s.FeedForward
+}
+
+// parseCount reads 5M, 1.2B, 300k or a plain number.
+func parseCount(text string) (float64, error) {
+	number, scale := strings.TrimSpace(text), 1.0
+	for suffix, by := range map[string]float64{"k": 1e3, "K": 1e3, "m": 1e6, "M": 1e6, "b": 1e9, "B": 1e9, "g": 1e9, "G": 1e9} {
+		if rest, ok := strings.CutSuffix(number, suffix); ok {
+			number, scale = rest, by
+			break
+		}
+	}
+	n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if err != nil || !(n*scale >= 1000 && n*scale <= 1e12) {
+		return 0, fmt.Errorf("params is %q, expected a number of parameters such as 300k, 5M or 1.2B", text)
+	}
+	return n * scale, nil
+}
+
+// count is a number as people write it: 5.38M.
+func count(n float64) string {
+	for _, unit := range []struct {
+		scale float64
+		name  string
+	}{{1e12, "T"}, {1e9, "B"}, {1e6, "M"}, {1e3, "k"}} {
+		if n >= unit.scale {
+			return strconv.FormatFloat(roundTo(n/unit.scale, 3), 'g', -1, 64) + unit.name
+		}
+	}
+	return strconv.FormatFloat(math.Round(n), 'g', -1, 64)
+}

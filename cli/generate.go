@@ -32,7 +32,7 @@ func generateCommand() *cobra.Command {
 		sink := slow(out)
 		var show func(int, string)
 		begun := false
-		if alone && !out.JSON {
+		if alone && !out.JSON && o.Beams == 0 && o.Contrastive == 0 {
 			sink = quiet
 			show = func(_ int, piece string) {
 				begun = true
@@ -56,6 +56,9 @@ func generateCommand() *cobra.Command {
 			showLogProbs(out, "generate.logprobs_prompt", r.PromptLogProbs)
 			showLogProbs(out, "generate.logprobs", r.LogProbs)
 			out.Note("generate.speed", r.PromptTokens, r.Timings.PrefillTokensPS, r.Tokens, r.Timings.DecodeTokensPS, out.T("finish."+r.Finish))
+			if r.Score != nil {
+				out.Note("generate.score", *r.Score)
+			}
 			if r.Drafted > 0 {
 				out.Note("generate.drafts", r.Drafted, r.Accepted)
 			}

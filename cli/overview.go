@@ -31,7 +31,7 @@ var links = []link{
 	{"link.pretrain", []string{"pretrain"}},
 	{"link.finetune", []string{"finetune", "merge"}},
 	{"link.evaluate", []string{"eval", "perplexity"}},
-	{"link.deploy", []string{"quantize", "convert", "chat", "generate", "serve"}},
+	{"link.deploy", []string{"quantize", "convert", "chat", "generate", "embed", "rerank", "serve"}},
 	{"link.agent", []string{"agent", "mcp"}},
 	{"link.around", []string{"inspect", "forward", "template", "bench", "models", "runs", "doctor", "version", "completion"}},
 }

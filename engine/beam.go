@@ -23,6 +23,7 @@ type BeamSearch struct {
 	LengthPenalty float64
 	EarlyStopping EarlyStopping
 	Adapter       string
+	Told          func(tokens int) // hears of the length that the beams have reached; may be nil
 }
 
 // EarlyStopping is when a beam search ends, once it has as many replies as beams.
@@ -78,6 +79,9 @@ func (e *Engine) BeamSearch(ctx context.Context, prompt []int32, s BeamSearch) (
 	for done := false; !done; {
 		if done, err = search.step(ctx, e); err != nil {
 			return nil, err
+		}
+		if s.Told != nil && len(search.open) > 0 {
+			s.Told(len(search.open[0].branch.ids) - search.prompt)
 		}
 	}
 	return search.found[:min(max(s.Return, 1), len(search.found))], nil

@@ -21,6 +21,7 @@ type ContrastiveSearch struct {
 	MaxTokens int
 	StopIDs   []int32 // tokens that end the reply and are not part of it
 	Adapter   string
+	Told      func(tokens int) // hears of the length that the reply has; may be nil
 }
 
 // ContrastiveSearch continues a prompt. Hidden rows are those after the last norm.
@@ -83,6 +84,9 @@ func (e *Engine) ContrastiveSearch(ctx context.Context, prompt []int32, s Contra
 		}
 		reply.IDs = append(reply.IDs, top[best].ID)
 		reply.Score += float64(top[best].LogProb)
+		if s.Told != nil {
+			s.Told(len(reply.IDs))
+		}
 	}
 	return reply, nil
 }

@@ -31,6 +31,7 @@ type GenerateOptions struct {
 	PromptLogProbs     bool       `yaml:"prompt_logprobs" help:"log-probabilities of the prompt's tokens too" default:"false"`
 	Parallel           int        `yaml:"parallel" help:"most replies made at one time" default:"32" range:"1..4096"`
 	Plan               bool       `yaml:"plan" help:"print the memory that this takes, and stop"`
+	Search             `yaml:",inline"`
 	SelfExtension      `yaml:",inline"`
 	Adapter            string `yaml:"adapter" help:"adapter that is added to the model as it runs: a folder in PEFT's layout or a GGUF file; as MODEL+ADAPTER"`
 	engine.CacheFolder `yaml:",inline"`
@@ -54,8 +55,9 @@ type Generated struct {
 	Tokens         int             `json:"tokens"`
 	LogProbs       []TokenLogProb  `json:"logprobs,omitempty"`
 	PromptLogProbs []TokenLogProb  `json:"prompt_logprobs,omitempty"`
-	Drafted        int             `json:"drafted"`  // tokens guessed ahead
-	Accepted       int             `json:"accepted"` // of those, that were right
+	Score          *float64        `json:"score,omitempty"` // of a search: log-probability, of beams over length^length_penalty
+	Drafted        int             `json:"drafted"`         // tokens guessed ahead
+	Accepted       int             `json:"accepted"`        // of those, that were right
 	Timings        Timings         `json:"timings"`
 	Settings       string          `json:"settings,omitempty"` // tells replies made in another way, in a file
 }
@@ -126,6 +128,9 @@ func PlanGenerate(path string, prompts []Prompt, o GenerateOptions) (MemoryPlan,
 
 // openGeneration opens a model and reads what it is to continue.
 func openGeneration(path string, prompts []Prompt, o GenerateOptions) (*generation, error) {
+	if err := o.checkSearch(); err != nil {
+		return nil, err
+	}
 	b, err := Backend()
 	if err != nil {
 		return nil, err
@@ -240,6 +245,9 @@ func (g *generation) run(ctx context.Context, done func(Generated) error) error 
 		return err
 	}
 	defer e.Close()
+	if g.o.Search.on() {
+		return g.search(ctx, e, most, done)
+	}
 	streams, tokens := make([]*engine.Stream, len(jobs)), int64(0)
 	for at, queued := 0, 0; at < len(jobs); at++ {
 		for ; queued < len(jobs) && queued < at+2*g.o.parallel(); queued++ {
@@ -311,7 +319,7 @@ func (g *generation) logProb(id int32, value float32, top []engine.TopToken) Tok
 // job: max_tokens, 0 where the context ends it.
 func (g *generation) sizes(jobs []job) (engine.Options, []int, error) {
 	context := g.m.Model.Spec.Context
-	longest, total, most := 0, 0, make([]int, len(jobs))
+	longest, shortest, total, most := 0, context, 0, make([]int, len(jobs))
 	for i, j := range jobs {
 		if len(j.ids) >= context {
 			return engine.Options{}, nil, fmt.Errorf("%s: %w: %d tokens, and %s was made for %d with the reply; --self-extend GROUP,WINDOW reads further", g.prompts[j.prompt].Place, engine.ErrContext, len(j.ids), g.m.Name, context)
@@ -320,9 +328,14 @@ func (g *generation) sizes(jobs []job) (engine.Options, []int, error) {
 		if asked := g.o.Sample.MaxTokens; asked > 0 && len(j.ids)+asked <= context {
 			most[i], n = asked, len(j.ids)+asked
 		}
-		longest, total = max(longest, n), total+n+engineSlack
+		longest, shortest, total = max(longest, n), min(shortest, len(j.ids)), total+n+engineSlack
 	}
 	sequences := min(len(jobs), g.o.parallel())
+	if g.o.Search.on() {
+		sizes := engine.Options{Context: longest, CacheTokens: longest + engineSlack + g.o.tokensOfSearch(longest-shortest), Sequences: 2 * max(g.o.Beams, g.o.contrastiveK()), CacheFolder: g.o.CacheFolder,
+			Drafting: engine.Drafting{Draft: engine.DraftNone}, KV: g.o.KV, Precision: g.o.Precision}
+		return sizes, most, nil
+	}
 	return engine.Options{Context: longest, CacheTokens: min(total, sequences*(longest+engineSlack)), Sequences: sequences,
 		CacheFolder: g.o.CacheFolder, KV: g.o.KV, Drafting: g.o.Drafting, Precision: g.o.Precision}, most, nil
 }

@@ -20,9 +20,9 @@ import (
 
 func init() { register(runsCommand) }
 
-// runsCommand is lian runs list|show|diff.
+// runsCommand is lian runs and what it holds.
 func runsCommand() *cobra.Command {
-	return family("runs", "verb.runs", runsListCommand(), runsShowCommand(), runsDiffCommand())
+	return family("runs", "verb.runs", runsListCommand(), runsShowCommand(), runsDiffCommand(), runsPlotCommand(), runsReportCommand(), runsTensorBoardCommand())
 }
 
 // runsListOptions chooses what lian runs list shows.
@@ -126,6 +126,7 @@ func runsShowCommand() *cobra.Command {
 		if err := out.Result(e); err != nil {
 			return err
 		}
+		out.Print(curve(dir, out))
 		t := ui.Table{Title: "\n" + out.T("help.settings")}
 		for _, p := range config.Flatten(settings) {
 			t.Rows = append(t.Rows, []string{"  " + p.Path, p.Value})
@@ -163,7 +164,7 @@ func filesOf(dir string) ([]file, error) {
 
 // difference is a setting or a figure that two runs do not have in common.
 type difference struct {
-	What string `json:"what"` // "setting" or "figure"
+	What string `json:"what"` // setting, figure (of the summary), training (of its steps) or curve (FIGURE@TOKENS)
 	Path string `json:"path"`
 	A    string `json:"a"`
 	B    string `json:"b"`
@@ -172,6 +173,7 @@ type difference struct {
 func runsDiffCommand() *cobra.Command {
 	return verb("diff RUN OTHER", "verb.runs.diff", nil, func(ctx context.Context, args []string, out *ui.Out) error {
 		var settings, figures [2][]config.Value
+		var dirs [2]string
 		for i, name := range args {
 			dir, err := findRun(ctx, name, out)
 			if err != nil {
@@ -181,7 +183,7 @@ func runsDiffCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			settings[i] = config.Flatten(tree)
+			settings[i], dirs[i] = config.Flatten(tree), dir
 			e, err := store.ReadEntry(dir)
 			if err != nil {
 				return err
@@ -194,6 +196,11 @@ func runsDiffCommand() *cobra.Command {
 			}
 		}
 		differences := append(compare("setting", settings[0], settings[1]), compare("figure", figures[0], figures[1])...)
+		trained, err := trainingDifferences(dirs)
+		if err != nil {
+			return err
+		}
+		differences = append(differences, trained...)
 		if out.JSON {
 			return out.Result(differences)
 		}

@@ -10,6 +10,7 @@ type Options struct {
 	MaxBody     int64         `yaml:"max_body" help:"largest request in bytes" default:"8388608" range:"1024..1073741824"`
 	MaxRequests int           `yaml:"max_requests" help:"most requests at one time; others are told to come back" default:"256" range:"1..1000000"`
 	MaxChoices  int           `yaml:"max_choices" help:"most replies to one request (n)" default:"16" range:"1..1000"`
+	Runs        string        `yaml:"runs" help:"folder of runs whose plots are shown at /runs" default:"runs"`
 	Heartbeat   time.Duration `yaml:"heartbeat" help:"a silent stream says that it is alive this often" default:"15s"`
 	Drain       time.Duration `yaml:"drain" help:"how long running requests may go on when the server stops" default:"30s"`
 }
@@ -26,6 +27,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxChoices <= 0 {
 		o.MaxChoices = 16
+	}
+	if o.Runs == "" {
+		o.Runs = "runs"
 	}
 	if o.Heartbeat <= 0 {
 		o.Heartbeat = 15 * time.Second

@@ -20,17 +20,30 @@ func Page() fs.FS {
 	return dist
 }
 
-// addPage serves the page at / and its texts at /lian/messages. The page loads nothing from elsewhere.
+// pageHeaders keep a page from loading or sending anything elsewhere.
+func pageHeaders(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("Cache-Control", "no-cache")
+}
+
+var pageFiles = http.FileServerFS(Page())
+
+func servePage(w http.ResponseWriter, r *http.Request) {
+	pageHeaders(w)
+	pageFiles.ServeHTTP(w, r)
+}
+
+// addPage serves the page at /, that of plots at /runs, and the texts of the first at /lian/messages. Pages load nothing from elsewhere.
 func (s *Server) addPage(mux *http.ServeMux) {
-	files := http.FileServerFS(Page())
-	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-		h.Set("Cache-Control", "no-cache")
-		files.ServeHTTP(w, r)
+	mux.HandleFunc("GET /{$}", servePage)
+	mux.HandleFunc("GET /app/", servePage)
+	addPlots(mux, RunsIn(s.options.Runs), func(h http.Handler) http.Handler {
+		return s.api("/lian/runs", func(w http.ResponseWriter, r *http.Request) error {
+			h.ServeHTTP(w, r)
+			return nil
+		})
 	})
-	mux.Handle("GET /{$}", page)
-	mux.Handle("GET /app/", page)
 	mux.HandleFunc("GET /lian/messages", func(w http.ResponseWriter, _ *http.Request) {
 		tables := map[string]map[string]string{}
 		for _, lang := range message.Languages {

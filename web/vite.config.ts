@@ -9,8 +9,10 @@ export default defineConfig({
     assetsDir: "app",
     modulePreload: false,
     target: "es2022",
+    cssCodeSplit: true,
     rollupOptions: {
-      output: { entryFileNames: "app/page.js", chunkFileNames: "app/[name].js", assetFileNames: "app/page[extname]" },
+      input: { page: "index.html", plots: "plots.html" },
+      output: { entryFileNames: "app/[name].js", chunkFileNames: "app/[name].js", assetFileNames: "app/[name][extname]" },
     },
   },
   server: { proxy: { "/v1": "http://127.0.0.1:8080", "/lian": "http://127.0.0.1:8080" } },

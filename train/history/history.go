@@ -108,13 +108,16 @@ func (r *Run) stage(name string) *Stage {
 	return s
 }
 
+// routine are kinds of events that every training has many of and nobody needs to be told of.
+var routine = map[string]bool{"train.saved": true, "train.best": true}
+
 func (r *Run) add(e event.Event) error {
 	if e.Kind == store.KindRunResumed {
 		for _, s := range r.Stages {
 			s.Resumed++
 		}
 	}
-	if !strings.HasPrefix(e.Kind, "train.") && !strings.HasPrefix(e.Kind, "guard.") {
+	if routine[e.Kind] || !strings.HasPrefix(e.Kind, "train.") && !strings.HasPrefix(e.Kind, "guard.") {
 		return nil
 	}
 	if u := (event.Unencodable{}); e.Decode(&u) == nil && u.Text != "" && strings.HasPrefix(u.Reason, "json:") { // a payload with a NaN: told, not drawn

@@ -18,6 +18,10 @@ type Arena struct {
 	used    int // bytes used of it
 	chunkAt int // bytes of a new chunk
 
+	made   []*Tensor // while it is noted what is handed out
+	noting bool
+	again  []*Tensor // what is handed out again, in this order; nil: a new one
+
 	free map[int][]spot // given back one by one, by size: what was freed last is handed out first, as caches still hold it
 
 	headers pool[Tensor] // of the tensors handed out and their views
@@ -39,7 +43,20 @@ type spot struct{ chunk, offset int }
 // Tensor returns a tensor with undefined content, valid until Reset.
 func (a *Arena) Tensor(t dtype.Type, shape ...int) *Tensor {
 	x := a.header(t, shape)
+	if a.noting {
+		a.made = append(a.made, x)
+	}
 	size := arenaSize(x)
+	if len(a.again) > 0 {
+		kept := a.again[0]
+		if a.again = a.again[1:]; kept != nil {
+			if arenaSize(kept) != size {
+				panic("compute: what runs again asks for other tensors than at first")
+			}
+			x.Buffer, x.Offset = kept.Buffer, kept.Offset
+			return x
+		}
+	}
 	if list := a.free[size]; len(list) > 0 {
 		at := list[len(list)-1]
 		a.free[size] = list[:len(list)-1]
@@ -55,6 +72,22 @@ func (a *Arena) Tensor(t dtype.Type, shape ...int) *Tensor {
 	x.Buffer, x.Offset = a.chunks[a.chunk], a.used
 	a.used += size
 	return x
+}
+
+// Note calls f and gives the tensors that it asked for, in their order.
+func (a *Arena) Note(f func()) []*Tensor {
+	a.made, a.noting = nil, true
+	f()
+	a.noting = false
+	return a.made
+}
+
+// Again calls f, which asks for the tensors that it asked for when Note gave this list: it gets those that are not nil once more, their
+// content being there, and new ones for the others.
+func (a *Arena) Again(made []*Tensor, f func()) {
+	a.again = made
+	f()
+	a.again = nil
 }
 
 func arenaSize(x *Tensor) int { return (x.Bytes() + arenaAlign - 1) / arenaAlign * arenaAlign }

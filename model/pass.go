@@ -28,7 +28,9 @@ type Pass struct {
 	Precision Precision
 	// BF16 rounds the operands of large products to bfloat16 (accumulation stays float32): training at twice the speed.
 	BF16 bool
-	Taps Taps
+	// Recompute is what a backward pass makes again; it needs a tape.
+	Recompute Recompute
+	Taps      Taps
 
 	rows    int       // of the batch that runs
 	adapted []Adapted // of its rows

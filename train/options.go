@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 
+	"lian/model"
 	"lian/train/optim"
 	"lian/train/schedule"
 )
@@ -21,7 +22,8 @@ type Options struct {
 	KeepBest    bool             `yaml:"keep_best" help:"save before each look at held-out text and keep the best" default:"false" resume:"free"`
 	SaveInline  bool             `yaml:"save_inline" help:"training waits while a checkpoint is written, which saves the memory of a copy" default:"false" resume:"free"`
 	SaveFailure string           `yaml:"save_failure" help:"what a checkpoint that cannot be written does: is told and the run goes on, or stops it" default:"tell" range:"tell|stop" resume:"free"`
-	BF16        bool             `yaml:"bf16" help:"round the operands of large products to bfloat16 (needs a CPU that has it; sums stay float32)" default:"false"`
+	DType       string           `yaml:"dtype" help:"what large products read: f32, or bf16, to which their operands are rounded (sums, weights and states stay float32)" default:"f32" range:"f32|bf16"`
+	Recompute   model.Recompute  `yaml:"recompute" help:"what the backward pass makes again to save memory, with the same bytes: none, selective (norms and gates), full, or a share of the layers such as 0.5" default:"selective" resume:"free"`
 	Seed        uint64           `yaml:"seed" help:"seed of everything random" default:"1"`
 }
 
@@ -31,6 +33,15 @@ const SaveFailureStop = "stop"
 // Rate is the learning rate of step s (from 0).
 func (o Options) Rate(s int) float64 { return o.Schedule.Rate(s, o.Steps) }
 
+// The values of DType.
+const (
+	DTypeF32  = "f32"
+	DTypeBF16 = "bf16"
+)
+
+// BF16 says whether large products read bfloat16.
+func (o Options) BF16() bool { return o.DType == DTypeBF16 }
+
 // Check says what is wrong with the options.
 func (o Options) Check() error {
 	switch {
@@ -38,6 +49,11 @@ func (o Options) Check() error {
 		return fmt.Errorf("steps is %d, expected ≥ 1", o.Steps)
 	case o.MicroTokens < 1:
 		return fmt.Errorf("micro_tokens is %d, expected ≥ 1", o.MicroTokens)
+	case o.DType != "" && o.DType != DTypeF32 && o.DType != DTypeBF16:
+		return fmt.Errorf("dtype is %q, expected f32 or bf16", o.DType)
+	}
+	if err := o.Recompute.Check(); err != nil {
+		return err
 	}
 	if err := o.Schedule.Check(o.Steps); err != nil {
 		return err

@@ -162,7 +162,7 @@ func TestBF16StepsAreNear(t *testing.T) {
 	source := goldenBatches(t)
 	for _, name := range []string{"llama_tied_adamw", "qwen2_bias_adamw"} {
 		o := trainings()[name]
-		o.BF16 = true
+		o.DType = DTypeBF16
 		g, tr := goldenTraining(t, cpu.New(2), name+"_bf16_autocast", o)
 		tr.Source = source
 		tr.OnStep = func(p Progress) {

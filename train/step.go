@@ -87,7 +87,7 @@ func (t *Trainer) accumulate(m micro, scale float32, losses []float64) error {
 	}
 	t.arena.Reset()
 	tape := autograd.NewTape(t.stream, t.arena, t.gradients)
-	pass := &model.Pass{Stream: t.stream, Arena: t.arena, Tape: tape, Adapter: t.Adapter, Precision: model.Exact, BF16: t.Options.BF16}
+	pass := &model.Pass{Stream: t.stream, Arena: t.arena, Tape: tape, Adapter: t.Adapter, Precision: model.Exact, BF16: t.Options.BF16(), Recompute: t.Options.Recompute}
 	if t.Taps != nil {
 		pass.Taps = t.Taps(t.at.Step, t.stream)
 	}

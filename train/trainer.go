@@ -64,7 +64,7 @@ func (t *Trainer) prepare() error {
 	}
 	t.stream, t.arena = t.Backend.NewStream(), compute.NewArena(t.Backend, 64<<20)
 	o := t.Options.Optimizer
-	o.BF16 = t.Options.BF16
+	o.BF16 = t.Options.BF16()
 	var err error
 	if t.optimizer, err = optim.New(t.Backend, t.Weights, o, t.Rate); err != nil {
 		return err

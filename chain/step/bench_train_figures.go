@@ -60,7 +60,7 @@ func (s trainShape) operations() float64 {
 // report makes figures of the runs: tokens a second with so many threads and with one, and what the threads bring of what they could.
 func (r *trainBench) report(parameters int, show func(Benched) error) error {
 	name := fmt.Sprintf("train/%s/%s", r.o.Shape, r.o.DType)
-	common := []Setting{{"shape", r.o.Shape}, {"dtype", r.o.DType}, {"sequence", r.Sequence}, {"batch", r.Batch}, {"parameters", parameters}, {"kernels", cpu.Level()}}
+	common := []Setting{{"shape", r.o.Shape}, {"dtype", r.o.DType}, {"sequence", r.Sequence}, {"batch", r.Batch}, {"recompute", string(r.o.Recompute)}, {"parameters", parameters}, {"kernels", cpu.Level()}}
 	rates, peaks := [2]float64{}, [2]float64{}
 	memory := machine.Resident().Peak
 	for i, threads := range r.threads {

@@ -104,7 +104,7 @@ func (o *PretrainOptions) choose(ctx context.Context, b compute.Backend, vocabul
 		o.Model.take(size)
 		note("size", size.words(), "%s parameters with a vocabulary of %d, asked for %s", count(float64(size.Spec(rows).Count())), rows, d.Parameters)
 	case d.Minutes > 0 && !o.Model.widths() && o.From.Model == "" && o.Model.Preset == "":
-		budget := timeBudget{seconds: d.Minutes * 60, ratio: d.TokensPerParameter, most: limit, vocabulary: rows, context: o.context(), bf16: o.Train.BF16}
+		budget := timeBudget{seconds: d.Minutes * 60, ratio: d.TokensPerParameter, most: limit, vocabulary: rows, context: o.context(), dtype: o.Train.DType}
 		size, gflops, err := budget.measured(ctx, b, events)
 		if err != nil {
 			return nil, err

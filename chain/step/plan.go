@@ -41,7 +41,7 @@ type Plan struct {
 	Steps           int     `json:"steps"`
 	SaveEvery       int     `json:"save_every"`
 	LearningRate    float64 `json:"lr"`
-	BF16            bool    `json:"bf16"`
+	DType           string  `json:"dtype"`
 	TuneExamples    int     `json:"tune_examples"` // in one step
 	TuneSteps       int     `json:"tune_steps"`
 	TuneSaveEvery   int     `json:"tune_save_every"`
@@ -70,7 +70,9 @@ func MakePlan(ctx context.Context, o PlanOptions, events event.Sink) (*Plan, err
 	if err != nil {
 		return nil, err
 	}
-	p.PeakGFLOPS, p.BF16 = cpu.MeasurePeak(ctx, b).GFLOPS, cpu.MultipliesBF16()
+	if p.PeakGFLOPS, p.DType = cpu.MeasurePeak(ctx, b).GFLOPS, train.DTypeF32; cpu.MultipliesBF16() {
+		p.DType = train.DTypeBF16
+	}
 	p.TrainGFLOPS = o.Reference
 	budget := p.budget(o)
 	size := budget.size(o.Reference)
@@ -85,7 +87,7 @@ func MakePlan(ctx context.Context, o PlanOptions, events event.Sink) (*Plan, err
 
 // budget is what pretraining may take.
 func (p *Plan) budget(o PlanOptions) timeBudget {
-	return timeBudget{seconds: o.Minutes * 60 * o.PretrainShare, ratio: o.TokensPerSize, most: o.MaxEpochs * p.textTokens(o), vocabulary: p.VocabSize, context: p.Context, bf16: p.BF16}
+	return timeBudget{seconds: o.Minutes * 60 * o.PretrainShare, ratio: o.TokensPerSize, most: o.MaxEpochs * p.textTokens(o), vocabulary: p.VocabSize, context: p.Context, dtype: p.DType}
 }
 
 // textTokens is an estimate of the tokens of the training text.

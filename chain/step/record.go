@@ -49,7 +49,7 @@ func (o FigureOptions) record(ctx context.Context, t *train.Trainer, what record
 		r.events = event.Tee(events, r.files)
 	}
 	peak := cpu.CeilingF32
-	if t.Options.BF16 {
+	if t.Options.BF16() {
 		peak = cpu.CeilingBF16
 	}
 	memory, _ := machine.Memory()

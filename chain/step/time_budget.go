@@ -24,7 +24,7 @@ type timeBudget struct {
 	most       float64 // tokens, however much time there is
 	vocabulary int
 	context    int
-	bf16       bool
+	dtype      string
 }
 
 // size is the largest model that can read enough text for its size at a speed.
@@ -46,7 +46,7 @@ func (t timeBudget) measured(ctx context.Context, b compute.Backend, events even
 	size = shapes[6]
 	for i := range 4 {
 		events.Emit(event.KindProgress, event.Progress{Stage: "measure", Done: int64(i), Unit: "sizes"})
-		if gflops, err = measureTraining(ctx, b, size, t.vocabulary, t.context, t.bf16); err != nil {
+		if gflops, err = measureTraining(ctx, b, size, t.vocabulary, t.context, t.dtype); err != nil {
 			return size, 0, err
 		}
 		again := t.size(gflops)
@@ -120,7 +120,7 @@ func operationsOf(s *nn.Spec, length int) float64 {
 
 // measureTraining runs a few real training steps and returns billions of
 // operations a second.
-func measureTraining(ctx context.Context, b compute.Backend, size Size, vocab, length int, bf16 bool) (float64, error) {
+func measureTraining(ctx context.Context, b compute.Backend, size Size, vocab, length int, kind string) (float64, error) {
 	size.Context, size.Theta, size.Deviation = length, 10000, 0.02
 	m, err := nn.Initialise(b, size.Spec(vocab), 1, size.Deviation)
 	if err != nil {
@@ -129,7 +129,7 @@ func measureTraining(ctx context.Context, b compute.Backend, size Size, vocab, l
 	const tokens, warm, steps = 1024, 1, 5
 	var clock time.Time
 	t := &train.Trainer{
-		Options: train.Options{Steps: warm + steps, Schedule: schedule.Options{LearningRate: 1e-3}, Optimizer: optim.Options{Beta1: 0.9, Beta2: 0.95, Epsilon: 1e-8, ClipNorm: 1}, MicroTokens: tokens, Seed: 1, BF16: bf16},
+		Options: train.Options{Steps: warm + steps, Schedule: schedule.Options{LearningRate: 1e-3}, Optimizer: optim.Options{Beta1: 0.9, Beta2: 0.95, Epsilon: 1e-8, ClipNorm: 1}, MicroTokens: tokens, Seed: 1, DType: kind},
 		Backend: b, Model: m, Weights: m.Parameters(), Source: noise{tokens, length, vocab},
 	}
 	seconds := math.Inf(1)

@@ -62,11 +62,14 @@ type Tape struct {
 	err        error
 	list       []*compute.Tensor // of the operation at hand
 	passing    []*compute.Tensor // made by the backward rule at hand for itself
+	first      *segment          // that runs for the first time
+	again      *segment          // that runs again
 }
 
-// note is an operation and where what it made begins in made: the tensors that no operation before it has written.
+// note is an operation, or a segment, and where what it made begins in made: the tensors that no operation before it has written.
 type note struct {
 	op   compute.Differentiable
+	part *segment
 	made int
 }
 
@@ -99,7 +102,9 @@ func (t *Tape) Launch(op compute.Op) {
 	for _, x := range t.list {
 		wanted = wanted || t.wants(x)
 	}
-	if wanted {
+	if t.first != nil {
+		t.first.launched(t, op, wanted)
+	} else if wanted {
 		made := len(t.made)
 		t.list = op.Outputs(t.list[:0])
 		for _, x := range t.list {
@@ -114,12 +119,15 @@ func (t *Tape) Launch(op compute.Op) {
 			op.Prepare(backprop{t})
 			t.passing = t.passing[:0]
 		case compute.Differentiable:
-			t.ops = append(t.ops, note{op, made})
+			t.ops = append(t.ops, note{op: op, made: made})
 		default:
 			if t.err == nil {
 				t.err = fmt.Errorf("operation %s has no gradient, but one must come through it", op.Name())
 			}
 		}
+	}
+	if t.again != nil && t.again.has(t, op) {
+		return
 	}
 	t.stream.Launch(op)
 }
@@ -135,9 +143,22 @@ func (t *Tape) Backward() error {
 	if t.err != nil {
 		return t.err
 	}
-	for i := len(t.ops) - 1; i >= 0; i-- {
-		n := t.ops[i]
-		n.op.Backward(backprop{t})
+	t.back(0)
+	clear(t.wanted)
+	clear(t.grads)
+	return t.stream.Err()
+}
+
+// back goes back over the operations from the last one to number `from`.
+func (t *Tape) back(from int) {
+	for len(t.ops) > from {
+		n := t.ops[len(t.ops)-1]
+		t.ops = t.ops[:len(t.ops)-1]
+		if n.part != nil {
+			n.part.back(t)
+		} else {
+			n.op.Backward(backprop{t})
+		}
 		for _, x := range t.passing {
 			t.arena.Free(x)
 		}
@@ -153,10 +174,6 @@ func (t *Tape) Backward() error {
 		}
 		t.made = t.made[:n.made]
 	}
-	t.ops = t.ops[:0]
-	clear(t.wanted)
-	clear(t.grads)
-	return t.stream.Err()
 }
 
 // Seed starts from a given gradient of an output, for losses made elsewhere.

@@ -203,7 +203,7 @@ func (d *Decoder) Forward(p *model.Pass, b *model.Batch) (*compute.Tensor, error
 		if f.Taps.Hidden != nil {
 			f.Taps.Hidden(l, x)
 		}
-		x = d.layer(f, l, x)
+		x = d.kept(f, l, x)
 	}
 	if f.Taps.Hidden != nil {
 		f.Taps.Hidden(len(d.layers), x)

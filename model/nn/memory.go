@@ -1,6 +1,9 @@
 package nn
 
-import "lian/compute"
+import (
+	"lian/compute"
+	"lian/model"
+)
 
 // What a layer needs lies in the arena until its branch has joined the stream, then the next branch takes the same memory: a
 // forward without a tape needs that of its largest branch, not of all layers. The stream goes to and fro between two tensors.
@@ -45,4 +48,22 @@ func (b branch) end(f *forward) {
 		f.Arena.Release(b.at)
 		f.order = b.order
 	}
+}
+
+// kept is layer, with a tape that makes again what the pass does not keep.
+func (d *Decoder) kept(f *forward, number int, x *compute.Tensor) *compute.Tensor {
+	way := f.Recompute.Of(number, len(d.layers))
+	if !f.Training() || way == model.RecomputeNone {
+		return d.layer(f, number, x)
+	}
+	runs := 0
+	return f.Tape.Segment(way.Keeps, func() *compute.Tensor {
+		g := *f // a layer may note in it what is gone when the layer ends
+		if runs++; runs > 1 {
+			p := *f.Pass
+			p.Taps = model.Taps{} // they have looked
+			g.Pass = &p
+		}
+		return d.layer(&g, number, x)
+	})
 }

@@ -63,7 +63,9 @@ func (t *Trainer) attempt(ctx context.Context, batch int) (a attempt, err error)
 	}
 	a.losses = make([]float64, len(a.sequences))
 	t.gradients.Reset()
-	for _, m := range split(a.sequences, t.Options.MicroTokens) {
+	micros := split(a.sequences, t.Options.MicroTokens)
+	t.reserve(micros)
+	for _, m := range micros {
 		if ctx.Err() != nil {
 			return a, ctx.Err()
 		}

@@ -62,7 +62,7 @@ func (t *Trainer) prepare() error {
 	if t.Rate == nil {
 		t.Rate = t.Options.Rate
 	}
-	t.stream, t.arena = t.Backend.NewStream(), compute.NewArena(t.Backend, 64<<20)
+	t.stream = t.Backend.NewStream()
 	o := t.Options.Optimizer
 	o.BF16 = t.Options.BF16()
 	var err error

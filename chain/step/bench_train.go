@@ -67,6 +67,10 @@ func BenchTrain(ctx context.Context, o BenchTrainOptions, show func(Benched) err
 	if err := t.Run(ctx); err != nil {
 		return err
 	}
+	r.held = t.Memory()
+	if r.planned, err = trainingMemory(m.Spec, t.Options, tokens, shape.Sequence, false); err != nil {
+		return err
+	}
 	return r.report(m.Spec.Count(), show)
 }
 
@@ -95,6 +99,7 @@ type trainBench struct {
 	speeds, limits [2][]float64 // by turn
 	took, waited   time.Duration
 	loss           float64
+	held, planned  train.Memory
 }
 
 // before looks at the machine and starts the clock of the next step.

@@ -71,7 +71,7 @@ func (r *trainBench) report(parameters int, show func(Benched) error) error {
 		line.Settings = append(line.Settings, Setting{"gflops", rounded(gflops, 1)}, Setting{"mfu", rounded(gflops/peaks[i], 3)}, Setting{"share", rounded(gflops/peaks[i], 3)},
 			Setting{"of", ceilingName(r.ceiling)}, Setting{"ceiling", rounded(peaks[i], 1)})
 		if i == 0 {
-			line.Settings = append(line.Settings, Setting{"compute_share", rounded(1-r.waited.Seconds()/r.took.Seconds(), 5)}, Setting{"peak_rss_bytes", memory}, Setting{"loss", rounded(r.loss, 4)})
+			line.Settings = append(line.Settings, Setting{"compute_share", rounded(1-r.waited.Seconds()/r.took.Seconds(), 5)}, Setting{"peak_rss_bytes", memory}, Setting{"planned_bytes", r.planned.Total() + program}, Setting{"memory", r.held.Kinds()}, Setting{"loss", rounded(r.loss, 4)})
 		}
 		if err := show(line); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"lian/chain/report"
 	"lian/compute/cpu"
 	"lian/event"
+	"lian/train"
 )
 
 // PlanOptions are what the plan is made of.

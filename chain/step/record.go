@@ -57,7 +57,7 @@ func (o FigureOptions) record(ctx context.Context, t *train.Trainer, what record
 		PeakFLOPS: 1e9 * measurePeak(ctx, t.Backend, peak)}
 	r.events.Emit(figure.KindMachine, m)
 	r.Recorder = figure.Recorder{Every: o.FiguresEvery, ByLayer: o.FiguresByLayer, Operations: figure.NewOperations(what.spec), Frozen: t.Adapter != nil,
-		PeakFLOPS: m.PeakFLOPS, Domains: what.domains, TokenBytes: tokenBytes(what.tokens)}
+		PeakFLOPS: m.PeakFLOPS, Memory: func() map[string]int64 { return t.Memory().Kinds() }, Domains: what.domains, TokenBytes: tokenBytes(what.tokens)}
 	r.Attach(t)
 	return r
 }

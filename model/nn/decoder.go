@@ -70,6 +70,15 @@ func (d *Decoder) norm(there bool, n Norm, name string) *norm {
 	return &norm{n, gain, d.parameters.Get(name + ".bias")}
 }
 
+// Shape makes a decoder of a Spec whose weights are a backend's as it allocates them: on a dry backend, one that only says what it needs.
+func Shape(b compute.Backend, s Spec) (*Decoder, error) {
+	weights := map[string]*compute.Tensor{}
+	for _, w := range s.Weights() {
+		weights[w.Name] = compute.NewTensor(b, dtype.F32, w.Shape...)
+	}
+	return New(b, s, weights)
+}
+
 // New makes a decoder of given weights. Every weight of the Spec must be there in its shape, and no other.
 func New(b compute.Backend, s Spec, weights map[string]*compute.Tensor) (*Decoder, error) {
 	if err := s.Check(); err != nil {

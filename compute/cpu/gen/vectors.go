@@ -135,6 +135,7 @@ func (a *assembly) vectors() {
 	a.each("sumSquares", "is Σ x² in float64: a chain for each lane, then a tree.", []string{"x"}, nil, []argument{{"ret", "float64"}}, func(v *vector) {
 		z, u = v.zero(), v.zero()
 	}, func(v *vector) {
+		v.op("PREFETCHT0 4096(%s)", v.pointer["x"]) // one stream and little to do: memory is the bound
 		x, y := v.load("x"), v.new()
 		v.high(x, y)
 		v.op("VCVTPS2PD %s, %s", low(x), x)

@@ -139,6 +139,19 @@ func (p *Pass) logits(m Model, hidden *compute.Tensor, adapted []Adapted) *compu
 // CrossEntropy is −log p(target) in nats for each row [rows], 0 where the target is negative, and the most likely id of each
 // row if best is asked for. With a tape, the gradients of scale · Σ weights · loss are on their way; nil weights are 1.
 func CrossEntropy(p *Pass, m Model, hidden *compute.Tensor, targets []int32, weights []float32, scale float32, best *compute.Tensor) (*compute.Tensor, error) {
+	return CrossEntropyWith(p, m, hidden, targets, weights, scale, best, LossTerms{})
+}
+
+// LossTerms are what a training loss has beside −log p(target).
+type LossTerms struct {
+	LabelSmoothing float32 // share of the target that goes to all tokens alike
+	ZLoss          float32 // factor of logsumexp² (PaLM, arXiv 2204.02311)
+	// LogSumExp takes the logsumexp of every row [rows], so that the second can be told from the first; may be nil.
+	LogSumExp *compute.Tensor
+}
+
+// CrossEntropyWith is CrossEntropy with other terms, which the rows' losses and the gradients contain; a head with an adapter has none.
+func CrossEntropyWith(p *Pass, m Model, hidden *compute.Tensor, targets []int32, weights []float32, scale float32, best *compute.Tensor, terms LossTerms) (*compute.Tensor, error) {
 	if len(targets) != hidden.Rows() || weights != nil && len(weights) != len(targets) {
 		return nil, fmt.Errorf("%d targets and %d weights for %d rows", len(targets), len(weights), hidden.Rows())
 	}
@@ -149,6 +162,9 @@ func CrossEntropy(p *Pass, m Model, hidden *compute.Tensor, targets []int32, wei
 		p.Stream.Write(rowWeights, compute.HostBytes(weights))
 	}
 	if a, err := p.headAdapter(); a != nil || err != nil {
+		if err == nil && terms != (LossTerms{}) {
+			err = fmt.Errorf("label smoothing %v and z-loss %v, expected none where an adapter is on the head", terms.LabelSmoothing, terms.ZLoss)
+		}
 		if err == nil {
 			err = p.adaptedCrossEntropy(m, a, hidden, targets, loss, best)
 		}
@@ -156,6 +172,6 @@ func CrossEntropy(p *Pass, m Model, hidden *compute.Tensor, targets []int32, wei
 	}
 	h := m.Head()
 	Launch(p, compute.LinearCrossEntropy{Hidden: hidden, Weight: h.Weight, Bias: h.Bias, LogitScale: h.Scale, Softcap: h.Softcap, Targets: p.Ints(targets), Weights: rowWeights, Loss: loss, Best: best, Scale: scale,
-		Fast: p.Precision == Fast, BF16: p.RoundsTo16(h.Weight)})
+		LabelSmoothing: terms.LabelSmoothing, ZLoss: terms.ZLoss, LogSumExp: terms.LogSumExp, Fast: p.Precision == Fast, BF16: p.RoundsTo16(h.Weight)})
 	return loss, nil
 }

@@ -184,3 +184,31 @@ func TestAccumulationIsTheWholeBatch(t *testing.T) {
 		}
 	}
 }
+
+// TestZLossActsAndIsNotTold: the loss of the first step is the same with it, its gradient is not, and in the end the logits are smaller.
+func TestZLossActsAndIsNotTold(t *testing.T) {
+	run := func(z float64) (first, last Progress, sum float64) {
+		tr := changed(t, 2, "", func(o *Options) { o.ZLoss = z })
+		tr.OnStep = func(p Progress) {
+			if p.Step == 1 {
+				first = p
+			}
+			last = p
+		}
+		if err := tr.Run(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range logits(t, tr, nil) {
+			sum += math.Exp(float64(l))
+		}
+		return first, last, math.Abs(math.Log(sum))
+	}
+	first, last, size := run(0)
+	zFirst, zLast, zSize := run(0.01)
+	if math.Abs(first.Loss-zFirst.Loss) > 1e-6 || first.GradientNorm == zFirst.GradientNorm {
+		t.Errorf("first step: loss %v and norm %v, with z-loss %v and %v; expected the same loss and another norm", first.Loss, first.GradientNorm, zFirst.Loss, zFirst.GradientNorm)
+	}
+	if zLast.Loss > last.Loss+0.3 || zSize >= size {
+		t.Errorf("at the end: loss %v and logsumexp %v, with z-loss %v and %v; expected about that loss and a smaller logsumexp", last.Loss, size, zLast.Loss, zSize)
+	}
+}

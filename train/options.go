@@ -10,21 +10,23 @@ import (
 
 // Options are the settings of a run.
 type Options struct {
-	Steps       int              `yaml:"steps" help:"optimizer steps; 0 chooses: from the data and the size (pretrain), three passes (finetune)" default:"0" range:"0..100000000"`
-	Schedule    schedule.Options `yaml:",inline"`
-	Optimizer   optim.Options    `yaml:",inline"`
-	MicroTokens int              `yaml:"micro_tokens" help:"tokens in one forward and backward; more needs more memory" default:"2048" range:"1..10000000"`
-	EvalEvery   int              `yaml:"eval_every" help:"steps between looks at held-out text; 0 looks only at the end" default:"0" range:"0..100000000" resume:"free"`
-	SaveEvery   int              `yaml:"save_every" help:"steps between checkpoints; 0 counts no steps" default:"0" range:"0..100000000" resume:"free"`
-	SaveMinutes float64          `yaml:"save_minutes" help:"minutes between checkpoints at most; 0 looks at no clock" default:"10" range:"0..100000" resume:"free"`
-	KeepLast    int              `yaml:"keep_last" help:"newest checkpoints that stay" default:"2" range:"1..1000000" resume:"free"`
-	KeepEvery   int              `yaml:"keep_every" help:"checkpoints at multiples of so many steps stay; 0 none" default:"0" range:"0..100000000" resume:"free"`
-	KeepBest    bool             `yaml:"keep_best" help:"save before each look at held-out text and keep the best" default:"false" resume:"free"`
-	SaveInline  bool             `yaml:"save_inline" help:"training waits while a checkpoint is written, which saves the memory of a copy" default:"false" resume:"free"`
-	SaveFailure string           `yaml:"save_failure" help:"what a checkpoint that cannot be written does: is told and the run goes on, or stops it" default:"tell" range:"tell|stop" resume:"free"`
-	DType       string           `yaml:"dtype" help:"what large products read: f32, or bf16, to which their operands are rounded (sums, weights and states stay float32)" default:"f32" range:"f32|bf16"`
-	Recompute   model.Recompute  `yaml:"recompute" help:"what the backward pass makes again to save memory, with the same bytes: none, selective (norms and gates), full, or a share of the layers such as 0.5" default:"selective" resume:"free"`
-	Seed        uint64           `yaml:"seed" help:"seed of everything random" default:"1"`
+	Steps          int              `yaml:"steps" help:"optimizer steps; 0 chooses: from the data and the size (pretrain), three passes (finetune)" default:"0" range:"0..100000000"`
+	Schedule       schedule.Options `yaml:",inline"`
+	Optimizer      optim.Options    `yaml:",inline"`
+	LabelSmoothing float64          `yaml:"label_smoothing" help:"share of each target that goes to all tokens alike" default:"0" range:"0..1"`
+	ZLoss          float64          `yaml:"z_loss" help:"factor of the square of the logits' logsumexp in the loss, which keeps logits small (PaLM: 1e-4); the loss that is told is without it" default:"0" range:"0..1"`
+	MicroTokens    int              `yaml:"micro_tokens" help:"tokens in one forward and backward; more needs more memory" default:"2048" range:"1..10000000"`
+	EvalEvery      int              `yaml:"eval_every" help:"steps between looks at held-out text; 0 looks only at the end" default:"0" range:"0..100000000" resume:"free"`
+	SaveEvery      int              `yaml:"save_every" help:"steps between checkpoints; 0 counts no steps" default:"0" range:"0..100000000" resume:"free"`
+	SaveMinutes    float64          `yaml:"save_minutes" help:"minutes between checkpoints at most; 0 looks at no clock" default:"10" range:"0..100000" resume:"free"`
+	KeepLast       int              `yaml:"keep_last" help:"newest checkpoints that stay" default:"2" range:"1..1000000" resume:"free"`
+	KeepEvery      int              `yaml:"keep_every" help:"checkpoints at multiples of so many steps stay; 0 none" default:"0" range:"0..100000000" resume:"free"`
+	KeepBest       bool             `yaml:"keep_best" help:"save before each look at held-out text and keep the best" default:"false" resume:"free"`
+	SaveInline     bool             `yaml:"save_inline" help:"training waits while a checkpoint is written, which saves the memory of a copy" default:"false" resume:"free"`
+	SaveFailure    string           `yaml:"save_failure" help:"what a checkpoint that cannot be written does: is told and the run goes on, or stops it" default:"tell" range:"tell|stop" resume:"free"`
+	DType          string           `yaml:"dtype" help:"what large products read: f32, or bf16, to which their operands are rounded (sums, weights and states stay float32)" default:"f32" range:"f32|bf16"`
+	Recompute      model.Recompute  `yaml:"recompute" help:"what the backward pass makes again to save memory, with the same bytes: none, selective (norms and gates), full, or a share of the layers such as 0.5" default:"selective" resume:"free"`
+	Seed           uint64           `yaml:"seed" help:"seed of everything random" default:"1"`
 }
 
 // SaveFailureStop ends a run whose checkpoint cannot be written.

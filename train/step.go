@@ -102,7 +102,11 @@ func (t *Trainer) accumulate(m micro, scale float32, losses []float64) error {
 		model.Launch(pass, compute.Gather{Table: hidden, Index: pass.Ints(m.rows), Out: chosen})
 		hidden = chosen
 	}
-	loss, err := model.CrossEntropy(pass, t.Model, hidden, m.targets, m.weights, scale, nil)
+	terms := model.LossTerms{LabelSmoothing: float32(t.Options.LabelSmoothing), ZLoss: float32(t.Options.ZLoss)}
+	if terms.ZLoss > 0 {
+		terms.LogSumExp = pass.Tensor(len(m.targets))
+	}
+	loss, err := model.CrossEntropyWith(pass, t.Model, hidden, m.targets, m.weights, scale, nil, terms)
 	if err != nil {
 		return err
 	}
@@ -112,6 +116,15 @@ func (t *Trainer) accumulate(m micro, scale float32, losses []float64) error {
 	values := make([]float32, len(m.targets))
 	if err := t.stream.Read(loss, compute.HostBytes(values)); err != nil {
 		return err
+	}
+	if terms.ZLoss > 0 { // what is told can be compared with runs without it
+		sums := make([]float32, len(values))
+		if err := t.stream.Read(terms.LogSumExp, compute.HostBytes(sums)); err != nil {
+			return err
+		}
+		for i, lse := range sums {
+			values[i] -= terms.ZLoss * lse * lse
+		}
 	}
 	for i, v := range values {
 		losses[m.sequence[i]] += float64(v) * float64(m.weights[i])

@@ -56,6 +56,7 @@ type ModelOptions struct {
 	Untied        bool    `yaml:"untied" help:"give the head a matrix of its own where the preset shares the embedding's"`
 	Deviation     float64 `yaml:"deviation" help:"standard deviation of the initial matrices; 0 is the scheme's" default:"0" range:"0..10"`
 	Init          string  `yaml:"init" help:"initial matrices: normal, gpt2 (outputs by 1/√(2·layers)), small (arXiv 1910.05895 with outputs 2/(layers·√hidden), as GPT-NeoX) or fan-in (1/√inputs)" default:"gpt2" range:"normal|gpt2|small|fan-in"`
+	BaseWidth     int     `yaml:"base_width" help:"hidden size for which lr and deviation were chosen: matrices start and move as μP has it for this width (arXiv 2203.03466); 0 is without" default:"0" range:"0..65536"`
 }
 
 // widths says whether any size was set by hand.

@@ -64,6 +64,9 @@ func (o *PretrainOptions) begin(b compute.Backend, tok *tokenizer.Tokenizer, eve
 	if err != nil {
 		return nil, err
 	}
+	if err := o.fromBaseWidth(b, m); err != nil {
+		return nil, err
+	}
 	template, err := chat.BuiltIn("lian")
 	if err != nil {
 		return nil, err

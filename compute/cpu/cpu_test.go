@@ -35,6 +35,7 @@ func TestStructsMatchTheAssembly(t *testing.T) {
 		{"quantTile.out", unsafe.Offsetof(b.out), 32}, {"quantTile.stride", unsafe.Offsetof(b.stride), 40}, {"quantTile.partial", unsafe.Offsetof(b.partial), 48}, {"quantTile.residual", unsafe.Offsetof(b.residual), 56},
 		{"quantTile.rstride", unsafe.Offsetof(b.rstride), 64}, {"quantTile.bias", unsafe.Offsetof(b.bias), 72}, {"quantTile.alpha", unsafe.Offsetof(b.alpha), 80}, {"quantTile.flags", unsafe.Offsetof(b.flags), 84},
 		{"quantTile.rowBytes", unsafe.Offsetof(b.rowBytes), 88}, {"quantTile.bytes", unsafe.Offsetof(b.bytes), 96}, {"quantTile.units", unsafe.Offsetof(b.units), 104}, {"quantTile.columns", unsafe.Offsetof(b.columns), 112}, {"quantTile.ahead", unsafe.Offsetof(b.ahead), 120},
+		{"quantTile.rate", unsafe.Offsetof(b.rate), 128}, {"quantTile.nextLine", unsafe.Offsetof(b.nextLine), 136},
 		{"strip.a", unsafe.Offsetof(p.a), 0}, {"strip.b", unsafe.Offsetof(p.b), 8}, {"strip.c", unsafe.Offsetof(p.c), 16}, {"strip.old", unsafe.Offsetof(p.old), 24}, {"strip.new", unsafe.Offsetof(p.new), 32},
 		{"strip.k", unsafe.Offsetof(p.k), 40}, {"strip.aStride", unsafe.Offsetof(p.aStride), 48}, {"strip.bStride", unsafe.Offsetof(p.bStride), 56}, {"strip.cStride", unsafe.Offsetof(p.cStride), 64}, {"strip.flags", unsafe.Offsetof(p.flags), 72}, {"strip.ahead", unsafe.Offsetof(p.ahead), 80},
 		{"adamwFactors.gradScale", unsafe.Offsetof(c.gradScale), 0}, {"adamwFactors.beta1", unsafe.Offsetof(c.beta1), 4}, {"adamwFactors.rest1", unsafe.Offsetof(c.rest1), 8},

@@ -30,6 +30,8 @@ type quantTile struct {
 	units    int
 	columns  *byte // of a unit: memory to work in
 	ahead    int   // how many bytes behind the loads is fetched
+	rate     int   // lines that are fetched for each block, times 256
+	nextLine int   // from one row past the last to the next line of the first
 }
 
 // quantKind is how a block type is multiplied with Fast at one level. There is one driver (multiplyQuant) for all of them; what

@@ -88,6 +88,8 @@ func (q *quantProduct) fewPanel(s *scratch, row, step, p, first int) (*quantTile
 	if (p+1)*rowBytes+q.ahead > step*rowBytes+rowBytes/2 { // behind the stream's end: the next bundle
 		t.ahead += (q.lanes - 1) * step * rowBytes
 	}
+	t.rate, t.nextLine = 256*q.lanes*q.bytes/(64*q.groups), 64-q.lanes*t.rowBytes
+	t.ahead += first / q.group * rowBytes / q.groups // each group of rows fetches its part
 	where := row * rowBytes
 	records := q.records[first*q.blocks*q.recordBytes:]
 	t.first, t.records = &q.weights[where], &records[0]
@@ -111,7 +113,7 @@ func (q *quantProduct) fewPanel(s *scratch, row, step, p, first int) (*quantTile
 	if where+(q.lanes-1)*t.rowBytes+t.bytes <= len(q.weights) { // what is read too much of a row is not used
 		t.first = &q.weights[where]
 	} else {
-		t.first, t.rowBytes = q.padded(s, where, t.rowBytes, rest*q.bytes, t.bytes), t.bytes
+		t.first, t.rowBytes, t.rate = q.padded(s, where, t.rowBytes, rest*q.bytes, t.bytes), t.bytes, 0
 	}
 	return t, kernel
 }

@@ -80,6 +80,8 @@ const (
 	quantUnits    = quantAlpha + 24
 	quantColumns  = quantAlpha + 32
 	quantAhead    = quantAlpha + 40
+	quantRate     = quantAlpha + 48
+	quantNextLine = quantAlpha + 56
 )
 
 // quantTileOf is what the multiplying kernels share: rows × panels of float32 sums, where they begin and where they go.

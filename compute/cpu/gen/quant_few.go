@@ -7,7 +7,9 @@ import "fmt"
 // as they are unpacked. There is no panel.
 //
 // The tile's first is where the weight's rows begin; units of blocks of bytes, rowBytes apart. The last may be shorter: bytes is
-// a multiple of 4 and at least 16. What is `ahead` bytes behind the loads is fetched into the level-1 cache.
+// a multiple of 4 and at least 16. What is `ahead` bytes behind the loads is fetched into the level-1 cache: with one or two rows,
+// whose time is that of memory, as it is turned; with more of them between the products, rate / 256 lines for each block, so that
+// memory and multiplying overlap.
 func (a *assembly) quantFew(k quantType, rows int) {
 	a.function(fmt.Sprintf("few%s_%d", k.name, rows), fmt.Sprintf("multiplies %d rows of int8 with %d rows of %s.", rows, a.lanes, k.name), []argument{{"t", "*quantTile"}})
 	q := &quantTileOf{vector: a.vector(), rows: rows, panels: 1}
@@ -30,6 +32,28 @@ func (a *assembly) quantFew(k quantType, rows int) {
 	for l := 1; l < quarters; l++ {
 		a.op("LEAQ (%s)(R8*4), %s", bases[l-1], bases[l])
 	}
+	late := rows > 2
+	if late {
+		a.op("LEAQ (SI)(R13*1), R14")
+		a.op("XORL R15, R15")
+		a.op("MOVL $%d, AX", a.lanes)
+	}
+	fetch := func() { // a line of each lane, then the next line of the first
+		again, enough := a.label(), a.label()
+		a.op("ADDQ %d(DI), R15", quantRate)
+		a.mark(again)
+		a.op("SUBQ $256, R15")
+		a.op("JLT %s", enough)
+		a.op("PREFETCHT0 (R14)")
+		a.op("ADDQ R8, R14")
+		a.op("DECL AX")
+		a.op("JNZ %s", again)
+		a.op("MOVL $%d, AX", a.lanes)
+		a.op("ADDQ %d(DI), R14", quantNextLine)
+		a.op("JMP %s", again)
+		a.mark(enough)
+		a.op("ADDQ $256, R15")
+	}
 	place := []string{"", "(R8*1)", "(R8*2)", "(R9*1)"}
 	chunk := func() {
 		in := a.transposeChunk(0, func(l, j int) string { return "(" + bases[l] + ")" + place[j] })
@@ -40,22 +64,24 @@ func (a *assembly) quantFew(k quantType, rows int) {
 			a.op("ADDQ $16, %s", b)
 		}
 	}
-	asked := a.label()
 	unit, turn, whole, period, next := a.label(), a.label(), a.label(), a.label(), a.label()
 	a.mark(unit)
 	a.op("MOVQ %d(DI), BX", quantColumns)
 	a.op("MOVQ %d(DI), CX", quantBytes)
 	a.op("SUBQ $16, CX")
 	a.mark(turn)
-	a.op("TESTQ $48, CX")
-	a.op("JNZ %s", asked)
-	for l := range quarters {
-		a.op("LEAQ (%s)(R13*1), AX", bases[l])
-		for j := range 4 {
-			a.op("PREFETCHT0 (AX)%s", place[j])
+	if !late {
+		asked := a.label()
+		a.op("TESTQ $48, CX")
+		a.op("JNZ %s", asked)
+		for l := range quarters {
+			a.op("LEAQ (%s)(R13*1), AX", bases[l])
+			for j := range 4 {
+				a.op("PREFETCHT0 (AX)%s", place[j])
+			}
 		}
+		a.mark(asked)
 	}
-	a.mark(asked)
 	chunk()
 	a.op("ADDQ $%d, BX", 4*a.bytes())
 	a.op("SUBQ $16, CX")
@@ -103,6 +129,9 @@ func (a *assembly) quantFew(k quantType, rows int) {
 			} else {
 				a.op("VPBROADCASTD %d(DX), %s", rows*36+r*4, x)
 			}
+		}
+		if late {
+			fetch()
 		}
 		u.block(b * k.bytes)
 		for r, x := range integers {

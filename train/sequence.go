@@ -7,6 +7,22 @@ type Sequence struct {
 	IDs, Targets []int32
 	Weight       float32 // what each label counts; 0 means 1
 	Origin       Origin
+	Parts        []Part // further documents in a sequence whose documents see each other; nil where there is one
+}
+
+// Part is where another document starts in a sequence.
+type Part struct {
+	At     int // first row
+	Origin Origin
+}
+
+// Origins are where all of a sequence comes from.
+func (s Sequence) Origins() []Origin {
+	out := []Origin{s.Origin}
+	for _, p := range s.Parts {
+		out = append(out, p.Origin)
+	}
+	return out
 }
 
 // Origin is where a sequence's tokens come from, so that a bad batch can be traced to its documents.

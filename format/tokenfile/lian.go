@@ -17,6 +17,9 @@ func openLian(path string, o Options) (Reader, error) {
 	return &ours{r, path, o}, nil
 }
 
+// OfShard is an open shard as a Reader. Closing it closes the shard.
+func OfShard(r *shard.Reader, path string, o Options) Reader { return &ours{r, path, o} }
+
 // Shard is the shard that a reader reads, where it is one.
 func Shard(r Reader) (*shard.Reader, bool) {
 	if s, ok := r.(*ours); ok {

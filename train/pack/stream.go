@@ -1,97 +1,107 @@
 // Package pack makes the sequences of training steps: documents one after
 // another for pretraining, examples side by side for fine-tuning.
 //
-// It guarantees that a step's sequences are a function of the step and the seed,
-// that every token of an epoch is learnt once, and that documents never see each
-// other. It refuses data without a token.
+// It guarantees that rows are a function of their number and the seed, that every
+// token of an epoch is learnt once, and that documents do not see each other unless
+// they are asked to. It refuses data without a token.
 package pack
 
 import (
 	"fmt"
 	"sort"
+	"sync"
 
 	"lian/random"
-	"lian/train"
 )
 
-// Documents are token ids by document; shard.Reader is one.
-type Documents interface {
-	Documents() int
-	Document(i int) []int32
+// New makes a layout.
+func New(d Documents, o Options) (Layout, error) {
+	if o.Row < 1 || d.Documents() > 1<<31-1 {
+		return nil, fmt.Errorf("rows of %d positions, %d documents: 1 and more positions, up to %d documents are possible", o.Row, d.Documents(), 1<<31-1)
+	}
+	documents, counts := o.kept(d)
+	if counts.Tokens == 0 {
+		return nil, fmt.Errorf("the training data has no token in %d documents (%d are shorter than %d tokens)", d.Documents(), counts.Dropped, o.Least)
+	}
+	switch o.Packing {
+	case Cut, "":
+		return newStream(d, o, documents, counts), nil
+	case BestFit:
+		return newBestFit(d, o, documents, counts), nil
+	}
+	return nil, fmt.Errorf("packing %q, expected %s or %s", o.Packing, Cut, BestFit)
 }
 
-// Stream is pretraining data: each epoch all documents in a new order, each opened by Separator and asked to end with it, cut
-// into sequences of at most Sequence tokens. A document that is cut goes on in the next sequence without what came before.
-type Stream struct {
-	documents         Documents
-	separator         int32
-	sequence, perStep int
-	seed              uint64
-	perEpoch          int
-	epoch             int // the one order and starts are of
-	order, starts     []int
+// stream lays all documents of an epoch one after another, in a new order each time, cut wherever a row ends. A document that is cut goes
+// on in the next row without what came before.
+type stream struct {
+	Options
+	documents Documents
+	kept      []int32
+	counts    Counts
+	perEpoch  int // positions
+
+	mu     sync.Mutex
+	epoch  int // the one that order and starts are of
+	order  []int
+	starts []int
 }
 
-// NewStream makes a source whose steps have perStep tokens.
-func NewStream(d Documents, separator int32, sequence, perStep int, seed uint64) (*Stream, error) {
-	s := &Stream{documents: d, separator: separator, sequence: sequence, perStep: perStep, seed: seed, epoch: -1}
-	for i := range d.Documents() {
-		s.perEpoch += len(d.Document(i)) + 1
-	}
-	if sequence < 1 || perStep < 1 {
-		return nil, fmt.Errorf("sequence length %d and tokens a step %d must be positive", sequence, perStep)
-	}
-	if d.Documents() == 0 || s.perEpoch == d.Documents() {
-		return nil, fmt.Errorf("the training data has no token in %d documents", d.Documents())
-	}
-	return s, nil
+func newStream(d Documents, o Options, kept []int32, c Counts) *stream {
+	s := &stream{Options: o, documents: d, kept: kept, counts: c, perEpoch: int(c.Tokens) + o.mark()*len(kept), epoch: -1}
+	return s
 }
 
-// EpochTokens is the number of tokens in one pass over the documents, separators included.
-func (s *Stream) EpochTokens() int { return s.perEpoch }
+func (s *stream) EpochRows() float64 { return float64(s.perEpoch) / float64(s.Row) }
 
-// Step implements train.Source.
-func (s *Stream) Step(step int) ([]train.Sequence, error) {
-	var out []train.Sequence
-	for at, end := step*s.perStep, (step+1)*s.perStep; at < end; {
+// Counts are those of the first epoch; the others cut other documents.
+func (s *stream) Counts() Counts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.enter(0)
+	c := s.counts
+	for i, at := range s.starts {
+		n := s.documents.Length(int(s.kept[s.order[i]])) + s.mark()
+		pieces := (at+n-1)/s.Row - at/s.Row + 1
+		c.Pieces += int64(pieces)
+		if pieces > 1 {
+			c.Cut++
+			c.CutTokens += int64(n - ((at/s.Row+1)*s.Row - at))
+		}
+	}
+	return c
+}
+
+func (s *stream) Pieces(row, from, to int) (out []Piece) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for at, end := row*s.Row+from, row*s.Row+to; at < end; {
 		s.enter(at / s.perEpoch)
-		q, n := s.cut(at%s.perEpoch, min(end-at, s.sequence-at%s.sequence))
-		out = append(out, q)
-		at += n
+		p := s.piece(at%s.perEpoch, end-at)
+		out = append(out, p)
+		at += p.Count
 	}
-	return out, nil
+	return out
 }
 
 // enter lays out the documents of an epoch.
-func (s *Stream) enter(epoch int) {
+func (s *stream) enter(epoch int) {
 	if epoch == s.epoch {
 		return
 	}
 	s.epoch = epoch
-	s.order = random.New(s.seed, "order of documents", epoch).Permutation(s.documents.Documents())
+	s.order = random.New(s.Seed, "order of documents", epoch).Permutation(len(s.kept))
 	s.starts = make([]int, len(s.order))
 	at := 0
 	for i, d := range s.order {
 		s.starts[i] = at
-		at += len(s.documents.Document(d)) + 1
+		at += s.documents.Length(int(s.kept[d])) + s.mark()
 	}
 }
 
-// cut is at most n tokens from a position of the epoch on, within one document.
-func (s *Stream) cut(at, n int) (train.Sequence, int) {
+// piece is at most n positions of one document from a position of the epoch on.
+func (s *stream) piece(at, n int) Piece {
 	i := sort.SearchInts(s.starts, at+1) - 1
-	ids, from := s.documents.Document(s.order[i]), at-s.starts[i]
-	n = min(n, len(ids)+1-from)
-	q := train.Sequence{IDs: make([]int32, n), Targets: make([]int32, n), Origin: train.Origin{Document: s.order[i], First: from}}
-	for j := range n {
-		// position 0 is the separator, position p > 0 the document's token p−1
-		q.IDs[j], q.Targets[j] = s.separator, s.separator
-		if p := from + j; p > 0 {
-			q.IDs[j] = ids[p-1]
-		}
-		if p := from + j; p < len(ids) {
-			q.Targets[j] = ids[p]
-		}
-	}
-	return q, n
+	document, first := int(s.kept[s.order[i]]), at-s.starts[i]
+	return Piece{document, first, min(n, s.documents.Length(document)+s.mark()-first)}
 }

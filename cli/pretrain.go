@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -27,13 +28,9 @@ type pretrainOptions struct {
 // pretrainCommand is lian pretrain DATA.
 func pretrainCommand() *cobra.Command {
 	var o pretrainOptions
-	return verb("pretrain [DATA]", "verb.pretrain", &o, func(ctx context.Context, args []string, out *ui.Out) error {
+	return verb("pretrain [DATA...]", "verb.pretrain", &o, func(ctx context.Context, args []string, out *ui.Out) error {
 		if o.Plan {
-			input := ""
-			if len(args) > 0 {
-				input = args[0]
-			}
-			plan, err := step.PlanPretrain(ctx, input, o.Vocabulary, o.PretrainOptions, o.PlanPretrainOptions, out)
+			plan, err := step.PlanPretrain(ctx, args, o.Vocabulary, o.PretrainOptions, o.PlanPretrainOptions, out)
 			out.Finish()
 			return out.Result(plan, err)
 		}
@@ -44,11 +41,11 @@ func pretrainCommand() *cobra.Command {
 			return usage("--layout.devices lays a run out on paper; add --plan")
 		}
 		return inRun(o.Out, "pretrain", o, out, func(dir string, events event.Sink) (any, error) {
-			p, err := step.Prepare(ctx, args[0], o.Tokenizer, o.Vocabulary, dir, events)
+			p, err := step.PrepareAll(ctx, args, o.Tokenizer, o.Vocabulary, o.Mixture, dir, events)
 			if err != nil {
 				return nil, err
 			}
-			out.Note("pretrain.data", args[0], p.What)
+			out.Note("pretrain.data", strings.Join(args, ", "), p.What)
 			o.Shards, o.Tokenizer = p.Shards, p.Tokenizer
 			return step.Pretrain(ctx, dir, o.PretrainOptions, events)
 		})

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 
 	"lian/event"
-	"lian/format/shard"
 	"lian/model/nn"
 	"lian/tokenizer"
 	"lian/train/layout"
@@ -43,11 +42,11 @@ type PretrainPlanReport struct {
 	Layout *layout.Report `json:"layout,omitempty"`
 }
 
-// PlanPretrain says what pretraining on an input takes, before any of it is read: from arithmetic and a few measured steps with random ids. vocabulary is that of a
+// PlanPretrain says what pretraining on inputs takes, before any of it is read: from arithmetic and a few measured steps with random ids. vocabulary is that of a
 // tokenizer that is not there yet. With layout devices, nothing is measured.
-func PlanPretrain(ctx context.Context, input string, vocabulary int, o PretrainOptions, p PlanPretrainOptions, events event.Sink) (PretrainPlanReport, error) {
+func PlanPretrain(ctx context.Context, inputs []string, vocabulary int, o PretrainOptions, p PlanPretrainOptions, events event.Sink) (PretrainPlanReport, error) {
 	var r PretrainPlanReport
-	text, vocabulary, err := plannedText(input, o.Tokenizer, vocabulary)
+	text, vocabulary, err := plannedText(inputs, o.Tokenizer, vocabulary, o.Mixture)
 	if err != nil {
 		return r, err
 	}
@@ -101,32 +100,42 @@ func onPaper(s *nn.Spec) layout.Model {
 		Tied: s.TiedEmbedding, Experts: f.Experts.Count, ChosenExperts: f.Experts.Chosen}
 }
 
-// plannedText is the tokens of an input and the vocabulary they are of, as far as they can be told without reading it: what shards say, or bytes of files by
-// the bytes that a token usually has. An empty input has none.
-func plannedText(input, tokenizerPath string, vocabulary int) (tokens float64, size int, err error) {
-	if tokenizerPath == "" && exists(filepath.Join(input, "tokenizer.json")) {
-		tokenizerPath = filepath.Join(input, "tokenizer.json")
+// plannedText is the tokens of inputs and the vocabulary they are of, as far as they can be told without reading them: what token files say, or bytes of files by
+// the bytes that a token usually has. No input has none.
+func plannedText(inputs []string, tokenizerPath string, vocabulary int, o MixtureOptions) (tokens float64, size int, err error) {
+	if tokenizerPath == "" {
+		tokenizerPath = besides(inputs)
 	}
+	var tok *tokenizer.Tokenizer
 	if tokenizerPath != "" {
-		tok, err := tokenizer.Load(tokenizerPath)
-		if err != nil {
+		if tok, err = tokenizer.Load(tokenizerPath); err != nil {
 			return 0, 0, err
 		}
 		vocabulary = tok.VocabSize()
 	}
-	if input == "" {
-		return 0, vocabulary, nil
-	}
-	if file := filepath.Join(input, "train.shard"); exists(file) {
-		text, err := shard.Open(file)
+	for _, input := range inputs {
+		domains, err := tokenFiles(input)
 		if err != nil {
 			return 0, 0, err
 		}
-		defer text.Close()
-		return float64(text.Tokens()) + float64(text.Documents()), vocabulary, nil
+		counted := 0.0
+		if domains == nil {
+			counted, err = plannedFiles(input, vocabulary)
+		} else {
+			counted, err = corpusSize(domains, o, tok)
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+		tokens += counted
 	}
+	return tokens, vocabulary, nil
+}
+
+// plannedFiles is the tokens that the bytes of files usually are.
+func plannedFiles(input string, vocabulary int) (float64, error) {
 	bytes := int64(0)
-	err = filepath.WalkDir(input, func(_ string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(input, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -137,9 +146,9 @@ func plannedText(input, tokenizerPath string, vocabulary int) (tokens float64, s
 		return err
 	})
 	if errors.Is(err, os.ErrNotExist) {
-		return 0, 0, fmt.Errorf("%s: there is no such file or folder", input)
+		return 0, fmt.Errorf("%s: there is no such file or folder", input)
 	}
-	return float64(bytes) / usualBytesPerToken(vocabulary), vocabulary, err
+	return float64(bytes) / usualBytesPerToken(vocabulary), err
 }
 
 // usualBytesPerToken is what a byte-level BPE of a size makes of prose, English and Chinese together.

@@ -11,31 +11,29 @@ import (
 	"lian/engine"
 	"lian/engine/sample"
 	"lian/event"
-	"lian/format/shard"
 	"lian/model"
-	"lian/random"
 	"lian/store"
 	"lian/tokenizer"
 	"lian/train"
 	"lian/train/figure"
-	"lian/train/pack"
 )
 
 // PretrainOptions are what lian pretrain takes.
 type PretrainOptions struct {
-	Shards        string        `yaml:"shards" help:"folder with train.shard and heldout.shard" resume:"free"`
-	Tokenizer     string        `yaml:"tokenizer" help:"tokenizer.json or a folder that has one" resume:"free"`
-	From          FromOptions   `yaml:",inline"`
-	Model         ModelOptions  `yaml:"model"`
-	Dial          DialOptions   `yaml:",inline"`
-	Train         train.Options `yaml:"train"`
-	StepTokens    int           `yaml:"step_tokens" help:"tokens in one optimizer step; 0 chooses" default:"0" range:"0..100000000"`
-	HeldOutTokens int           `yaml:"held_out_tokens" help:"held-out tokens looked at during training; the end looks at a megabyte" default:"16384" range:"0..100000000" resume:"free"`
-	Looks         int           `yaml:"looks" help:"how often held-out text is looked at and the prompts are answered" default:"10" range:"1..1000" resume:"free"`
-	Prompts       []string      `yaml:"prompts" help:"texts to go on with at each look, to see the model learn" resume:"free"`
-	TimeLimit     time.Duration `yaml:"time_limit" help:"saves and stops before so much time has passed, as 90m or 8h; 0 is none" default:"0s" resume:"free"`
-	PromptTokens  int           `yaml:"prompt_tokens" help:"tokens of each answer" default:"32" range:"1..1000" resume:"free"`
-	Figures       FigureOptions `yaml:",inline" resume:"free"`
+	Shards        string         `yaml:"shards" help:"folder with train.shard and heldout.shard" resume:"free"`
+	Tokenizer     string         `yaml:"tokenizer" help:"tokenizer.json or a folder that has one" resume:"free"`
+	From          FromOptions    `yaml:",inline"`
+	Model         ModelOptions   `yaml:"model"`
+	Dial          DialOptions    `yaml:",inline"`
+	Train         train.Options  `yaml:"train"`
+	StepTokens    int            `yaml:"step_tokens" help:"tokens in one optimizer step; 0 chooses" default:"0" range:"0..100000000"`
+	HeldOutTokens int            `yaml:"held_out_tokens" help:"held-out tokens looked at during training; the end looks at a megabyte" default:"16384" range:"0..100000000" resume:"free"`
+	Looks         int            `yaml:"looks" help:"how often held-out text is looked at and the prompts are answered" default:"10" range:"1..1000" resume:"free"`
+	Prompts       []string       `yaml:"prompts" help:"texts to go on with at each look, to see the model learn" resume:"free"`
+	TimeLimit     time.Duration  `yaml:"time_limit" help:"saves and stops before so much time has passed, as 90m or 8h; 0 is none" default:"0s" resume:"free"`
+	PromptTokens  int            `yaml:"prompt_tokens" help:"tokens of each answer" default:"32" range:"1..1000" resume:"free"`
+	Mixture       MixtureOptions `yaml:",inline"`
+	Figures       FigureOptions  `yaml:",inline" resume:"free"`
 }
 
 // PretrainReport is what came of it.
@@ -54,16 +52,6 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 	if err != nil {
 		return r, err
 	}
-	text, err := openShard(filepath.Join(o.Shards, "train.shard"), tok)
-	if err != nil {
-		return r, err
-	}
-	defer text.Close()
-	heldOut, err := openShard(filepath.Join(o.Shards, "heldout.shard"), tok)
-	if err != nil {
-		return r, err
-	}
-	defer heldOut.Close()
 	separator, ok := tok.Special(Separator)
 	if !ok {
 		return r, fmt.Errorf("%s: the tokenizer has no %s token, which stands between documents", o.Tokenizer, Separator)
@@ -72,7 +60,12 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 	if err != nil {
 		return r, err
 	}
-	if err := o.chooseOnce(ctx, dir, b, tok.VocabSize(), float64(text.Tokens()+int64(text.Documents())), events); err != nil {
+	text, err := openCorpus(ctx, o.Shards, o.Mixture, tok, separator, events)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, text.close()) }()
+	if err := o.chooseOnce(ctx, dir, b, tok.VocabSize(), float64(text.tokens), events); err != nil {
 		return r, err
 	}
 	start, err := o.begin(b, tok, events)
@@ -80,38 +73,45 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 		return r, err
 	}
 	m := start.model
-	source, err := pack.NewStream(text, separator, m.Spec.Context, o.StepTokens, o.Train.Seed)
-	if err != nil {
+	if err := text.layOut(m.Spec.Context, o.StepTokens, o.Train.Steps, o.Train.Seed); err != nil {
 		return r, err
 	}
+	events.Emit(KindData, text.source.Statistics())
 	o.Train.EvalEvery = max(1, (o.Train.Steps+o.Looks-1)/o.Looks)
 	l := look{options: o, context: m.Spec.Context, tok: tok, separator: separator, events: events}
 	if err := l.check(); err != nil {
 		return r, err
 	}
-	t := &train.Trainer{Options: o.Train, Backend: b, Model: m, Weights: m.Parameters(), Source: source, Events: events, TimeLimit: o.TimeLimit}
-	keepStates(t, dir, modelForm{b, start.family, m.Spec, start.config, tok, start.template, separator, false}, append(train.Settings(o), dataSettings(text)...))
+	t := &train.Trainer{Options: o.Train, Backend: b, Model: m, Weights: m.Parameters(), Source: text.ahead, Events: events, TimeLimit: o.TimeLimit}
+	keepStates(t, dir, modelForm{b, start.family, m.Spec, start.config, tok, start.template, separator, false}, append(train.Settings(o), dataSettings(text, tok)...))
 	var tokens int64
-	rec := o.Figures.record(ctx, t, recorded{dir: dir, spec: m.Spec, tokens: tok}, events)
+	rec := o.Figures.record(ctx, t, recorded{dir: dir, spec: m.Spec, tokens: tok, domains: text.source.Domains()}, events)
 	l.events, events = rec.events, rec.events
 	t.OnStep = func(p train.Progress) {
 		tokens = p.Tokens
 		rec.step("pretrain", p)
 	}
-	evaluate := func(ctx context.Context, step int, looked []engine.Text) (float64, error) {
-		p, err := engine.Measure(ctx, b, m, looked, separator, model.Exact)
+	evaluate := func(ctx context.Context, step int, looked []heldText) (float64, error) {
+		if len(looked) == 0 { // nothing is held out: --held-out-share 0
+			return math.NaN(), failed(ctx, events, step, "prompts", l.prompts(ctx, t, step))
+		}
+		p, parts, err := measure(ctx, b, m, looked, separator)
 		if err != nil {
 			return 0, err
 		}
 		r.BitsPerByte = p.BitsPerByte()
-		events.Emit(figure.KindHeldOut, figure.HeldOut{Step: step, Tokens: tokens, BitsPerByte: r.BitsPerByte, Documents: p.Documents, Final: step == o.Train.Steps})
+		events.Emit(figure.KindHeldOut, figure.HeldOut{Step: step, Tokens: tokens, BitsPerByte: r.BitsPerByte, Documents: p.Documents, Final: step == o.Train.Steps, Domains: parts})
 		return r.BitsPerByte, failed(ctx, events, step, "prompts", l.prompts(ctx, t, step))
 	}
 	t.OnEvaluate = func(ctx context.Context, step int) (float64, error) {
 		if step == o.Train.Steps {
 			return math.NaN(), nil // below, where a run that was killed after its last step comes by as well
 		}
-		score, err := evaluate(ctx, step, sampleTexts(heldOut, o.HeldOutTokens))
+		looked, err := text.look(tok, o.HeldOutTokens)
+		if err != nil {
+			return math.NaN(), err
+		}
+		score, err := evaluate(ctx, step, looked)
 		if err != nil {
 			return math.NaN(), failed(ctx, events, step, "heldout", err)
 		}
@@ -121,63 +121,20 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 	if err := t.Run(ctx); err != nil {
 		return r, err
 	}
-	tokens = int64(o.Train.Steps) * int64(o.StepTokens)
-	if _, err := evaluate(ctx, o.Train.Steps, allTexts(heldOut, HeldOutBytes)); err != nil {
+	tokens = text.source.Tokens(o.Train.Steps)
+	looked, err := text.final(tok, HeldOutBytes)
+	if err != nil {
 		return r, err
 	}
-	r.Model, r.Parameters, r.Steps, r.Tokens = filepath.Join(dir, "model"), m.Parameters().Count(), o.Train.Steps, int64(o.Train.Steps)*int64(o.StepTokens)
-	r.Epochs = float64(r.Tokens) / float64(source.EpochTokens())
+	if _, err := evaluate(ctx, o.Train.Steps, looked); err != nil {
+		return r, err
+	}
+	r.Model, r.Parameters, r.Steps, r.Tokens = filepath.Join(dir, "model"), m.Parameters().Count(), o.Train.Steps, tokens
+	r.Epochs = text.source.Epochs(o.Train.Steps)
 	if err := saveModel(r.Model, b.NewStream(), start.family, m, start.config, tok, start.template, separator, false); err != nil {
 		return r, err
 	}
 	return r, store.WriteJSON(filepath.Join(dir, "pretrain.json"), r)
-}
-
-// openShard opens token shards and checks that the tokenizer made them.
-func openShard(path string, tok *tokenizer.Tokenizer) (*shard.Reader, error) {
-	r, err := shard.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	if err = r.Verify(); err == nil && r.Meta().TokenizerHash != tok.Hash() {
-		err = fmt.Errorf("%s: made with another tokenizer (%s) than the one given (%s); make the shards again", path, r.Meta().TokenizerHash, tok.Hash())
-	}
-	if err != nil {
-		r.Close()
-		return nil, err
-	}
-	return r, nil
-}
-
-// HeldOutBytes is how much held-out text final figures are measured on, at most: the same documents for models and for the
-// counting models beside them.
-const HeldOutBytes = 1 << 20
-
-// allTexts are the first documents of a shard up to so many bytes of text, the one that reaches them included.
-func allTexts(r *shard.Reader, bytes int) []engine.Text {
-	var out []engine.Text
-	for i, n := 0, 0; i < r.Documents() && n <= bytes; i++ {
-		out = append(out, textOf(r, i))
-		n += out[i].Bytes
-	}
-	return out
-}
-
-// sampleTexts are documents from all over a shard that together have about so many tokens, at least one.
-func sampleTexts(r *shard.Reader, tokens int) []engine.Text {
-	var out []engine.Text
-	n := 0
-	for _, i := range random.New(0, "sample of held-out documents").Permutation(r.Documents()) {
-		if t := textOf(r, i); len(out) == 0 || n+len(t.IDs) <= tokens {
-			out = append(out, t)
-			n += len(t.IDs)
-		}
-	}
-	return out
-}
-
-func textOf(r *shard.Reader, i int) engine.Text {
-	return engine.Text{IDs: r.Document(i), Bytes: int(r.DocumentTextBytes(i))}
 }
 
 // look answers the fixed prompts.

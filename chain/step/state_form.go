@@ -8,7 +8,6 @@ import (
 	"lian/chat"
 	"lian/compute"
 	"lian/compute/cpu"
-	"lian/format/shard"
 	"lian/model"
 	"lian/model/adapter"
 	"lian/model/checkpoint"
@@ -27,12 +26,14 @@ func keepStates(t *train.Trainer, dir string, form train.Form, settings []train.
 }
 
 // dataSettings are what of the data decides over the bytes of a run.
-func dataSettings(text *shard.Reader) []train.Setting {
-	return []train.Setting{
-		{Name: "data.documents", Value: strconv.Itoa(text.Documents())},
-		{Name: "data.tokens", Value: strconv.FormatInt(text.Tokens(), 10)},
-		{Name: "data.tokenizer", Value: text.Meta().TokenizerHash},
+func dataSettings(c *corpus, tok *tokenizer.Tokenizer) []train.Setting {
+	out := []train.Setting{{Name: "data.tokenizer", Value: tok.Hash()}}
+	for _, d := range c.source.Statistics() {
+		out = append(out,
+			train.Setting{Name: "data." + d.Domain + ".documents", Value: strconv.Itoa(d.Documents)},
+			train.Setting{Name: "data." + d.Domain + ".tokens", Value: strconv.FormatInt(d.Tokens, 10)})
 	}
+	return out
 }
 
 // modelForm keeps the weights of a checkpoint as a model folder: any program that opens the hub's models opens it, while training goes on.

@@ -36,7 +36,7 @@ type Phase struct {
 type Options struct {
 	pack.Options
 	Joined bool               // documents of a row see each other
-	Tokens func(step int) int // of each step
+	Before func(step int) int // tokens before a step; schedule.Ramp has it
 	Steps  int                // of the run: what phases and bounds count from
 	Phases []Phase            // none is one, by tokens
 }
@@ -47,7 +47,6 @@ type Source struct {
 	domains []Domain
 	layouts []pack.Layout
 	phases  []phase
-	starts  *ramp
 }
 
 // phase is a mixture in rows.
@@ -63,7 +62,7 @@ func New(domains []Domain, o Options) (*Source, error) {
 	if len(domains) == 0 {
 		return nil, fmt.Errorf("no data")
 	}
-	s := &Source{o: o, domains: domains, starts: &ramp{tokens: o.Tokens}}
+	s := &Source{o: o, domains: domains}
 	for i, d := range domains {
 		if slices.ContainsFunc(domains[:i], func(other Domain) bool { return other.Name == d.Name }) {
 			return nil, fmt.Errorf("two domains are called %s; rename a folder or file", d.Name)
@@ -83,7 +82,7 @@ func New(domains []Domain, o Options) (*Source, error) {
 
 // rows is where a step starts, in rows; where a row may be cut, the tokens into it as well.
 func (s *Source) rows(step int) (row, within int) {
-	at := s.starts.start(step)
+	at := s.o.Before(step)
 	if s.o.Packing == pack.BestFit { // whole rows
 		return (at + s.o.Row/2) / s.o.Row, 0
 	}
@@ -96,7 +95,7 @@ func (s *Source) plan() error {
 	if len(phases) == 0 {
 		phases = []Phase{{}}
 	}
-	total := s.starts.start(s.o.Steps)
+	total := s.o.Before(s.o.Steps)
 	before := make([]int, len(s.domains))
 	for i, p := range phases {
 		if i == 0 && p.From != 0 || i > 0 && !(p.From > phases[i-1].From) || p.From >= 1 {

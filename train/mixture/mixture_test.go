@@ -11,6 +11,7 @@ import (
 	"lian/format/tokenfile"
 	"lian/train"
 	"lian/train/pack"
+	"lian/train/schedule"
 	"pgregory.net/rapid"
 )
 
@@ -31,10 +32,10 @@ func (m made) Read(i, first, n int) (t tokenfile.Tokens, err error) {
 	return t, nil
 }
 
-func constant(n int) func(int) int { return func(int) int { return n } }
+func constant(n int) func(int) int { return func(step int) int { return n * step } }
 
 func options(packing string) Options {
-	return Options{Options: pack.Options{Row: 16, Mark: 0, Seed: 3, Packing: packing}, Tokens: constant(64), Steps: 100}
+	return Options{Options: pack.Options{Row: 16, Mark: 0, Seed: 3, Packing: packing}, Before: constant(64), Steps: 100}
 }
 
 func domains() []Domain {
@@ -62,7 +63,7 @@ func step(t *testing.T, s *Source, n int) []train.Sequence {
 func TestStepsAreTheSameInAnyOrder(t *testing.T) {
 	for _, packing := range []string{pack.Cut, pack.BestFit} {
 		o := options(packing)
-		o.Tokens = func(step int) int { return 30 + 7*step }
+		o.Before = schedule.Ramp{Start: 30, Increment: 7, Every: 1, Full: 400}.Before
 		o.Phases = []Phase{{From: 0}, {From: 0.3, Weights: map[string]float64{"en": 1, "中文": 2, "code": 0}}}
 		forward := must(t, domains(), o)
 		var want [][]train.Sequence
@@ -129,7 +130,7 @@ func TestDomainsAreWithinARowOfTheirShare(t *testing.T) {
 
 func TestAStepHasItsTokens(t *testing.T) {
 	o := options(pack.Cut)
-	o.Tokens = func(step int) int { return 10 + step }
+	o.Before = func(step int) int { return 10*step + step*(step-1)/2 }
 	s := must(t, domains(), o)
 	for n := range 40 {
 		total := 0

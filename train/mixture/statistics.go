@@ -43,8 +43,11 @@ func (s *Source) Epochs(steps int) float64 {
 	for _, l := range s.layouts {
 		rows += l.EpochRows()
 	}
-	return float64(s.starts.start(steps)) / float64(s.o.Row) / rows
+	return float64(s.o.Before(steps)) / float64(s.o.Row) / rows
 }
+
+// Tokens is the number of tokens before a step, places of best-fit rows that stay empty included.
+func (s *Source) Tokens(step int) int64 { return int64(s.o.Before(step)) }
 
 // Domains are the names of the domains, by the number that an origin has.
 func (s *Source) Domains() (names []string) {

@@ -1,0 +1,257 @@
+package step
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"lian/event"
+	"lian/format/tokenfile"
+	"lian/tokenizer"
+	"lian/train/mixture"
+	"lian/train/pack"
+	"lian/train/schedule"
+)
+
+// MixtureOptions say how a training reads its data.
+type MixtureOptions struct {
+	Mix          string  `yaml:"mix" help:"weights of the domains, as en=0.7,zh=0.3; further mixtures follow with the share of the run that they start at: en=1,zh=1; 0.8: en=1,zh=3. Empty is by tokens"`
+	MaxEpochs    string  `yaml:"max_epochs" help:"how often a document is seen at most, as 4, or by domain as en=2,zh=4; the rest of a domain's share goes to the others. Empty is no bound"`
+	Packing      string  `yaml:"packing" help:"cut: one stream of documents, cut where a row ends; best-fit: whole documents fitted into rows" default:"cut" range:"cut|best-fit"`
+	Documents    string  `yaml:"documents" help:"whether documents of a row are apart or see each other (joined)" default:"apart" range:"apart|joined"`
+	MinLength    int     `yaml:"min_length" help:"documents with fewer tokens are dropped and counted" default:"0" range:"0..100000000"`
+	BatchRamp    string  `yaml:"batch_ramp" help:"tokens of the first steps: START INCREMENT EVERY, or START double EVERY, in tokens, tokens, steps; up to step_tokens"`
+	HeldOutShare float64 `yaml:"held_out_share" help:"share of a domain's tokens that is held out, a million at most, where no file is" default:"0.01" range:"0..0.5"`
+	Field        string  `yaml:"field" help:"column or member that has the ids or the text; empty tries tokens, input_ids, text, content"`
+	End          int     `yaml:"end" help:"id that stands between documents in token files; -1 is the tokenizer's, or what the format has" default:"-1" range:"-1..2147483647"`
+}
+
+// KindData is the event that says what a run takes of its data; payload []mixture.Statistics.
+const KindData = "train.data"
+
+// corpus is the data of a training, open.
+type corpus struct {
+	dir     string
+	options MixtureOptions
+	mark    int32
+	domains []mixture.Domain
+	heldOut []heldOut
+	tokens  int64 // of all documents that are learnt from, and a mark for each
+	readers []tokenfile.Reader
+	source  *mixture.Source // once it is laid out
+	ahead   *pack.Ahead
+}
+
+// heldOut is the held-out text of a domain.
+type heldOut struct {
+	domain string
+	texts  tokenfile.Reader
+}
+
+// openCorpus opens the data of a folder that Prepare made or that has token files, and checks all ids. Nothing is laid out yet.
+func openCorpus(ctx context.Context, dir string, o MixtureOptions, tok *tokenizer.Tokenizer, mark int32, events event.Sink) (c *corpus, err error) {
+	c = &corpus{dir: dir, options: o, mark: mark}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.close())
+		}
+	}()
+	parts, err := corpusParts(dir)
+	if err != nil {
+		return nil, err
+	}
+	bounds, err := parseEpochs(o.MaxEpochs)
+	if err != nil {
+		return nil, err
+	}
+	open := opener{ctx: ctx, o: o, tok: tok, mark: mark, events: events}
+	for _, p := range parts {
+		train, held, err := c.domain(open, p)
+		if err != nil {
+			return nil, err
+		}
+		c.domains = append(c.domains, mixture.Domain{Name: p.Name, Documents: train, MaxEpochs: bounds.of(p.Name)})
+		c.heldOut = append(c.heldOut, heldOut{p.Name, held})
+		c.tokens += tokenfile.Count(train) + int64(train.Documents())
+	}
+	return c, bounds.unused(c.domains)
+}
+
+// layOut decides what each step of a run reads.
+func (c *corpus) layOut(row, stepTokens, steps int, seed uint64) error {
+	o := c.options
+	phases, err := parseMix(o.Mix)
+	if err != nil {
+		return err
+	}
+	ramp, err := schedule.ParseRamp(o.BatchRamp, stepTokens)
+	if err != nil {
+		return err
+	}
+	c.source, err = mixture.New(c.domains, mixture.Options{
+		Options: pack.Options{Row: row, Mark: c.mark, Least: o.MinLength, Seed: seed, Packing: o.Packing},
+		Joined:  o.Documents == "joined", Before: ramp.Before, Steps: steps, Phases: phases})
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.dir, err)
+	}
+	c.ahead = pack.NewAhead(c.source)
+	return nil
+}
+
+// corpusSize counts the tokens to learn from and the marks between documents, without looking at the ids; of what is not read in place it
+// takes two bytes for an id. tok may be nil.
+func corpusSize(domains []tokenfile.Domain, o MixtureOptions, tok *tokenizer.Tokenizer) (tokens float64, err error) {
+	p := opener{o: o, tok: tok, mark: tokenfile.None}
+	if tok != nil {
+		if mark, ok := tok.Special(Separator); ok {
+			p.mark = mark
+		}
+	}
+	for _, d := range domains {
+		for _, f := range d.Train {
+			if !f.Kind.InPlace() {
+				bytes, err := folderBytes(f.Path)
+				if err != nil {
+					return 0, err
+				}
+				tokens += float64(bytes) / 2
+				continue
+			}
+			r, err := tokenfile.Open(f, p.options())
+			if err != nil {
+				return 0, err
+			}
+			tokens += float64(tokenfile.Count(r)) + float64(r.Documents())
+			if err := r.Close(); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return tokens, nil
+}
+
+// domain opens a domain's files and its held-out text: its own files, or some of its documents.
+func (c *corpus) domain(open opener, p tokenfile.Domain) (train, held tokenfile.Reader, err error) {
+	files := func(list []tokenfile.File) (tokenfile.Reader, error) {
+		var readers []tokenfile.Reader
+		for _, f := range list {
+			r, err := open.file(f)
+			if err != nil {
+				return nil, err
+			}
+			c.readers = append(c.readers, r)
+			readers = append(readers, r)
+		}
+		return tokenfile.Join(readers...), nil
+	}
+	if train, err = files(p.Train); err != nil {
+		return nil, nil, err
+	}
+	if len(p.HeldOut) > 0 {
+		held, err = files(p.HeldOut)
+		return train, held, err
+	}
+	train, held = tokenfile.HoldOut(train, open.o.HeldOutShare, heldOutMost)
+	return train, held, nil
+}
+
+// heldOutMost bounds the tokens that are held out of a domain.
+const heldOutMost = 1_000_000
+
+// close waits for what is being read and closes the files.
+func (c *corpus) close() (err error) {
+	if c.ahead != nil {
+		c.ahead.Close()
+	}
+	for _, r := range c.readers {
+		err = errors.Join(err, r.Close())
+	}
+	return err
+}
+
+// opener opens token files and holds them against the tokenizer.
+type opener struct {
+	ctx    context.Context
+	o      MixtureOptions
+	tok    *tokenizer.Tokenizer
+	mark   int32
+	events event.Sink
+}
+
+func (p opener) options() tokenfile.Options {
+	o := tokenfile.Options{End: p.mark, Field: p.o.Field}
+	if p.tok != nil {
+		o.Vocabulary = p.tok.VocabSize()
+	}
+	if p.o.End >= 0 {
+		o.End = int32(p.o.End)
+	}
+	return o
+}
+
+func (p opener) file(f tokenfile.File) (tokenfile.Reader, error) {
+	if f.Kind == tokenfile.Lian {
+		r, err := openShard(f.Path, p.tok)
+		if err != nil {
+			return nil, err
+		}
+		return tokenfile.OfShard(r, f.Path, tokenfile.Options{Vocabulary: p.tok.VocabSize(), End: tokenfile.None}), nil
+	}
+	r, err := tokenfile.Open(f, p.options())
+	if err != nil {
+		return nil, err
+	}
+	total, done := r.Documents(), 0
+	check := func(n int) {
+		done = n
+		p.events.Emit(event.KindProgress, event.Progress{Stage: "check of " + filepath.Base(f.Path), Done: int64(done), Total: int64(total), Unit: "documents"})
+	}
+	if err = tokenfile.Check(r, check); err == nil {
+		err = plausible(r, f.Path, p.tok)
+	}
+	if err == nil {
+		err = p.ctx.Err()
+	}
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// plausible refuses ids that were made with another tokenizer: of text that its own ids are decoded to, a tokenizer makes nearly the
+// same ids again; of the jumble that another's ids are decoded to, it does not.
+func plausible(r tokenfile.Reader, path string, tok *tokenizer.Tokenizer) error {
+	const looked, piece, least = 32, 256, 0.4
+	read, same := 0, 0
+	for k := range min(looked, r.Documents()) {
+		i := k * r.Documents() / min(looked, r.Documents())
+		t, err := r.Read(i, 0, min(piece, r.Length(i)))
+		if err != nil {
+			return err
+		}
+		again := tok.Encode(tok.Decode(t.IDs))
+		read += len(t.IDs)
+		same += overlap(t.IDs, again)
+	}
+	if share := float64(same) / float64(max(read, 1)); read >= 200 && share < least {
+		return fmt.Errorf("%s: the ids are of another tokenizer than the one given: of %d of them, decoded and encoded again, %.0f %% come back, expected nearly all; pass the tokenizer that made them with --tokenizer", path, read, 100*share)
+	}
+	return nil
+}
+
+// overlap counts the ids that two lists have in common, as often as both have them.
+func overlap(a, b []int32) (n int) {
+	left := map[int32]int{}
+	for _, id := range b {
+		left[id]++
+	}
+	for _, id := range a {
+		if left[id] > 0 {
+			left[id]--
+			n++
+		}
+	}
+	return n
+}

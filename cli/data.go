@@ -30,18 +30,23 @@ func dataRunCommand() *cobra.Command {
 	})
 }
 
-type dataShardOptions struct {
-	Tokenizer string `yaml:"tokenizer" help:"tokenizer.json or a folder that has one"`
-}
-
-// dataShardCommand is lian data shard DOCUMENTS OUT.
+// dataShardCommand is lian data shard IN OUT: a folder of cleaned documents to the two shards of a training, anything else to one set
+// of token ids.
 func dataShardCommand() *cobra.Command {
-	var o dataShardOptions
-	return verb("shard DOCUMENTS OUT", "verb.data.shard", &o, func(ctx context.Context, args []string, out *ui.Out) error {
-		if o.Tokenizer == "" {
-			return usage("--tokenizer: needs a tokenizer.json; lian tokenizer train makes one")
+	var o step.TokensOptions
+	return verb("shard IN OUT", "verb.data.shard", &o, func(ctx context.Context, args []string, out *ui.Out) error {
+		if step.IsDocuments(args[0]) {
+			if o.Tokenizer == "" {
+				return usage("--tokenizer: needs a tokenizer.json; lian tokenizer train makes one")
+			}
+			if o.Format != "" {
+				return usage("--format: documents of lian data run become Lian's shards; convert those with --format")
+			}
+			report, err := step.Shards(args[0], o.Tokenizer, args[1], out)
+			out.Finish()
+			return out.Result(report, err)
 		}
-		report, err := step.Shards(args[0], o.Tokenizer, args[1], out)
+		report, err := step.ConvertTokens(ctx, args[0], args[1], o, out)
 		out.Finish()
 		return out.Result(report, err)
 	})

@@ -94,6 +94,16 @@ func showInspection(out *ui.Out, i *step.Inspection, whole bool) error {
 		row("shard", "%s", out.T("inspect.shard.of", s.Documents, count(s.Tokens), ui.Bytes(s.TextBytes), s.Vocab, or(s.Split, "—")))
 		row("hash", "%.16s", s.TokenizerHash)
 	}
+	if k := i.Tokens; k != nil {
+		row("tokens", "%s", out.T("inspect.tokens.of", k.Documents, count(k.Tokens), k.Largest, k.End))
+		if k.Vocabulary > 0 {
+			row("vocab", "%d", k.Vocabulary)
+		}
+		if k.Texts > 0 {
+			row("texts", "%d", k.Texts)
+		}
+		row("hash", "%s", k.IDs)
+	}
 	if l := i.Lines; l != nil {
 		row("lines", "%s", out.T("inspect.lines.of", l.Records, strings.Join(l.Members, " ")))
 		row("looks", "%s", l.Looks)

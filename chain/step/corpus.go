@@ -17,7 +17,7 @@ import (
 // MixtureOptions say how a training reads its data.
 type MixtureOptions struct {
 	Mix          string  `yaml:"mix" help:"weights of the domains, as en=0.7,zh=0.3; further mixtures follow with the share of the run that they start at: en=1,zh=1; 0.8: en=1,zh=3. Empty is by tokens"`
-	MaxEpochs    string  `yaml:"max_epochs" help:"how often a document is seen at most, as 4, or by domain as en=2,zh=4; the rest of a domain's share goes to the others. Empty is no bound"`
+	DomainEpochs string  `yaml:"domain_epochs" help:"how often a document is seen at most, as 4, or by domain as en=2,zh=4; the rest of a domain's share goes to the others. Empty is no bound"`
 	Packing      string  `yaml:"packing" help:"cut: one stream of documents, cut where a row ends; best-fit: whole documents fitted into rows" default:"cut" range:"cut|best-fit"`
 	Documents    string  `yaml:"documents" help:"whether documents of a row are apart or see each other (joined)" default:"apart" range:"apart|joined"`
 	MinLength    int     `yaml:"min_length" help:"documents with fewer tokens are dropped and counted" default:"0" range:"0..100000000"`
@@ -61,7 +61,7 @@ func openCorpus(ctx context.Context, dir string, o MixtureOptions, tok *tokenize
 	if err != nil {
 		return nil, err
 	}
-	bounds, err := parseEpochs(o.MaxEpochs)
+	bounds, err := parseEpochs(o.DomainEpochs)
 	if err != nil {
 		return nil, err
 	}
@@ -206,6 +206,12 @@ func (p opener) file(f tokenfile.File) (tokenfile.Reader, error) {
 	check := func(n int) {
 		done = n
 		p.events.Emit(event.KindProgress, event.Progress{Stage: "check of " + filepath.Base(f.Path), Done: int64(done), Total: int64(total), Unit: "documents"})
+	}
+	if f.Kind == tokenfile.NanoGPT {
+		if n, metaErr := tokenfile.MetaVocabulary(f.Path); metaErr == nil && n > 0 && n != p.tok.VocabSize() {
+			r.Close()
+			return nil, fmt.Errorf("%s: meta.pkl beside it says a vocabulary of %d, the tokenizer has %d: the ids are of another tokenizer", f.Path, n, p.tok.VocabSize())
+		}
 	}
 	if err = tokenfile.Check(r, check); err == nil {
 		err = plausible(r, f.Path, p.tok)

@@ -99,7 +99,7 @@ func measure(ctx context.Context, b compute.Backend, m model.Model, texts []held
 	if all, err = engine.Measure(ctx, b, m, plain, mark, model.Exact); err != nil {
 		return all, nil, err
 	}
-	for _, by := range []func(heldText) string{func(t heldText) string { return t.domain }, func(t heldText) string { return t.language }} {
+	for _, by := range []func(heldText) string{func(t heldText) string { return t.domain }, func(t heldText) string { return "language " + t.language }} { // a domain may be called zh too
 		parts = append(parts, byName(texts, all.PerDocument, by)...)
 	}
 	return all, parts, nil

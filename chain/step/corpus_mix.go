@@ -65,11 +65,11 @@ func parseEpochs(text string) (b epochBounds, err error) {
 	}
 	if !strings.Contains(text, "=") {
 		if b.all, err = strconv.ParseFloat(text, 64); err != nil || !(b.all > 0) {
-			return b, fmt.Errorf("max_epochs: %q, expected a number above 0, or DOMAIN=NUMBER", text)
+			return b, fmt.Errorf("domain_epochs: %q, expected a number above 0, or DOMAIN=NUMBER", text)
 		}
 		return b, nil
 	}
-	b.by, err = parseWeights("max_epochs", text)
+	b.by, err = parseWeights("domain_epochs", text)
 	return b, err
 }
 
@@ -88,7 +88,7 @@ func (b epochBounds) unused(domains []mixture.Domain) error {
 			for _, d := range domains {
 				names = append(names, d.Name)
 			}
-			return fmt.Errorf("max_epochs: there is no domain %s; the data has %s", name, strings.Join(names, ", "))
+			return fmt.Errorf("domain_epochs: there is no domain %s; the data has %s", name, strings.Join(names, ", "))
 		}
 	}
 	return nil

@@ -108,7 +108,7 @@ func absolute(path string) string {
 
 // tokenFiles are the token files of DATA; nil where it is text that lian data run reads: cleaned documents, or JSON lines of text.
 func tokenFiles(input string) ([]tokenfile.Domain, error) {
-	if exists(filepath.Join(input, data.TrainFile)) {
+	if IsDocuments(input) {
 		return nil, nil
 	}
 	domains, err := tokenfile.Discover(input)
@@ -155,6 +155,9 @@ func kindsOf(domains []tokenfile.Domain) string {
 	}
 	return strings.Join(out, "+")
 }
+
+// IsDocuments reports whether a folder is one of documents that lian data run has cleaned.
+func IsDocuments(path string) bool { return exists(filepath.Join(path, data.TrainFile)) }
 
 // besides is a tokenizer that lies beside one of the data.
 func besides(inputs []string) string {

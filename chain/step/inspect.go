@@ -36,6 +36,7 @@ const (
 	WhatWeights     = "weights"     // tensors without a configuration, of another format than safetensors
 	WhatTemplate    = "template"    // a chat template
 	WhatShard       = "shard"       // token ids
+	WhatTokens      = "tokens"      // token ids of another program
 	WhatRun         = "run"         // a folder of ours
 	WhatLines       = "lines"       // JSON lines: documents, conversations
 )
@@ -56,6 +57,7 @@ type Inspection struct {
 	Template  *TemplateFacts   `json:"template,omitempty"`
 	Adapter   *AdapterFacts    `json:"adapter,omitempty"`
 	Shard     *ShardFacts      `json:"shard,omitempty"`
+	Tokens    *TokenFacts      `json:"tokens,omitempty"`
 	Lines     *LineFacts       `json:"lines,omitempty"`
 	Run       *store.Entry     `json:"run,omitempty"`
 	Holds     []string         `json:"holds,omitempty"`  // further things in the folder that can be inspected
@@ -132,6 +134,9 @@ func (i *inspector) folder(path string) error {
 		return i.run(path)
 	case !has("config.json") && has("model/config.json"):
 		return i.folder(filepath.Join(path, "model"))
+	}
+	if tokens, err := i.tokenFile(path); tokens || err != nil {
+		return err
 	}
 	kind, err := container.Look(path)
 	if err != nil {
@@ -222,6 +227,12 @@ func (i *inspector) file(path string) error {
 		return i.lines(path)
 	}
 	kind, err := container.Look(path)
+	if err == nil && kind != container.JSON && kind != container.JSONLines {
+		return i.container(path, kind)
+	}
+	if tokens, tokensErr := i.tokenFile(path); tokens || tokensErr != nil {
+		return tokensErr
+	}
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ type LinearCrossEntropy struct {
 	Scale                                          float32
 	LogitScale                                     float32 // 0 means 1
 	Softcap, LabelSmoothing, ZLoss                 float32 // 0: none
-	Fast, BF16                                     bool    // as in MatMul
+	Fast, BF16                                     bool    // as in MatMul, Fast with Outliers
 }
 
 // LogitFactor is LogitScale with its default.

@@ -33,8 +33,12 @@ import (
 //
 // There the chain over blocks is float32: of fused multiply-adds for blocks of 32, product and sum rounded separately for
 // blocks of 256. A block with NaN or ∞ makes its row's outputs NaN.
-// Types for which a backend has no such kernel are dequantised and multiplied with A as rounded.
+// For the other types (RoundsActivations) A is not rounded: their dequantised values are multiplied.
 // Without Fast a quantised B means its dequantised values.
+//
+// With Outliers the outliers of a row (OutlierBound) are 0 where A is rounded, and Out gets Alpha·A[i,k]·B[j,k] added for each of them,
+// last but for the Activation, in ascending k, each a fused multiply-add with the dequantised B. It is meant for what a norm made,
+// where the same few channels are large in every row.
 //
 // With BF16, A and a B of float32 or bfloat16 are rounded to bfloat16 (to nearest even) on the way to the multipliers and the sums stay
 // float32: pretraining's usual precision, two to ten times as fast where the machine multiplies bfloat16. The chain then goes
@@ -51,6 +55,7 @@ type MatMul struct {
 	Residual, Bias *Tensor
 	Activation     ActivationKind
 	Fast           bool
+	Outliers       bool
 	BF16           bool
 }
 

@@ -123,7 +123,7 @@ func Logits(p *Pass, m Model, hidden *compute.Tensor, rows []int32) *compute.Ten
 func (p *Pass) logits(m Model, hidden *compute.Tensor, adapted []Adapted) *compute.Tensor {
 	h := m.Head()
 	out := p.Tensor(hidden.Rows(), h.Weight.Shape[0])
-	Launch(p, compute.MatMul{A: hidden, B: h.Weight, Bias: h.Bias, Out: out, TransB: true, Alpha: h.Scale, Fast: p.Precision == Fast, BF16: p.RoundsTo16(h.Weight)})
+	Launch(p, compute.MatMul{A: hidden, B: h.Weight, Bias: h.Bias, Out: out, TransB: true, Alpha: h.Scale, Fast: p.Precision == Fast, Outliers: true, BF16: p.RoundsTo16(h.Weight)})
 	p.adapt(adapted, headName, hidden, out, h.factor())
 	if h.Softcap > 0 {
 		for _, by := range []float32{1 / h.Softcap, h.Softcap} {

@@ -96,6 +96,9 @@ func matmulCases() []Case {
 					cases = append(cases, Case{Name: fmt.Sprintf("matmul/%v/fast=%v/constant=%v/%dx%dx%d", kind, fast, constant, m, nk[0], nk[1]), Make: func(b *Build) compute.Op {
 						o := &compute.MatMul{A: b.Normal(1, m, nk[1]), B: b.Packed(kind, 0.1, nk[0], nk[1]), Out: b.Zero(dtype.F32, m, nk[0]), TransB: true, Fast: fast, Bias: b.Normal(1, nk[0])}
 						o.B.Constant = constant
+						if o.Outliers = m%2 == 0; o.Outliers {
+							o.A = b.Spread(m, nk[1])
+						}
 						return o
 					}, Tolerance: 5e-6, gradient: gradientOf(fast)})
 				}
@@ -103,6 +106,19 @@ func matmulCases() []Case {
 		}
 	}
 	return cases
+}
+
+// Spread is rows of cubes of normal values: some are outliers.
+func (b *Build) Spread(rows, columns int) *compute.Tensor {
+	x := b.Normal(1, rows, columns)
+	values, err := b.Floats(x)
+	if err != nil {
+		panic(err)
+	}
+	for i, v := range values {
+		values[i] = v * v * v
+	}
+	return b.Set(x, values)
 }
 
 // rounds marks a case whose operands are rounded: its derivative is not that of the formula.
@@ -123,6 +139,9 @@ func kQuantCases() []Case {
 				cases = append(cases, Case{Name: fmt.Sprintf("matmul/%v/%d/%d", kind, m, mode), Make: func(b *Build) compute.Op {
 					o := &compute.MatMul{A: b.Normal(1, m, 512), B: b.PackedAtRandom(kind, 37, 512), Out: b.Zero(dtype.F32, m, 37), TransB: true, Fast: mode > 0}
 					o.B.Constant = mode == 2
+					if o.Outliers = m != 5; o.Outliers {
+						o.A, o.Alpha = b.Spread(m, 512), 0.3
+					}
 					return o
 				}, Tolerance: 5e-6, gradient: gradientOf(mode > 0)})
 			}

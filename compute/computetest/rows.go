@@ -33,7 +33,7 @@ func rowsAlone(t *testing.T, backend compute.Backend) {
 		return func(b *Build) *compute.Tensor { return b.Packed(kind, 1, n, k) }
 	}
 	none := func(*compute.MatMul) {}
-	fast := func(o *compute.MatMul) { o.Fast = true }
+	fast := func(o *compute.MatMul) { o.Fast, o.Outliers = true, true }
 	makers := []maker{
 		matmul("f32", 75, 130, floats(75, 130), none),
 		matmul("f32_long", 40, 1500, floats(40, 1500), none),
@@ -79,7 +79,8 @@ func rowsAlone(t *testing.T, backend compute.Backend) {
 				if kind != dtype.F32 {
 					w = b.Packed(kind, 1, 333, 256)
 				}
-				o.Products[i] = &compute.MatMul{A: o.Norm.Out, B: w, Out: b.Zero(dtype.F32, rows, 333), TransB: true, Fast: true}
+				o.Products[i] = &compute.MatMul{A: o.Norm.Out, B: w, Out: b.Zero(dtype.F32, rows, 333), TransB: true, Fast: true, Outliers: true}
+				o.Products[i].B.Constant = i == 0
 			}
 			o.Gate = &compute.Gated{Gate: o.Products[0].Out, Up: o.Products[1].Out, Out: b.Zero(dtype.F32, rows, 333), Kind: compute.SiLU}
 			return o, o.Gate.Out

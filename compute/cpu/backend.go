@@ -23,6 +23,9 @@ type backend struct {
 	frames  map[reflect.Type]any // see frame
 	failed  atomic.Pointer[error]
 	quant   quantProduct // in work
+
+	far        outliers // of the rows in work
+	farColumns [len(compute.Branch{}.Products)]columnTable
 }
 
 // operations put the functions of a backend into its table. Each is registered by the file that holds it.

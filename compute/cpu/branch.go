@@ -23,6 +23,7 @@ type branchProduct struct {
 	quant quantProduct
 	super superProduct
 	dense multiplication
+	far   outlierProduct // what the rounded rows lack
 }
 
 type branchForm uint8
@@ -89,7 +90,7 @@ func (b *backend) branch(o *compute.Branch) error {
 
 // sharesRecords says whether a product of many rows takes the rounded rows of the one before as they are: weights of one type do.
 func (b *backend) sharesRecords(before, o *compute.MatMul) bool {
-	if b.quants[o.B.Type] == nil || before.B.Type != o.B.Type || !o.Fast || !before.Fast {
+	if b.quants[o.B.Type] == nil || before.B.Type != o.B.Type || !o.Fast || !before.Fast || o.Outliers != before.Outliers {
 		return false
 	}
 	p, q := b.quantOf(before), b.quantOf(o)
@@ -106,7 +107,7 @@ func (f *branching) plan(i int) (int, error) {
 	j := i
 	for ; j < len(f.products) && f.o.Products[j] != nil; j++ {
 		o, p := f.o.Products[j], &f.products[j]
-		if o.B.Type != first.B.Type || o.Fast != first.Fast || o.BF16 != first.BF16 || o.B.Shape[0] == 0 {
+		if o.B.Type != first.B.Type || o.Fast != first.Fast || o.Outliers != first.Outliers || o.BF16 != first.BF16 || o.B.Shape[0] == 0 {
 			break
 		}
 		switch p.form = f.form(o, p, m); p.form {
@@ -115,20 +116,25 @@ func (f *branching) plan(i int) (int, error) {
 			p.quant.planRows()
 			if j == i {
 				p.quant.records = bytesOf(b.shared.need(slotE, (m*p.quant.blocks*p.quant.recordBytes+3)/4))
-				p.quant.roundRows(nil, 0, m)
+				if o.Outliers {
+					p.quant.far.outliers = b.outliersOf(m, k)
+				}
+				p.quant.roundRows(&b.scratch[0], 0, m)
 			} else {
 				p.quant.records = f.products[i].quant.records
 			}
+			p.far = b.outlierProductOf(f.products[i].quant.far.outliers, o.B, m, p.quant.n, k, j)
 			p.tasks = p.quant.planFew(b.workers)
 		case superBlockForm:
 			p.super = b.superOf(o)
 			if j == i {
-				p.super.rounding = b.superRoundingOf(host.F32(o.A), m, k, len(p.super.multiply), p.super.superType)
-				p.super.rounding.span(nil, 0, m)
+				p.super.rounding = b.superRoundingOf(host.F32(o.A), m, k, len(p.super.multiply), p.super.superType, o.Outliers)
+				p.super.rounding.span(&b.scratch[0], 0, m)
 			} else {
 				p.super.rounding = f.products[i].super.rounding
 			}
 			p.super.x = p.super.rounding.superActivations
+			p.far = b.outlierProductOf(p.super.rounding.far, o.B, m, p.super.n, k, j)
 			p.tasks = b.spansFor((p.super.n+b.superLanes-1)/b.superLanes, 1)
 		case denseForm:
 			p.dense.failed.Store(nil)
@@ -171,7 +177,7 @@ func (f *branching) form(o *compute.MatMul, p *branchProduct, m int) branchForm 
 
 // forget keeps nothing alive.
 func (p *branchProduct) forget() {
-	p.quant, p.super, p.dense.product, p.dense.few.a = quantProduct{}, superProduct{}, product{}, nil
+	p.quant, p.super, p.dense.product, p.dense.few.a, p.far = quantProduct{}, superProduct{}, product{}, nil, outlierProduct{}
 }
 
 // task implements tasker.
@@ -198,12 +204,16 @@ func (f *branching) task(s *scratch, task int) {
 func (p *branchProduct) do(s *scratch, task int) (from, to int) {
 	switch p.form {
 	case quantForm:
-		return p.quant.fewOutputs(s, task)
+		from, to = p.quant.fewOutputs(s, task)
+		p.far.add(p.quant.out, p.quant.stride, 0, p.quant.m, from, to, p.quant.alpha)
+		return from, to
 	case superBlockForm:
 		panels := (p.super.n + p.super.superLanes - 1) / p.super.superLanes
 		from, to = panels*task/p.tasks, panels*(task+1)/p.tasks
 		p.super.span(s, from, to)
-		return from * p.super.superLanes, min(to*p.super.superLanes, p.super.n)
+		from, to = from*p.super.superLanes, min(to*p.super.superLanes, p.super.n)
+		p.far.add(p.super.out, p.super.n, 0, p.super.m, from, to, p.super.end.scale)
+		return from, to
 	}
 	return p.dense.rowsTask(s, task)
 }

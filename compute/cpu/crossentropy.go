@@ -53,8 +53,8 @@ func (b *backend) crossEntropy(o *compute.LinearCrossEntropy) error {
 		}
 	}
 	a := operand{hidden, n, true}
-	if o.Fast && o.Weight.Type.Quantized() {
-		a = b.roundToInt8(a, rows, n, o.Weight.Type.BlockSize())
+	if o.Fast && compute.RoundsActivations(o.Weight.Type) {
+		a = b.roundToInt8(a, rows, n, o.Weight.Type.BlockSize(), true)
 	}
 	logits := b.shared.need(slotH, min(chunk, rows)*vocab)
 	for from := 0; from < rows; from += chunk {

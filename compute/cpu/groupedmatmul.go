@@ -17,7 +17,7 @@ func (g *group) part(i int, dst, t *compute.Tensor, matrix bool, from, to int) *
 	if rows, n := 0, t.Columns(); matrix {
 		rows = t.Shape[1]
 		g.shapes[i] = [2]int{rows, n}
-		*dst = compute.Tensor{Type: t.Type, Shape: g.shapes[i][:], Buffer: t.Buffer, Offset: t.Offset + t.Type.Bytes(from*rows*n)}
+		*dst = compute.Tensor{Type: t.Type, Shape: g.shapes[i][:], Buffer: t.Buffer, Offset: t.Offset + t.Type.Bytes(from*rows*n), Constant: t.Constant}
 	} else {
 		g.shapes[i] = [2]int{to - from, n}
 		*dst = compute.Tensor{Type: t.Type, Shape: g.shapes[i][:], Buffer: t.Buffer, Offset: t.Offset + t.Type.Bytes(from*n)}

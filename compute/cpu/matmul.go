@@ -33,9 +33,6 @@ func (b *backend) matmulLocked(o *compute.MatMul) error {
 	f := frame[dense](b)
 	p := &f.product
 	*p = b.productOf(o)
-	if o.Fast && o.B.Type.Quantized() {
-		p.a.operand = b.roundToInt8(p.a.operand, m, k, o.B.Type.BlockSize())
-	}
 	err := b.multiply(p)
 	*p = product{} // keeps nothing alive
 	return err
@@ -112,32 +109,45 @@ func (b *backend) weight(t *compute.Tensor, n, k int, transposed bool) source {
 	return x
 }
 
-// roundToInt8 rounds rows of activations in blocks of size values as MatMul.Fast says and gives them back as float32.
-func (b *backend) roundToInt8(a operand, m, k, size int) operand {
+// roundToInt8 rounds rows of activations in blocks of size values as MatMul.Fast says and gives them back as float32; far rows keep
+// their outliers.
+func (b *backend) roundToInt8(a operand, m, k, size int, far bool) operand {
 	out := b.shared.need(slotE, m*k)
-	b.spans(m, 1, func(_ *scratch, from, to int) {
+	f := b.outliersOf(m, k)
+	b.spans(m, 1, func(s *scratch, from, to int) {
 		for i := from; i < to; i++ {
-			row := a.data[i*a.stride : i*a.stride+k]
-			for at := 0; at < k; at += size {
-				block := row[at:min(at+size, k)]
-				scale, inverse := int8Scale(block)
-				if scale-scale != 0 {
-					for j := range block {
-						out[i*k+at+j] = float32(math.NaN())
-					}
-					continue
-				}
-				stored := scale
-				if size == quantBlock {
-					stored = dtype.F16ToF32(dtype.F32ToF16(scale))
-				}
-				for j, v := range block {
-					out[i*k+at+j] = float32(roundAway(float32(v*inverse))) * stored
+			row, rounded := a.data[i*a.stride:i*a.stride+k], out[i*k:(i+1)*k]
+			roundRowToInt8(rounded, row, size)
+			if far && f.find(i, row) {
+				f.cleaned(i, row, s.need(slotOutlier, size), size, func(from int, values []float32) { roundRowToInt8(rounded[from:], values, size) })
+				places, values := f.of(i)
+				for j, c := range places {
+					rounded[c] = values[j]
 				}
 			}
 		}
 	})
 	return operand{out, k, true}
+}
+
+func roundRowToInt8(out, row []float32, size int) {
+	for at := 0; at < len(row); at += size {
+		block := row[at:min(at+size, len(row))]
+		scale, inverse := int8Scale(block)
+		if scale-scale != 0 {
+			for j := range block {
+				out[at+j] = float32(math.NaN())
+			}
+			continue
+		}
+		stored := scale
+		if size == quantBlock {
+			stored = dtype.F16ToF32(dtype.F32ToF16(scale))
+		}
+		for j, v := range block {
+			out[at+j] = float32(roundAway(float32(v*inverse))) * stored
+		}
+	}
 }
 
 // int8Scale is the step of a block and its inverse, as ggml's Q8_0 takes them.

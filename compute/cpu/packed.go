@@ -39,7 +39,7 @@ func (b *backend) packedMatmul(o *compute.PackedMatMul) error {
 	}
 	a := operand{host.F32(o.A), k, true}
 	if o.Fast {
-		a = b.roundToInt8(a, m, k, quantBlock)
+		a = b.roundToInt8(a, m, k, quantBlock, false)
 	}
 	// AWQ and GPTQ weights have rows of outputs, the others of inputs.
 	along, contiguous := o.Weight.Inputs, !o.Transposed

@@ -80,6 +80,9 @@ type quantProduct struct {
 	records []byte // activations: groups, one after the other
 	rounded bool   // they are there: the product before was of the same rows
 
+	weight *compute.Tensor
+	far    outlierProduct // what is not in the records; without outliers for packed weights
+
 	fewPlan         // of the kernels for few rows
 	pairs, side int // panel pairs; of these, how many a task goes through side by side
 	split       int // tasks that the groups are split over
@@ -112,6 +115,14 @@ func (b *backend) multiplyQuant(p quantProduct) {
 	p.records = bytesOf(b.shared.need(slotE, (p.m*p.blocks*p.recordBytes+3)/4))
 	q := &b.quant
 	p.rowTask, p.pairTask, p.fewTask = q.rowTask, q.pairTask, q.fewTask
+	p.far.outliers = nil
+	switch {
+	case p.weight == nil:
+	case p.rounded:
+		p.far.outliers = &b.far
+	default:
+		p.far.outliers = b.outliersOf(p.m, p.blocks*p.block)
+	}
 	*q = p
 	if q.rowTask == nil { // once: starting work must not allocate
 		q.rowTask, q.pairTask, q.fewTask = q.roundRows, q.multiplyPairs, q.few1
@@ -122,6 +133,9 @@ func (b *backend) multiplyQuant(p quantProduct) {
 		q.roundRows(&b.scratch[0], 0, 1)
 	default:
 		b.spans(p.m, 1, q.rowTask)
+	}
+	if q.far.outliers != nil {
+		q.far = b.outlierProductOf(q.far.outliers, q.weight, q.m, q.n, q.blocks*q.block, 0)
 	}
 	if q.isFew() {
 		b.each(q.planFew(b.workers), q.fewTask)
@@ -135,14 +149,17 @@ func (b *backend) multiplyQuant(p quantProduct) {
 		}
 		b.each((q.pairs+q.side-1)/q.side*q.split, q.pairTask)
 	}
-	q.a, q.weights, q.packed, q.out, q.residual, q.bias, q.records = nil, nil, nil, nil, nil, nil, nil
+	if q.far.outliers != nil {
+		b.addAll(q.far, q.out, q.stride, q.m, q.n, q.alpha)
+	}
+	q.a, q.weights, q.packed, q.out, q.residual, q.bias, q.records, q.weight, q.far = nil, nil, nil, nil, nil, nil, nil, nil, outlierProduct{}
 }
 
 // quantOf is a product with a weight that has a quantKind.
 func (b *backend) quantOf(o *compute.MatMul) quantProduct {
 	m, n, k := o.Dimensions()
 	kind := b.quants[o.B.Type]
-	return quantProduct{quantKind: kind, kernels: b.kernels, m: m, n: n, blocks: k / kind.block, a: host.F32(o.A), weights: host.Bytes(o.B),
+	return quantProduct{quantKind: kind, kernels: b.kernels, m: m, n: n, blocks: k / kind.block, a: host.F32(o.A), weights: host.Bytes(o.B), weight: weightOf(o),
 		out: host.F32(o.Out), stride: n, alpha: o.Scale(), accumulate: o.Accumulate, residual: host.F32(o.Residual), bias: host.F32(o.Bias)}
 }
 
@@ -158,12 +175,22 @@ func (q *quantProduct) planRows() {
 }
 
 // roundRows makes the records of rows.
-func (q *quantProduct) roundRows(_ *scratch, from, to int) {
+func (q *quantProduct) roundRows(s *scratch, from, to int) {
 	k := q.blocks * q.block
 	for r := from; r < to && k > 0; r++ {
 		first := r / q.group * q.group
 		rows := min(q.group, q.m-first)
 		q.round(q.quantKind, &q.records[first*q.blocks*q.recordBytes], at(q.a, r*k), q.blocks, rows, r-first)
+		if q.far.outliers == nil {
+			continue
+		}
+		if row := q.a[r*k : (r+1)*k]; q.far.find(r, row) { // the blocks of outliers once more, without them
+			size := q.period * q.block
+			q.far.cleaned(r, row, s.need(slotOutlier, size), size, func(from int, values []float32) {
+				where := (first*q.blocks + from/q.block*rows) * q.recordBytes
+				q.round(q.quantKind, &q.records[where], &values[0], len(values)/q.block, rows, r-first)
+			})
+		}
 	}
 }
 

@@ -85,6 +85,7 @@ type superProduct struct {
 	x                    superActivations
 	out                  []float32
 	end                  epilogue
+	far                  outlierProduct // what is not in the rounded rows
 }
 
 const (
@@ -111,13 +112,14 @@ func (b *backend) multiplySuper(o *compute.MatMul, m, n, k int) error {
 	q, kind := frame[superProduct](b), superTypes[o.B.Type]
 	*q = b.superOf(o)
 	panels := (n + b.superLanes - 1) / b.superLanes
-	q.rounding = b.superRoundingOf(host.F32(o.A), m, k, len(q.multiply), kind)
+	q.rounding = b.superRoundingOf(host.F32(o.A), m, k, len(q.multiply), kind, o.Outliers)
 	if q.x = q.rounding.superActivations; m >= 2*superRows && panels <= superNarrow {
 		b.eachOf((m+superRows-1)/superRows, q)
 	} else {
 		b.spansOf(m, 1, q.rounding)
 		b.spansOf(panels, 1, q)
 	}
+	b.addAll(b.outlierProductOf(q.rounding.far, o.B, m, n, k, 0), q.out, n, m, n, q.end.scale)
 	*q.rounding, *q = superRounding{}, superProduct{}
 	return nil
 }
@@ -256,10 +258,11 @@ type superRounding struct {
 	superActivations
 	a                      []float32
 	m, blocks, group, subs int
+	far                    *outliers
 }
 
 // superRoundingOf has the memory for rounded rows; its span rounds them.
-func (b *backend) superRoundingOf(a []float32, m, k, group int, kind superType) *superRounding {
+func (b *backend) superRoundingOf(a []float32, m, k, group int, kind superType, far bool) *superRounding {
 	blocks, x := k/superSize, superActivations{sumBytes: kind.subs * 2}
 	if b.superBegins && kind.shift > 0 {
 		x.shift, x.sumBytes = kind.shift, kind.subs*4
@@ -269,17 +272,29 @@ func (b *backend) superRoundingOf(a []float32, m, k, group int, kind superType) 
 	x.scales = b.shared.need(slotF, m*blocks)
 	q := frame[superRounding](b)
 	*q = superRounding{kernels: b.kernels, a: a, m: m, blocks: blocks, group: group, subs: kind.subs, superActivations: x}
+	if far {
+		q.far = b.outliersOf(m, k)
+	}
 	return q
 }
 
-func (q *superRounding) span(_ *scratch, from, to int) {
+func (q *superRounding) span(s *scratch, from, to int) {
 	for r := from; r < to; r++ {
-		first := r / q.group * q.group
-		rows := min(q.group, q.m-first)
-		where := first*q.blocks + r - first
-		q.superRound(atInt8(q.values, where*superSize), at(q.scales, where), &q.sums[where*q.sumBytes], at(q.a, r*q.blocks*superSize),
-			q.blocks, rows*superSize, rows*4, rows*q.sumBytes, q.subs, q.shift)
+		row := q.a[r*q.blocks*superSize : (r+1)*q.blocks*superSize]
+		q.round(r, 0, row)
+		if q.far != nil && q.far.find(r, row) { // the blocks of outliers once more, without them
+			q.far.cleaned(r, row, s.need(slotOutlier, superSize), superSize, func(from int, values []float32) { q.round(r, from/superSize, values) })
+		}
 	}
+}
+
+// round makes the blocks of row r from number `block` on.
+func (q *superRounding) round(r, block int, values []float32) {
+	first := r / q.group * q.group
+	rows := min(q.group, q.m-first)
+	where := first*q.blocks + block*rows + r - first
+	q.superRound(atInt8(q.values, where*superSize), at(q.scales, where), &q.sums[where*q.sumBytes], &values[0],
+		len(values)/superSize, rows*superSize, rows*4, rows*q.sumBytes, q.subs, q.shift)
 }
 
 // epilogue is what MatMul does with finished sums: alpha, what is in out, residual, bias, in this order.

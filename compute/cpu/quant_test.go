@@ -36,6 +36,9 @@ func TestQuantisedProductsHaveTheSameBitsAtEveryLevel(t *testing.T) {
 					be := newBackend(level, 2)
 					b := computetest.NewBuild(be, 11)
 					o := &compute.MatMul{A: b.Normal(1, m, k), B: packed(b, kind, n, k), Out: b.Normal(1, m, n), TransB: true, Fast: true}
+					if m > 2 {
+						o.A, o.Outliers, o.B.Constant = b.Spread(m, k), true, m == 5
+					}
 					if m%2 == 1 {
 						o.Alpha, o.Accumulate, o.Residual, o.Bias = 0.7, true, b.Normal(1, m, n), b.Normal(1, n)
 					}
@@ -84,7 +87,8 @@ func TestAQuantisedProductAllocatesNothing(t *testing.T) {
 			b := computetest.NewBuild(be, 1)
 			for kind := range level.quants {
 				for _, m := range []int{1, 30} {
-					o := &compute.MatMul{A: b.Normal(1, m, 512), B: packed(b, kind, 96, 512), Out: b.Zero(dtype.F32, m, 96), TransB: true, Fast: true}
+					o := &compute.MatMul{A: b.Spread(m, 512), B: packed(b, kind, 96, 512), Out: b.Zero(dtype.F32, m, 96), TransB: true, Fast: true, Outliers: m == 1}
+					o.B.Constant = true
 					run := func() {
 						if err := be.matmul(o); err != nil {
 							t.Fatal(err)
@@ -109,7 +113,7 @@ func TestARowWithNaNIsNaNAndTheOthersAreNot(t *testing.T) {
 				k := q.block * 3
 				a := b.Normal(1, m, k)
 				host.F32(a)[where*k+q.block+7] = float32(bad)
-				o := &compute.MatMul{A: a, B: packed(b, kind, n, k), Out: b.Zero(dtype.F32, m, n), TransB: true, Fast: true}
+				o := &compute.MatMul{A: a, B: packed(b, kind, n, k), Out: b.Zero(dtype.F32, m, n), TransB: true, Fast: true, Outliers: true}
 				st := be.NewStream()
 				st.Launch(o)
 				if err := st.Err(); err != nil {
@@ -134,9 +138,9 @@ func TestARowAloneHasTheBitsItHasAmongOthers(t *testing.T) {
 			for _, c := range []struct{ rows, workers int }{{many, 2}, {many, 1}, {many, 3}, {many, 8}, {1, 1}, {1, 8}, {2, 3}, {7, 2}, {8, 2}, {64, 3}} {
 				be := newBackend(level, c.workers)
 				b := computetest.NewBuild(be, 1)
-				w, a := packed(b, kind, n, k), b.Normal(1, many, k)
+				w, a := packed(b, kind, n, k), b.Spread(many, k)
 				for _, from := range []int{0, many - c.rows} {
-					o := &compute.MatMul{A: a.Slice(from, from+c.rows), B: w, Out: b.Zero(dtype.F32, c.rows, n), TransB: true, Fast: true}
+					o := &compute.MatMul{A: a.Slice(from, from+c.rows), B: w, Out: b.Zero(dtype.F32, c.rows, n), TransB: true, Fast: true, Outliers: true}
 					st := be.NewStream()
 					st.Launch(o)
 					got := host.F32(o.Out)

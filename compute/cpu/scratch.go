@@ -40,6 +40,7 @@ const (
 	slotGram
 	slotPoly
 	slotNext
+	slotOutlier
 	slots
 )
 

@@ -10,6 +10,7 @@ package host
 import (
 	"fmt"
 	"reflect"
+	"sync"
 	"unsafe"
 
 	"lian/compute"
@@ -20,6 +21,23 @@ import (
 type Buffer struct {
 	bytes []byte
 	owner any // keeps imported memory alive
+
+	mu    sync.Mutex
+	forms []any
+}
+
+// Form is what a backend keeps of a constant content in a form of its own: the one that `is` knows, or a new one. It lives as long as the buffer.
+func (b *Buffer) Form(is func(form any) bool, create func() any) any {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, form := range b.forms {
+		if is(form) {
+			return form
+		}
+	}
+	form := create()
+	b.forms = append(b.forms, form)
+	return form
 }
 
 // Size implements compute.Buffer.

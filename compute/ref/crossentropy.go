@@ -20,8 +20,8 @@ func linearCrossEntropy(o *compute.LinearCrossEntropy) error {
 	if err != nil {
 		return err
 	}
-	if o.Fast && o.Weight.Type.Quantized() {
-		roundToInt8(h, n, o.Weight.Type.BlockSize())
+	if o.Fast && compute.RoundsActivations(o.Weight.Type) {
+		roundToInt8(h, n, o.Weight.Type.BlockSize(), true)
 	}
 	if o.BF16 && o.Weight.Type == dtype.F32 {
 		roundToBF16(h)

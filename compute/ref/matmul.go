@@ -20,8 +20,8 @@ func matmul(o *compute.MatMul) error {
 	if err != nil {
 		return err
 	}
-	if o.Fast && o.B.Type.Quantized() {
-		roundToInt8(a, k, o.B.Type.BlockSize())
+	if o.Fast && compute.RoundsActivations(o.B.Type) {
+		roundToInt8(a, k, o.B.Type.BlockSize(), o.Outliers)
 	}
 	if o.BF16 && (o.B.Type == dtype.F32 || o.B.Type == dtype.BF16) {
 		roundToBF16(a)
@@ -82,8 +82,12 @@ func roundToBF16(a []float64) {
 
 // roundToInt8 rounds each block of `size` values along rows of k to 127 steps of its largest magnitude, as ggml's Q8_0 (32
 // values) and Q8_K (256) do: Q8_0 stores the scale as float16 and rounds with the float32 one.
-func roundToInt8(a []float64, k, size int) {
+func roundToInt8(a []float64, k, size int, far bool) {
 	for start := 0; start+k <= len(a) && k > 0; start += k {
+		outliers := map[int]float64{}
+		if far {
+			outliers = takeOutliers(a[start : start+k])
+		}
 		for at := start; at < start+k; at += size {
 			block := a[at:min(at+size, start+k)]
 			most := 0.0
@@ -103,7 +107,25 @@ func roundToInt8(a []float64, k, size int) {
 				block[i] = math.Round(float64(float32(v)*inverse)) * stored
 			}
 		}
+		for i, v := range outliers {
+			a[start+i] = v
+		}
 	}
+}
+
+// takeOutliers puts 0 where a row has outliers and returns them.
+func takeOutliers(row []float64) map[int]float64 {
+	squares, outliers := 0.0, map[int]float64{}
+	for _, v := range row {
+		squares += v * v
+	}
+	bound := compute.OutlierBound(squares, len(row))
+	for i, v := range row {
+		if float32(v)*float32(v) > bound && len(outliers) < compute.MostOutliers {
+			outliers[i], row[i] = v, 0
+		}
+	}
+	return outliers
 }
 
 var _ = provides(add)

@@ -28,7 +28,7 @@ func packedMatmul(o *compute.PackedMatMul) error {
 		return err
 	}
 	if o.Fast {
-		roundToInt8(a, k, 32)
+		roundToInt8(a, k, 32, false)
 	}
 	out, residual, bias := host.F32(o.Out), host.F32(o.Residual), host.F32(o.Bias)
 	for i := range m {

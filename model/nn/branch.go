@@ -36,7 +36,7 @@ func (f *forward) settle() {
 func (f *forward) products(x *compute.Tensor, weights ...*weight) (out [3]*compute.Tensor) {
 	if !f.together() || slices.ContainsFunc(weights, (*weight).packed) {
 		for i, w := range weights {
-			out[i] = f.linear(w, x, nil, 1)
+			out[i] = f.product(f.Tensor(x.Rows(), w.matrix.Shape[0]), w, x, nil, 1, true)
 		}
 		return out
 	}
@@ -73,7 +73,7 @@ func (f *forward) beginning(x *compute.Tensor, weights []*weight) *compute.Branc
 	f.settle()
 	for i, w := range weights {
 		p := compute.New[compute.MatMul](f.Arena)
-		*p = compute.MatMul{A: x, B: w.matrix, Out: f.Tensor(x.Rows(), w.matrix.Shape[0]), TransB: true, Bias: w.bias, Fast: f.Precision == model.Fast, BF16: f.RoundsTo16(w.matrix)}
+		*p = compute.MatMul{A: x, B: w.matrix, Out: f.Tensor(x.Rows(), w.matrix.Shape[0]), TransB: true, Bias: w.bias, Fast: f.Precision == model.Fast, Outliers: true, BF16: f.RoundsTo16(w.matrix)}
 		o.Products[i] = p
 	}
 	return o

@@ -122,6 +122,11 @@ func (f *forward) linear(w *weight, x, residual *compute.Tensor, by float32) *co
 
 // linearTo is linear with a place for the result.
 func (f *forward) linearTo(out *compute.Tensor, w *weight, x, residual *compute.Tensor, by float32) *compute.Tensor {
+	return f.product(out, w, x, residual, by, false)
+}
+
+// product is linearTo; of what a norm made, outliers stay float in Fast: a few channels are large in every row.
+func (f *forward) product(out *compute.Tensor, w *weight, x, residual *compute.Tensor, by float32, normed bool) *compute.Tensor {
 	f.settle()
 	if f.Taps.Input != nil {
 		f.Taps.Input(w.name, x)
@@ -130,7 +135,7 @@ func (f *forward) linearTo(out *compute.Tensor, w *weight, x, residual *compute.
 		model.Launch(f.Pass, compute.PackedMatMul{A: x, Weight: *w.matrix.Packed, Out: out, Alpha: by, Bias: w.bias, Residual: residual, Fast: f.Precision == model.Fast})
 	} else {
 		model.Launch(f.Pass, compute.MatMul{A: x, B: w.matrix, Out: out, TransB: true, Alpha: by, Bias: w.bias, Residual: residual,
-			Fast: f.Precision == model.Fast, BF16: f.RoundsTo16(w.matrix)})
+			Fast: f.Precision == model.Fast, Outliers: normed, BF16: f.RoundsTo16(w.matrix)})
 	}
 	f.Adapt(w.name, x, out, by)
 	return out

@@ -173,11 +173,9 @@ func encodeQ8_0(src []float32, dst []byte) bool {
 	return fits
 }
 
-// roundAway rounds halves away from zero, as C's roundf; |v| ≤ 127.5, where
-// adding 0.5 to a float64 is exact.
+// roundAway rounds halves away from zero, as C's roundf; |v| ≤ 127.5. The largest float32 below a half, with the sign of v, does it
+// without a branch: a half more than a whole number reaches the next one by the sum's own rounding.
 func roundAway(v float32) int {
-	if v < 0 {
-		return -int(0.5 - float64(v))
-	}
-	return int(float64(v) + 0.5)
+	const half = 0x3effffff
+	return int(int32(v + math.Float32frombits(math.Float32bits(v)&(1<<31)|half)))
 }

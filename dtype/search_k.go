@@ -38,34 +38,26 @@ func fitRange(x, weights []float32, top int, first, by float32, steps int, linea
 		sumW += w
 		sumX += float32(w * x[i])
 	}
-	loss := func(codes []uint8, scale, low float32) (total float32) {
-		for i, w := range weights {
-			d := abs(float32(scale*float32(codes[i])) + low - x[i])
-			if !linear {
-				d = float32(d * d)
-			}
-			total += float32(w * d)
-		}
-		return total
-	}
-	inverse := float32(top) / (high - low)
+	// Codes are float32 while they are searched: nothing is converted, and a range's three sums wait for each other only.
+	var chosen, tried [32]float32
+	trial, weights := tried[:len(x)], weights[:len(x)]
+	most := float32(top)
+	inverse := most / (high - low)
 	for i, v := range x {
-		codes[i] = uint8(nearest(inverse*(v-low), 0, top))
+		trial[i] = level(inverse*(v-low), most)
 	}
 	scale = 1 / inverse
-	best := loss(codes, scale, low)
-	var buffer [32]uint8
-	trial := buffer[:len(x)]
+	chosen = tried
+	best := rangeLoss(x, weights, trial, scale, low, linear)
 	for step := range steps + 1 {
-		inverse := (first + float32(by*float32(step)) + float32(top)) / (high - low)
+		inverse := (first + float32(by*float32(step)) + most) / (high - low)
 		var sumL, sumL2, sumXL float32
 		for i, v := range x {
-			l := nearest(inverse*(v-low), 0, top)
-			trial[i] = uint8(l)
-			w, l32 := weights[i], float32(l)
-			wl := float32(w * l32)
+			l := level(inverse*(v-low), most)
+			trial[i] = l
+			wl := float32(weights[i] * l)
 			sumL += wl
-			sumL2 += float32(wl * l32)
+			sumL2 += float32(wl * l)
 			sumXL += float32(wl * v)
 		}
 		determinant := float32(sumW*sumL2) - float32(sumL*sumL)
@@ -77,12 +69,42 @@ func fitRange(x, weights []float32, top int, first, by float32, steps int, linea
 		if m > 0 {
 			m, s = 0, sumXL/sumL2
 		}
-		if e := loss(trial, s, m); e < best {
-			copy(codes, trial)
+		if e := rangeLoss(x, weights, trial, s, m, linear); e < best {
+			chosen = tried
 			best, scale, low = e, s, m // the next ranges start from this minimum, as in the reference
 		}
 	}
+	for i := range codes {
+		codes[i] = uint8(chosen[i])
+	}
 	return scale, -low
+}
+
+// level is nearest for codes 0…top, as a float32.
+func level(v, top float32) float32 {
+	if !(v > 0) {
+		return 0
+	}
+	if v >= top {
+		return top
+	}
+	return float32(v+0x1.8p23) - 0x1.8p23
+}
+
+// rangeLoss is what x ≈ scale·code + low is wrong by: weighted squares, or magnitudes if linear.
+func rangeLoss(x, weights, codes []float32, scale, low float32, linear bool) (total float32) {
+	weights, codes = weights[:len(x)], codes[:len(x)]
+	if linear {
+		for i, v := range x {
+			total += float32(weights[i] * abs(float32(scale*codes[i])+low-v))
+		}
+		return total
+	}
+	for i, v := range x {
+		d := float32(scale*codes[i]) + low - v
+		total += float32(weights[i] * float32(d*d))
+	}
+	return total
 }
 
 // fitSymmetric looks for codes −top…top−1 and a scale with x ≈ scale·code, by
@@ -94,15 +116,28 @@ func fitSymmetric(x, weights []float32, top int, codes []uint8) float32 {
 		clear(codes)
 		return 0
 	}
+	var own, weighed [32]float32
+	if weights == nil {
+		weights = own[:len(x)]
+		for i, v := range x {
+			weights[i] = float32(v * v)
+		}
+	}
+	weights, wx := weights[:len(x)], weighed[:len(x)]
+	for i, v := range x {
+		wx[i] = float32(weights[i] * v)
+	}
+	lowest, highest := -float32(top), float32(top-1)
 	solve := func(inverse float32) (sumXL, sumL2 float32) {
 		for i, v := range x {
-			l := float32(nearest(inverse*v, -top, top-1))
-			w := float32(v * v)
-			if weights != nil {
-				w = weights[i]
+			l := lowest
+			if v = inverse * v; v >= highest {
+				l = highest
+			} else if v > lowest {
+				l = float32(v+0x1.8p23) - 0x1.8p23
 			}
-			sumXL += float32(float32(w*v) * l)
-			sumL2 += float32(float32(w*l) * l)
+			sumXL += float32(wx[i] * l)
+			sumL2 += float32(float32(weights[i]*l) * l)
 		}
 		return sumXL, sumL2
 	}

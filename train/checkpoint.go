@@ -13,6 +13,7 @@ import (
 	"lian/compute"
 	"lian/model"
 	"lian/store/atomicfile"
+	"lian/train/guard"
 	"lian/train/state"
 )
 
@@ -252,6 +253,9 @@ func (t *Trainer) form() Form {
 
 func (t *Trainer) retention() state.Retention {
 	r := state.Retention{Last: t.Options.KeepLast, Every: t.Options.KeepEvery}
+	if t.Options.Guard.Answer == guard.Rollback {
+		r.Back = guard.LookBack
+	}
 	return r
 }
 

@@ -15,6 +15,8 @@ type Hooks struct {
 	// OnEvaluate looks at the model after so many steps, at EvalEvery and at the end, after that step has been saved where it is to be.
 	// score is better the smaller it is; NaN is none.
 	OnEvaluate func(ctx context.Context, step int) (score float64, err error)
+	// Describe says of a sequence what people want to read; for refused batches.
+	Describe func(Sequence) Description
 	// Group names the group whose gradient norm a parameter counts to, "" none.
 	Group func(p model.Parameter) string
 	// Observers look at gradients and weights around each move.

@@ -3,7 +3,6 @@ package train
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -25,25 +24,32 @@ type attempt struct {
 	waited    time.Duration
 }
 
-// step is one optimizer step: forward and backward over the micro-batches, clip, move.
-func (t *Trainer) step(ctx context.Context, s int) (p Progress, err error) {
+// step is one optimizer step: forward and backward over the micro-batches, clip, move. A batch that the guard refuses moves nothing.
+func (t *Trainer) step(ctx context.Context, s int) (p Progress, moved bool, err error) {
 	a, err := t.attempt(ctx, t.at.batch())
 	if err != nil {
-		return p, err
+		return p, false, err
 	}
-	if math.IsNaN(a.loss) || math.IsInf(a.loss, 0) {
-		return p, fmt.Errorf("the loss is %v; lower lr (%v) or clip_norm (%v)", a.loss, t.Options.Schedule.LearningRate, t.Options.Optimizer.ClipNorm)
+	o := t.Options.Guard
+	verdict := t.at.Guard.Judge(a.loss, a.norm, o)
+	if verdict.Out { // without a guard there is nothing to compare with, so that only what is not finite is out of line
+		if accepted, err := t.refuse(a, verdict); !accepted {
+			return p, false, err
+		}
 	}
 	p = Progress{Step: s + 1, Steps: t.Options.Steps, Batch: a.batch, Loss: a.loss, GradientNorm: a.norm, LearningRate: t.Rate(s), Labels: a.labels,
 		Tokens: t.at.Tokens + int64(a.labels), Rows: a.rows, Domains: a.domains(), Waited: a.waited}
 	if p.Groups, err = t.groups(); err != nil {
-		return p, err
+		return p, false, err
 	}
 	if err := t.move(s, &p); err != nil {
-		return p, err
+		return p, false, err
 	}
 	t.at.Step, t.at.Tokens = s+1, p.Tokens
-	return p, nil
+	if o.Active() {
+		t.at.Guard = t.at.Guard.Accept(a.loss, a.norm, verdict, o.Window)
+	}
+	return p, true, nil
 }
 
 // attempt gathers the gradient of a batch.
@@ -59,7 +65,7 @@ func (t *Trainer) attempt(ctx context.Context, batch int) (a attempt, err error)
 		a.labels, a.total = a.labels+n, a.total+float64(n)*float64(q.weight())
 	}
 	if a.labels == 0 {
-		return a, fmt.Errorf("batch %d: no target in %d sequences", batch, len(a.sequences))
+		return a, fmt.Errorf("batch %d: no token to learn in its %d sequences%s; the data masks all of them", batch, len(a.sequences), t.first(a.sequences))
 	}
 	a.losses = make([]float64, len(a.sequences))
 	t.gradients.Reset()
@@ -80,6 +86,15 @@ func (t *Trainer) attempt(ctx context.Context, batch int) (a attempt, err error)
 	t.optimizer.Measure(t.stream, t.gradient)
 	a.norm, err = t.optimizer.Norm(t.stream)
 	return a, err
+}
+
+// first names the document that a batch begins with.
+func (t *Trainer) first(sequences []Sequence) string {
+	if len(sequences) == 0 {
+		return ""
+	}
+	o := sequences[0].Origin
+	return fmt.Sprintf(" (the first is of domain %d, document %d, from its token %d on)", o.Domain, o.Document, o.First)
 }
 
 // accumulate adds a micro-batch's gradient of scale · Σ weight · loss, and to each sequence its Σ weight · loss.

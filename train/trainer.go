@@ -10,6 +10,7 @@ import (
 	"lian/compute/autograd"
 	"lian/event"
 	"lian/model"
+	"lian/train/guard"
 	"lian/train/optim"
 )
 
@@ -94,17 +95,26 @@ func (t *Trainer) Run(ctx context.Context) (err error) {
 	if err := t.evaluate(ctx); err != nil { // if a kill came between saving and looking
 		return t.stopped(ctx, err)
 	}
+	if o := t.Options; o.Guard.Answer == guard.Rollback && t.at.Step == 0 && (o.SaveEvery > 0 || o.SaveMinutes > 0) {
+		if err := t.save(); err != nil { // so that there is always something to go back to
+			return err
+		}
+	}
 	for t.at.Step < t.Options.Steps {
 		if reason, err := t.stop(ctx); err != nil || reason != nil {
 			return t.stopped(ctx, errors.Join(err, reason))
 		}
 		began := time.Now()
-		p, err := t.step(ctx, t.at.Step)
+		p, moved, err := t.step(ctx, t.at.Step)
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 			continue // nothing has moved
 		}
 		if err != nil {
-			return fmt.Errorf("step %d: %w", t.at.Step, err)
+			return fmt.Errorf("step %d: %w", t.at.Step+1, err)
+		}
+		if !moved {
+			first = min(first, t.at.Step)
+			continue
 		}
 		t.report(p, time.Since(began), first)
 		if t.saveDue() {

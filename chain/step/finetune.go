@@ -111,6 +111,7 @@ func Finetune(ctx context.Context, dir string, o FinetuneOptions, events event.S
 	}
 	settings := o
 	settings.Train = t.Options
+	t.Describe = describes(m.Tokenizer, nil)
 	keepStates(t, dir, form, append(train.Settings(settings), train.Setting{Name: "examples", Value: strconv.Itoa(len(examples))}))
 	r.Trainable, r.Steps, r.LearningRate = t.Weights.Count(), t.Options.Steps, t.Options.Schedule.LearningRate
 	held, err := heldOutExamples(o, m, tpl)

@@ -83,6 +83,7 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 		return r, err
 	}
 	t := &train.Trainer{Options: o.Train, Backend: b, Model: m, Weights: m.Parameters(), Source: text.ahead, Events: events, TimeLimit: o.TimeLimit}
+	t.Describe = describes(tok, text.source)
 	keepStates(t, dir, modelForm{b, start.family, m.Spec, start.config, tok, start.template, separator, false}, append(train.Settings(o), dataSettings(text, tok)...))
 	var tokens int64
 	rec := o.Figures.record(ctx, t, recorded{dir: dir, spec: m.Spec, tokens: tok, domains: text.source.Domains()}, events)

@@ -1,6 +1,7 @@
 package step
 
 import (
+	"fmt"
 	"io"
 	"path/filepath"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 	"lian/model/nn"
 	"lian/tokenizer"
 	"lian/train"
+	"lian/train/mixture"
 )
 
 // StopFile is the file in a run's folder that stops training; see docs/train.md.
@@ -111,3 +113,16 @@ type nothingOpen struct{}
 
 // Close implements io.Closer.
 func (nothingOpen) Close() error { return nil }
+
+// describes says what the tokens of a sequence are, and of a mixture's where they come from.
+func describes(tok *tokenizer.Tokenizer, source *mixture.Source) func(train.Sequence) train.Description {
+	return func(s train.Sequence) train.Description {
+		d := train.Description{Text: tok.Decode(s.IDs)}
+		if source != nil {
+			if t, err := source.Trace(s.Origin, 0); err == nil {
+				d.Name, d.Source = t.Domain, fmt.Sprint(t.Where)
+			}
+		}
+		return d
+	}
+}

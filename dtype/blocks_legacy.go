@@ -75,10 +75,11 @@ func encodeQ4_0(src []float32, dst []byte) bool {
 	d := farthest(src) / -8
 	inv := inverse(d)
 	fits := putScale(dst, d)
-	for j := range 16 {
-		low := min(15, int8(float32(src[j]*inv)+8.5))
-		high := min(15, int8(float32(src[j+16]*inv)+8.5))
-		dst[2+j] = byte(low) | byte(high)<<4
+	lower, upper, codes := src[:16], src[16:32], dst[2:18]
+	for j, v := range lower {
+		low := min(15, int8(float32(v*inv)+8.5))
+		high := min(15, int8(float32(upper[j]*inv)+8.5))
+		codes[j] = byte(low) | byte(high)<<4
 	}
 	return fits
 }
@@ -119,10 +120,11 @@ func encodeQ5_0(src []float32, dst []byte) bool {
 	inv := inverse(d)
 	fits := putScale(dst, d)
 	var fifth uint32
-	for j := range 16 {
-		a := byte(min(31, int8(float32(src[j]*inv)+16.5)))
-		b := byte(min(31, int8(float32(src[j+16]*inv)+16.5)))
-		dst[6+j] = a&15 | b<<4
+	lower, upper, codes := src[:16], src[16:32], dst[6:22]
+	for j, v := range lower {
+		a := byte(min(31, int8(float32(v*inv)+16.5)))
+		b := byte(min(31, int8(float32(upper[j]*inv)+16.5)))
+		codes[j] = a&15 | b<<4
 		fifth |= uint32(a>>4)<<j | uint32(b>>4)<<(j+16)
 	}
 	binary.LittleEndian.PutUint32(dst[2:], fifth)
@@ -167,8 +169,9 @@ func encodeQ8_0(src []float32, dst []byte) bool {
 	d := abs(farthest(src)) / 127
 	inv := inverse(d)
 	fits := putScale(dst, d)
+	codes := dst[2:][:len(src)]
 	for j, v := range src {
-		dst[2+j] = byte(int8(roundAway(v * inv)))
+		codes[j] = byte(int8(roundAway(v * inv)))
 	}
 	return fits
 }

@@ -225,7 +225,7 @@ type keptKey struct {
 }
 
 // keptBytes is what is kept of a weight at most, but at least leastKept columns.
-const keptBytes, leastKept = 256 << 10, 16
+const keptBytes, leastKept = 64 << 10, 16
 
 // readColumns puts the columns of channels where they are looked for.
 func (b *backend) readColumns(to [][]float32, channels []int32, weight *compute.Tensor, n, k, number int) {

@@ -15,7 +15,9 @@ type attendingBack struct {
 	o     *compute.AttentionBackward
 	pairs []prepared // queries of each (sequence, kv head), if all workers read them
 	tiles []backTask
-	runs  [4]func(s *scratch, t int) // whole pairs, prepare, tiles of keys, blocks of queries
+	runs  [6]func(s *scratch, t int) // whole pairs, prepare, tiles of keys, blocks of queries; tiles of keys for keys and queries, their sums
+
+	parts []float32 // of DQ by tile of keys: those of one pair after those of the other
 }
 
 // backTask is a tile of keys, or a block of panels, of one (sequence, kv head).
@@ -32,14 +34,14 @@ type prepared struct {
 }
 
 func (k *attendingBack) init(a *attending) {
-	k.runs = [4]func(s *scratch, t int){
+	k.runs = [6]func(s *scratch, t int){
 		func(s *scratch, t int) {
 			p := a.preparation(s.need(slotD, a.preparedSize(t/a.kv)), t/a.kv, t%a.kv)
 			for i := range a.panels(p.rows) {
 				a.prepare(s, &p, i)
 			}
 			for tile := 0; tile < int(a.lengths[p.sequence]); tile += keyTile {
-				a.backTile(s, &p, tile, 0, a.panels(p.rows), true, true)
+				a.backTile(s, &p, tile, 0, a.panels(p.rows), true, p.dq, true)
 			}
 			a.storeQueries(s, &p, 0, a.panels(p.rows))
 		},
@@ -53,7 +55,7 @@ func (k *attendingBack) init(a *attending) {
 		func(s *scratch, t int) {
 			u := k.tiles[t]
 			p := &k.pairs[u.pair]
-			a.backTile(s, p, u.from, 0, a.panels(p.rows), true, false)
+			a.backTile(s, p, u.from, 0, a.panels(p.rows), true, nil, false)
 		},
 		func(s *scratch, t int) {
 			u := k.tiles[len(k.tiles)-1-t] // the longest first
@@ -63,7 +65,24 @@ func (k *attendingBack) init(a *attending) {
 			task := attentionTask{p.sequence, p.group, u.from * width, min(to*width, p.rows)}
 			begin, end := a.seen(task)
 			for tile := begin / keyTile * keyTile; tile < end; tile += keyTile {
-				a.backTile(s, p, tile, u.from, to, false, true)
+				a.backTile(s, p, tile, u.from, to, false, p.dq, true)
+			}
+			a.storeQueries(s, p, u.from, to)
+		},
+		func(s *scratch, t int) {
+			u := k.tiles[t]
+			p := &k.pairs[u.pair]
+			part := a.sumsOf(p, u.from)
+			clear(part)
+			a.backTile(s, p, u.from, 0, a.panels(p.rows), true, part, false)
+		},
+		func(s *scratch, t int) {
+			u := k.tiles[t]
+			p := &k.pairs[u.pair]
+			to, one := min(u.from+panelsOfBlock, a.panels(p.rows)), 2*a.b.lanes*a.deepHead
+			for tile := 0; tile < int(a.lengths[p.sequence]); tile += keyTile {
+				part := a.sumsOf(p, tile)
+				a.b.add(at(p.dq, u.from*one), at(p.dq, u.from*one), at(part, u.from*one), (to-u.from)*one)
 			}
 			a.storeQueries(s, p, u.from, to)
 		},
@@ -73,9 +92,10 @@ func (k *attendingBack) init(a *attending) {
 var _ = provides((*backend).attentionBackward)
 
 // attentionBackward goes over tiles of keys and blocks of queries: Sᵀ and dPᵀ as in the forward pass, then DV and DK of the tile
-// (chains over ascending rows) and DQ of the block (chains over ascending keys). With enough pairs of sequence and kv head a
-// worker does whole pairs; else tiles of keys are shared out, then blocks of queries, which costs 7 products instead of 5. The
-// chains are the same.
+// (chains over ascending rows) and DQ of the block (a chain over the ascending keys of each tile, then a sum of tiles in ascending order). With
+// enough pairs of sequence and kv head a worker does whole pairs. Else tiles of keys are shared out and what each brings to DQ is kept until
+// all are done; or, where that is too much memory or tiles are few, tiles for keys and then blocks of queries, which costs 7 products instead of 5. The chains
+// are the same.
 func (b *backend) attentionBackward(o *compute.AttentionBackward) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -89,15 +109,9 @@ func (b *backend) attentionBackward(o *compute.AttentionBackward) error {
 	if a.sinks != nil {
 		a.sinkGradients()
 	}
-	longest, total := 0.0, 0.0
-	for s, n := range a.lengths {
-		cost := float64(n) * float64(a.queries(s))
-		longest, total = max(longest, cost), total+cost*float64(a.kv)
-	}
-	pairs, share := len(a.lengths)*a.kv, total/float64(b.workers)
-	rounds := float64((pairs + b.workers - 1) / b.workers)
-	if 5*min(rounds*longest, share+longest) <= 7*share {
-		b.each(pairs, k.runs[0])
+	way := a.shareBackward()
+	if way == wholePairs {
+		b.each(len(a.lengths)*a.kv, k.runs[0])
 		return nil
 	}
 	size := 0
@@ -124,15 +138,90 @@ func (b *backend) attentionBackward(o *compute.AttentionBackward) error {
 	blocks()
 	b.each(len(k.tiles), k.runs[1])
 	k.tiles = k.tiles[:0]
-	for i := range k.pairs {
-		for tile := 0; tile < int(a.lengths[k.pairs[i].sequence]); tile += keyTile {
-			k.tiles = append(k.tiles, backTask{i, tile})
+	longest := 0
+	for s := range a.lengths {
+		longest = max(longest, int(a.lengths[s]))
+	}
+	for tile := 0; tile < longest; tile += keyTile { // the largest first
+		for i := range k.pairs {
+			if tile < int(a.lengths[k.pairs[i].sequence]) {
+				k.tiles = append(k.tiles, backTask{i, tile})
+			}
 		}
+	}
+	if way == tilesOfKeys {
+		k.parts = b.shared.need(slotB, a.partsSize())
+		b.each(len(k.tiles), k.runs[4])
+		blocks()
+		b.each(len(k.tiles), k.runs[5])
+		return nil
 	}
 	b.each(len(k.tiles), k.runs[2])
 	blocks()
 	b.each(len(k.tiles), k.runs[3])
 	return nil
+}
+
+// How the gradient of an attention is shared out among the workers.
+const (
+	wholePairs  = iota // a pair of sequence and kv head is one task
+	tilesOfKeys        // a tile of keys of a pair is one task
+	twoPasses          // tiles of keys, then blocks of queries
+)
+
+// mostParts is how many values of DQ may wait for their sum.
+const mostParts = 16 << 20
+
+// shareBackward chooses by what would be done first. It changes no result.
+func (a *attending) shareBackward() int {
+	workers := float64(a.b.workers)
+	longest, largest, total := 0.0, 0.0, 0.0
+	for s, n := range a.lengths {
+		keys, queries := float64(n), float64(a.queries(s))
+		cost, first := keys*queries, min(keys, keyTile)*queries
+		if a.o.Causal && a.o.Window == 0 { // half of all pairs, but of the first tile more
+			cost, first = cost/2, first-min(keys, keyTile)*min(keys, keyTile)/2
+		}
+		longest, largest, total = max(longest, cost), max(largest, first), total+cost*float64(a.kv)
+	}
+	share := total / workers
+	rounds := math.Ceil(float64(len(a.lengths)*a.kv) / workers)
+	whole := min(rounds*longest, share+longest)
+	tiles := max(share, largest) * 1.05
+	two := share * 1.5
+	switch {
+	case whole <= min(tiles, two):
+		return wholePairs
+	case tiles <= two && a.partsSize() <= mostParts:
+		return tilesOfKeys
+	}
+	return twoPasses
+}
+
+// sumsSize is how many values of DQ one tile of keys of a sequence and kv head has.
+func (a *attending) sumsSize(s int) int {
+	return a.panels(a.queries(s)*a.group) * 2 * a.b.lanes * a.deepHead
+}
+
+func (a *attending) partsSize() int {
+	n := 0
+	for s := range a.lengths {
+		n += a.kv * a.tilesOf(s) * a.sumsSize(s)
+	}
+	return n
+}
+
+func (a *attending) tilesOf(s int) int { return (int(a.lengths[s]) + keyTile - 1) / keyTile }
+
+// sumsOf is what a tile of keys of a pair brings to DQ.
+func (a *attending) sumsOf(p *prepared, tile int) []float32 {
+	from := 0
+	for s := range p.sequence {
+		from += a.kv * a.tilesOf(s) * a.sumsSize(s)
+	}
+	size := a.sumsSize(p.sequence)
+	from += (p.group*a.tilesOf(p.sequence) + tile/keyTile) * size
+	return a.back.parts[from : from+size]
 }
 
 // clearGradients zeroes the rows that no sequence has.
@@ -238,8 +327,9 @@ func (a *attending) prepare(s *scratch, p *prepared, i int) {
 }
 
 // backTile adds what panels [first, last) of a pair have to do with one tile of keys: to DK and DV of the tile, which are
-// written, to DQ, or to both.
-func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toKeys, toQueries bool) {
+// written, to dq, which has DQ's layout, or to both. add says that dq holds the sums of the tiles before.
+func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toKeys bool, dq []float32, add bool) {
+	toQueries := dq != nil
 	b, width := a.b, 2*a.b.lanes
 	count := min(keyTile, int(a.lengths[p.sequence])-tile)
 	stride := a.blockRow()
@@ -318,11 +408,21 @@ func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toK
 			if tiled && toKeys { // the products have written rows before the first one
 				clearRows(x, y, column, stride, width, from&^(amxLanes-1), from)
 			}
-			if toQueries && tiled {
-				a.tiledTurned(s, loaded.tiles.keyTurned, y[column:], p.dq[row*a.deepHead:], stride, a.head, count, from, to, true)
-			} else if toQueries {
-				s.strip = strip{a: at(k, from*a.headRow), aStride: a.headRow * 4, b: at(y, from*stride+column), bStride: stride * 4, c: at(p.dq, row*a.deepHead), cStride: width * 4, k: to - from, flags: flagAccumulate}
-				b.product(s, true, 2, a.head)
+			if toQueries {
+				out := dq[row*a.deepHead:][:width*a.deepHead]
+				if add {
+					out = s.need(slotC, width*a.deepHead)
+				}
+				if tiled {
+					a.tiledTurned(s, loaded.tiles.keyTurned, y[column:], out, stride, a.head, count, from, to, false)
+				} else {
+					s.strip = strip{a: at(k, from*a.headRow), aStride: a.headRow * 4, b: at(y, from*stride+column), bStride: stride * 4, c: at(out, 0), cStride: width * 4, k: to - from}
+					b.product(s, true, 2, a.head)
+				}
+				if add {
+					sum := at(dq, row*a.deepHead)
+					b.add(sum, sum, at(out, 0), width*a.head)
+				}
 			}
 		}
 		if toKeys && tiled {

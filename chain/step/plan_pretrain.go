@@ -11,6 +11,7 @@ import (
 	"lian/event"
 	"lian/model/nn"
 	"lian/tokenizer"
+	"lian/train"
 	"lian/train/layout"
 )
 
@@ -22,17 +23,20 @@ type PlanPretrainOptions struct {
 
 // PretrainPlanReport says what a pretraining takes before it starts.
 type PretrainPlanReport struct {
-	Shape           string   `json:"shape"`
-	Parameters      int      `json:"parameters"`
-	Embedding       int      `json:"embedding"` // of them, rows of the vocabulary
-	Tokens          int64    `json:"tokens"`
-	TextTokens      int64    `json:"text_tokens"` // of one pass; estimated from the bytes of the files where there are no shards yet
-	Epochs          float64  `json:"epochs"`
-	Steps           int      `json:"steps"`
-	StepTokens      int      `json:"step_tokens"`
-	LearningRate    float64  `json:"lr"`
-	Operations      float64  `json:"operations"` // floating-point, of the whole run
-	MemoryBytes     int64    `json:"memory_bytes"`
+	Shape        string  `json:"shape"`
+	Parameters   int     `json:"parameters"`
+	Embedding    int     `json:"embedding"` // of them, rows of the vocabulary
+	Tokens       int64   `json:"tokens"`
+	TextTokens   int64   `json:"text_tokens"` // of one pass; estimated from the bytes of the files where there are no shards yet
+	Epochs       float64 `json:"epochs"`
+	Steps        int     `json:"steps"`
+	StepTokens   int     `json:"step_tokens"`
+	LearningRate float64 `json:"lr"`
+	Operations   float64 `json:"operations"`   // floating-point, of the whole run
+	MemoryBytes  int64   `json:"memory_bytes"` // of the process at most, while a checkpoint is written
+
+	Memory train.Memory `json:"memory"` // by kind
+
 	StateBytes      int64    `json:"state_bytes"`       // of a checkpoint
 	TokensPerSecond float64  `json:"tokens_per_second"` // measured; 0 with a layout
 	Seconds         float64  `json:"seconds"`           // of training, looks at held-out text and saving included
@@ -84,7 +88,10 @@ func PlanPretrain(ctx context.Context, inputs []string, vocabulary int, o Pretra
 	if err != nil {
 		return r, err
 	}
-	r.MemoryBytes = took.memory
+	if r.Memory, err = trainingMemory(s, o.Train, min(took.rows, max(1, o.StepTokens/s.Context)*s.Context), s.Context, true); err != nil {
+		return r, err
+	}
+	r.MemoryBytes = r.Memory.Total() + program
 	looked := float64(o.Looks)*float64(o.HeldOutTokens) + HeldOutBytes/4 // a look costs a forward, a third of learning
 	perToken := took.micro / float64(took.rows)
 	r.Seconds = float64(r.Steps)*took.step(r.StepTokens) + looked*perToken/3

@@ -9,7 +9,6 @@ import (
 
 	"lian/compute"
 	"lian/event"
-	"lian/machine"
 	"lian/model/nn"
 	"lian/train"
 	"lian/train/figure"
@@ -63,8 +62,6 @@ type stepTime struct {
 	rows  int     // of a micro-batch
 	micro float64 // seconds
 	move  float64 // seconds: clipping and the optimizer
-
-	memory int64 // of this process at most while it was measured, bytes
 }
 
 // step is the seconds of a step of so many tokens.
@@ -103,7 +100,7 @@ func measureShape(ctx context.Context, b compute.Backend, s *nn.Spec, o train.Op
 		return stepTime{}, cmp.Or(ctx.Err(), err)
 	}
 	micro := max(two-one, one/10)
-	return stepTime{rows, micro, max(one-micro, 0), machine.Resident().Peak}, nil
+	return stepTime{rows, micro, max(one-micro, 0)}, nil
 }
 
 // alternating is noise of one micro-batch in odd steps and of two in even ones.

@@ -18,6 +18,7 @@ func init() {
 type finetuneOptions struct {
 	Out string `yaml:"out" help:"folder of the run" default:"runs/finetune"`
 
+	watchOptions         `yaml:",inline"`
 	step.FinetuneOptions `yaml:",inline"`
 }
 
@@ -26,7 +27,9 @@ func finetuneCommand() *cobra.Command {
 	var o finetuneOptions
 	return verb("finetune MODEL DATA", "verb.finetune", &o, func(ctx context.Context, args []string, out *ui.Out) error {
 		o.Model, o.Data = args[0], args[1]
-		return inRun(o.Out, "finetune", o, out, func(dir string, events event.Sink) (any, error) {
+		kept := o // how a run is watched is not a setting of it
+		kept.watchOptions = watchOptions{}
+		return inRun(o.Out, "finetune", kept, o.watchOptions, out, func(dir string, events event.Sink) (any, error) {
 			return step.Finetune(ctx, dir, o.FinetuneOptions, events)
 		})
 	})

@@ -21,6 +21,7 @@ type pretrainOptions struct {
 	Vocabulary int    `yaml:"vocabulary" help:"tokens of a tokenizer trained on DATA, when none is given" default:"4096" range:"259..1000000"`
 	Plan       bool   `yaml:"plan" help:"say what it takes and stop"`
 
+	watchOptions             `yaml:",inline"`
 	step.PretrainOptions     `yaml:",inline"`
 	step.PlanPretrainOptions `yaml:",inline"`
 }
@@ -40,7 +41,9 @@ func pretrainCommand() *cobra.Command {
 		if o.Layout.Devices > 0 {
 			return usage("--layout.devices lays a run out on paper; add --plan")
 		}
-		return inRun(o.Out, "pretrain", o, out, func(dir string, events event.Sink) (any, error) {
+		kept := o // how a run is watched is not a setting of it
+		kept.watchOptions = watchOptions{}
+		return inRun(o.Out, "pretrain", kept, o.watchOptions, out, func(dir string, events event.Sink) (any, error) {
 			p, err := step.PrepareAll(ctx, args, o.Tokenizer, o.Vocabulary, o.Mixture, dir, events)
 			if err != nil {
 				return nil, err
@@ -53,7 +56,7 @@ func pretrainCommand() *cobra.Command {
 }
 
 // inRun works in a run folder: settings and events are kept, an interrupted run goes on, the result is its summary.
-func inRun(path, kind string, settings any, out *ui.Out, work func(dir string, events event.Sink) (any, error)) error {
+func inRun(path, kind string, settings any, watch watchOptions, out *ui.Out, work func(dir string, events event.Sink) (any, error)) error {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return err
@@ -63,7 +66,12 @@ func inRun(path, kind string, settings any, out *ui.Out, work func(dir string, e
 		return err
 	}
 	defer run.Close()
-	result, err := work(run.Dir, event.Tee(run.Events, noted{out}))
+	people, unwatch, err := watch.begin(run.Dir, out)
+	if err != nil {
+		return err
+	}
+	result, err := work(run.Dir, event.Tee(run.Events, people))
+	unwatch()
 	out.Finish()
 	if err != nil {
 		run.Events.Emit(store.KindRunFailed, store.Failure{Error: err.Error()})

@@ -36,6 +36,7 @@ type Out struct {
 	stdout io.Writer
 	stderr io.Writer
 	line   progressLine
+	block  block
 	now    func() time.Time
 	width  func(io.Writer) int // Width, except in tests
 }

@@ -50,6 +50,7 @@ func (o *Out) Progress(kind string, payload any) {
 }
 
 func (o *Out) show(p event.Progress) {
+	o.clearBlock()
 	now, line := o.now(), &o.line
 	width := o.width(o.stderr)
 	if p.Stage != line.stage || (len(line.samples) > 0 && p.Done < line.samples[len(line.samples)-1].done) {
@@ -183,6 +184,7 @@ func (o *Out) end() {
 
 // clear makes room for other text; the next event draws the line again.
 func (o *Out) clear() {
+	o.clearBlock()
 	if o.line.drawn {
 		io.WriteString(o.stderr, "\r\x1b[K")
 		o.line.drawn = false

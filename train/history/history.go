@@ -155,25 +155,33 @@ func (s *Stage) add(e event.Event) error {
 	case figure.KindMachine:
 		return e.Decode(&s.Machine)
 	default:
-		n := Note{Time: e.Time, Kind: e.Kind}
-		n.Data, _ = e.Payload.(json.RawMessage)
-		var known struct {
-			Step                  int
-			Error, Text, Reason   string
-			Message, What, Action string
-		}
-		if e.Decode(&known) == nil { // fields that such events usually have
-			n.Step = known.Step
-			n.Text = strings.Join(slices.DeleteFunc([]string{known.Action, known.What, known.Reason, known.Text, known.Message, known.Error},
-				func(t string) bool { return t == "" }), ": ")
-		}
-		if n.Text == "" {
-			n.Text = string(n.Data)
-		}
-		s.Notes = append(s.Notes, n)
+		s.Notes = append(s.Notes, NoteOf(e))
 	}
 	return nil
 }
+
+// NoteOf is an event of training that is no figure as people read it.
+func NoteOf(e event.Event) Note {
+	n := Note{Time: e.Time, Kind: e.Kind}
+	n.Data, _ = e.Payload.(json.RawMessage)
+	var known struct {
+		Step                  int
+		Error, Text, Reason   string
+		Message, What, Action string
+	}
+	if e.Decode(&known) == nil { // fields that such events usually have
+		n.Step = known.Step
+		n.Text = strings.Join(slices.DeleteFunc([]string{known.Action, known.What, known.Reason, known.Text, known.Message, known.Error},
+			func(t string) bool { return t == "" }), ": ")
+	}
+	if n.Text == "" {
+		n.Text = string(n.Data)
+	}
+	return n
+}
+
+// Routine says that every training has many events of a kind, and that nobody needs to be told of one.
+func Routine(kind string) bool { return routine[kind] }
 
 // At is when step i of Steps was done.
 func (s *Stage) At(i int) time.Time { return s.times[i] }

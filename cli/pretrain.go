@@ -44,6 +44,13 @@ func pretrainCommand() *cobra.Command {
 		kept := o // how a run is watched is not a setting of it
 		kept.watchOptions = watchOptions{}
 		return inRun(o.Out, "pretrain", kept, o.watchOptions, out, func(dir string, events event.Sink) (any, error) {
+			if o.Tokenizer == "" && !step.HasTokenizer(args) {
+				file, err := o.From.TokenizerFile(dir)
+				if err != nil {
+					return nil, err
+				}
+				o.Tokenizer = file
+			}
 			p, err := step.PrepareAll(ctx, args, o.Tokenizer, o.Vocabulary, o.Mixture, dir, events)
 			if err != nil {
 				return nil, err

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"lian/config"
 	"lian/data"
 	"lian/event"
 	"lian/format/shard"
@@ -55,6 +56,12 @@ func PrepareAll(ctx context.Context, inputs []string, tokenizerPath string, voca
 		return Prepare(ctx, inputs[0], tokenizerPath, vocabulary, dir, events)
 	}
 	p := Prepared{Tokenizer: tokenizerPath, Shards: filepath.Join(dir, "shards")}
+	if p.Tokenizer == "" && texts == len(inputs) {
+		var err error
+		if p.Tokenizer, err = commonTokenizer(ctx, inputs, vocabulary, dir, events); err != nil {
+			return p, err
+		}
+	}
 	if p.Tokenizer == "" {
 		if p.Tokenizer = besides(inputs); p.Tokenizer == "" {
 			return p, fmt.Errorf("%s: what ids mean is not in token files, and several DATA need one tokenizer; pass --tokenizer", strings.Join(inputs, ", "))
@@ -68,8 +75,7 @@ func PrepareAll(ctx context.Context, inputs []string, tokenizerPath string, voca
 	for i, input := range inputs {
 		domains := found[i]
 		if domains == nil {
-			sub := filepath.Join(dir, fmt.Sprintf("data-%d", i))
-			part, err := Prepare(ctx, input, p.Tokenizer, vocabulary, sub, events)
+			part, err := Prepare(ctx, input, p.Tokenizer, vocabulary, partFolder(dir, i), events)
 			if err != nil {
 				return p, err
 			}
@@ -158,6 +164,48 @@ func kindsOf(domains []tokenfile.Domain) string {
 
 // IsDocuments reports whether a folder is one of documents that lian data run has cleaned.
 func IsDocuments(path string) bool { return exists(filepath.Join(path, data.TrainFile)) }
+
+// partFolder is where the i-th DATA is made into shards.
+func partFolder(dir string, i int) string { return filepath.Join(dir, fmt.Sprintf("data-%d", i)) }
+
+// commonTokenizer learns one tokenizer from all of several DATA that are text, once.
+func commonTokenizer(ctx context.Context, inputs []string, vocabulary int, dir string, events event.Sink) (string, error) {
+	file := filepath.Join(dir, "tokenizer.json")
+	if exists(file) {
+		return file, nil
+	}
+	var o TokenizerOptions
+	if err := config.Defaults(&o); err != nil {
+		return "", err
+	}
+	o.VocabSize = vocabulary
+	for i, input := range inputs {
+		documents, _, err := documentsOf(ctx, input, partFolder(dir, i), events)
+		if err != nil {
+			return "", err
+		}
+		if i == 0 {
+			o.Data = documents
+		} else {
+			o.More = append(o.More, documents)
+		}
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	_, err := Tokenizer(ctx, dir, o, events)
+	return file, err
+}
+
+// HasTokenizer says whether DATA is token files that have a tokenizer beside them.
+func HasTokenizer(inputs []string) bool {
+	for _, input := range inputs {
+		if found, err := tokenFiles(input); err == nil && found != nil && besides([]string{input}) != "" {
+			return true
+		}
+	}
+	return false
+}
 
 // besides is a tokenizer that lies beside one of the data.
 func besides(inputs []string) string {

@@ -155,6 +155,11 @@ func (o *PretrainOptions) choose(ctx context.Context, b compute.Backend, vocabul
 	}
 	if o.Train.Schedule.LearningRate == 0 {
 		o.Train.Schedule.LearningRate = learningRate(s.Hidden, operations*tokens)
+		if o.From.Model != "" { // at the rate of a new model it forgets what it knows
+			o.Train.Schedule.LearningRate = roundTo(o.Train.Schedule.LearningRate/10, 2)
+			note("lr", strconv.FormatFloat(o.Train.Schedule.LearningRate, 'g', -1, 64), "a tenth of a new model's")
+			return made, nil
+		}
 		note("lr", strconv.FormatFloat(o.Train.Schedule.LearningRate, 'g', -1, 64), "the lower of 0.007·√(256/hidden) and 1.4·0.3118·operations^−0.125 (arXiv 2401.02954)")
 	}
 	return made, nil

@@ -33,21 +33,11 @@ func Prepare(ctx context.Context, input, tokenizerPath string, vocabulary int, d
 		}
 		return p, nil
 	}
-	documents := input
-	p.What, p.Shards = "documents", filepath.Join(dir, "shards")
-	if !exists(filepath.Join(input, data.TrainFile)) {
-		p.What, documents = "files", filepath.Join(dir, "data")
-		if !exists(filepath.Join(documents, data.TrainFile)) {
-			var o DataOptions
-			if err := config.Defaults(&o); err != nil {
-				return p, err
-			}
-			o.Input = []string{input}
-			if _, err := Data(ctx, documents, o, events); err != nil {
-				return p, err
-			}
-		}
+	documents, what, err := documentsOf(ctx, input, dir, events)
+	if err != nil {
+		return p, err
 	}
+	p.What, p.Shards = what, filepath.Join(dir, "shards")
 	if err := os.MkdirAll(p.Shards, 0o755); err != nil {
 		return p, err
 	}
@@ -70,4 +60,22 @@ func Prepare(ctx context.Context, input, tokenizerPath string, vocabulary int, d
 		}
 	}
 	return p, nil
+}
+
+// documentsOf is the folder of cleaned documents that an input is, or that lian data run makes of it in dir, and what the input was.
+func documentsOf(ctx context.Context, input, dir string, events event.Sink) (documents, what string, err error) {
+	if exists(filepath.Join(input, data.TrainFile)) {
+		return input, "documents", nil
+	}
+	documents = filepath.Join(dir, "data")
+	if exists(filepath.Join(documents, data.TrainFile)) {
+		return documents, "files", nil
+	}
+	var o DataOptions
+	if err := config.Defaults(&o); err != nil {
+		return "", "", err
+	}
+	o.Input = []string{input}
+	_, err = Data(ctx, documents, o, events)
+	return documents, "files", err
 }

@@ -52,9 +52,9 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 	if err != nil {
 		return r, err
 	}
-	separator, ok := tok.Special(Separator)
-	if !ok {
-		return r, fmt.Errorf("%s: the tokenizer has no %s token, which stands between documents", o.Tokenizer, Separator)
+	separator, err := o.separator(tok)
+	if err != nil {
+		return r, err
 	}
 	b, err := Backend()
 	if err != nil {

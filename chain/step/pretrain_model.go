@@ -2,6 +2,8 @@ package step
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"lian/chain"
 	"lian/chat"
@@ -15,7 +17,7 @@ import (
 
 // FromOptions say what a pretraining starts from, if not from nothing.
 type FromOptions struct {
-	Model string `yaml:"from" help:"go on from this model instead of a new one; sizes of --model.* that are larger than its own make it grow"`
+	Model string `yaml:"from" help:"go on from this model instead of a new one, with its tokenizer unless another is given; sizes of --model.* that are larger than its own make it grow"`
 	Grow  string `yaml:"grow" help:"what more layers do at first: nothing (preserve: the larger model computes what the smaller did), or what the layer below does (stack)" default:"preserve" range:"preserve|stack"`
 }
 
@@ -37,11 +39,7 @@ func (o *PretrainOptions) shape(vocabulary int) (nn.Spec, error) {
 		s, _, err := o.Model.Spec(embeddingRows(vocabulary))
 		return s, err
 	}
-	b, err := Backend()
-	if err != nil {
-		return nn.Spec{}, err
-	}
-	m, err := OpenWeights(o.From.Model, b, checkpoint.Options{}) // mapped, not read
+	m, err := o.From.open()
 	if err != nil {
 		return nn.Spec{}, err
 	}
@@ -49,6 +47,53 @@ func (o *PretrainOptions) shape(vocabulary int) (nn.Spec, error) {
 	s := m.Model.Spec
 	s.Vocab = max(s.Vocab, embeddingRows(vocabulary))
 	return o.Model.apply(s)
+}
+
+// separator is the token between documents: Lian's, or that of the model it starts from.
+func (o *PretrainOptions) separator(tok *tokenizer.Tokenizer) (int32, error) {
+	if id, ok := tok.Special(Separator); ok {
+		return id, nil
+	}
+	if o.From.Model != "" {
+		m, err := o.From.open()
+		if err != nil {
+			return 0, err
+		}
+		defer m.Close()
+		if m.Tokenizer.Hash() == tok.Hash() {
+			return m.Separator, nil
+		}
+		if id, ok := tok.Special(tokenText(m.Tokenizer, m.Separator)); ok {
+			return id, nil
+		}
+	}
+	return 0, fmt.Errorf("%s: the tokenizer has no %s token, which stands between documents; lian tokenizer extend adds it", o.Tokenizer, Separator)
+}
+
+// open maps the model that a pretraining starts from, with its tokenizer.
+func (o FromOptions) open() (*Opened, error) {
+	b, err := Backend()
+	if err != nil {
+		return nil, err
+	}
+	return OpenModel(o.Model, b, checkpoint.Options{})
+}
+
+// TokenizerFile writes the tokenizer of the model that a pretraining starts from into dir, for data that are not tokens yet; "" without such a model.
+func (o FromOptions) TokenizerFile(dir string) (string, error) {
+	if o.Model == "" {
+		return "", nil
+	}
+	m, err := o.open()
+	if err != nil {
+		return "", err
+	}
+	defer m.Close()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, "tokenizer.json")
+	return file, m.Tokenizer.Save(file)
 }
 
 // begin makes the model that a pretraining moves: a new one, or another's weights, with the rows of another vocabulary and more of everything where that was asked for.
@@ -81,6 +126,7 @@ func (o *PretrainOptions) goOn(b compute.Backend, tok *tokenizer.Tokenizer, even
 		return nil, err
 	}
 	defer m.Close() // float32 weights are in memory of their own
+	filed := m.Model.Spec
 	start := &beginning{model: m.Model, family: m.Family, config: m.Config, template: m.Template, How: "from " + o.From.Model}
 	if m.Tokenizer.Hash() != tok.Hash() {
 		kept := 0
@@ -100,6 +146,9 @@ func (o *PretrainOptions) goOn(b compute.Backend, tok *tokenizer.Tokenizer, even
 		}
 	} else {
 		start.model.Spec.Context = s.Context
+	}
+	if start.model.Spec.Count() != filed.Count() || s.Context != filed.Context { // another shape than its config.json says
+		start.config = nil
 	}
 	events.Emit(chain.KindNote, chain.Note{Text: start.How})
 	return start, nil

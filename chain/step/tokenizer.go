@@ -18,11 +18,12 @@ import (
 
 // TokenizerOptions are what training a tokenizer takes.
 type TokenizerOptions struct {
-	Data      string `yaml:"data" help:"folder of cleaned documents"`
-	Instruct  string `yaml:"instruct" help:"folder of conversations to learn from as well, whose words the documents may lack; empty adds none"`
-	VocabSize int    `yaml:"vocab_size" help:"tokens in the vocabulary, special ones and 256 bytes included" default:"4096" range:"300..1000000"`
-	Pattern   string `yaml:"pattern" help:"how text is split before merging; empty is the usual way"`
-	MaxBytes  int64  `yaml:"max_bytes" help:"most text to learn from; documents beyond it are left out" default:"67108864" range:"1024.."`
+	Data      string   `yaml:"data" help:"folder of cleaned documents"`
+	More      []string `yaml:"more" help:"more such folders, each of which gives the same share of the text"`
+	Instruct  string   `yaml:"instruct" help:"folder of conversations to learn from as well, whose words the documents may lack; empty adds none"`
+	VocabSize int      `yaml:"vocab_size" help:"tokens in the vocabulary, special ones and 256 bytes included" default:"4096" range:"300..1000000"`
+	Pattern   string   `yaml:"pattern" help:"how text is split before merging; empty is the usual way"`
+	MaxBytes  int64    `yaml:"max_bytes" help:"most text to learn from; documents beyond it are left out" default:"67108864" range:"1024.."`
 }
 
 // TokenizerReport is what was learnt.
@@ -39,19 +40,22 @@ type TokenizerReport struct {
 func Tokenizer(ctx context.Context, dir string, o TokenizerOptions, events event.Sink) (*TokenizerReport, error) {
 	r := &TokenizerReport{}
 	var readErr error
+	folders := append([]string{o.Data}, o.More...)
 	texts := func(yield func(string) bool) {
-		for d, err := range data.ReadDocuments(filepath.Join(o.Data, data.TrainFile)) {
-			if err != nil {
-				readErr = err
-				return
-			}
-			if r.Bytes+int64(len(d.Text)) > o.MaxBytes {
-				r.LeftOut++
-				continue
-			}
-			r.Bytes += int64(len(d.Text))
-			if !yield(d.Text) {
-				return
+		for i, folder := range folders {
+			for d, err := range data.ReadDocuments(filepath.Join(folder, data.TrainFile)) {
+				if err != nil {
+					readErr = err
+					return
+				}
+				if r.Bytes+int64(len(d.Text)) > o.MaxBytes/int64(len(folders))*int64(i+1) {
+					r.LeftOut++
+					continue
+				}
+				r.Bytes += int64(len(d.Text))
+				if !yield(d.Text) {
+					return
+				}
 			}
 		}
 		if o.Instruct == "" {

@@ -22,7 +22,7 @@ func init() { register(runsCommand) }
 
 // runsCommand is lian runs and what it holds.
 func runsCommand() *cobra.Command {
-	return family("runs", "verb.runs", runsListCommand(), runsShowCommand(), runsDiffCommand(), runsPlotCommand(), runsReportCommand(), runsTensorBoardCommand())
+	return family("runs", "verb.runs", runsListCommand(), runsShowCommand(), runsDiffCommand(), runsPlotCommand(), runsReportCommand(), runsTensorBoardCommand(), runsWhyCommand())
 }
 
 // runsListOptions chooses what lian runs list shows.

@@ -82,6 +82,9 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 	if err := l.check(); err != nil {
 		return r, err
 	}
+	if err := store.WriteJSON(filepath.Join(dir, trainingFile), training{o, m.Spec.Context}); err != nil {
+		return r, err
+	}
 	t := &train.Trainer{Options: o.Train, Backend: b, Model: m, Weights: m.Parameters(), Source: text.ahead, Events: events, TimeLimit: o.TimeLimit}
 	t.Describe = describes(tok, text.source)
 	keepStates(t, dir, modelForm{b, start.family, m.Spec, start.config, tok, start.template, separator, false}, append(train.Settings(o), dataSettings(text, tok)...))

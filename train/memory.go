@@ -36,7 +36,7 @@ func (t *Trainer) Memory() Memory {
 	if t.optimizer == nil {
 		return m
 	}
-	m.Optimizer = bytesOf(t.optimizer.State())
+	m.Optimizer = t.optimizer.Bytes()
 	for _, x := range t.optimizer.Trained().Tensors() {
 		m.Gradients += int64(4 * x.Elements())
 	}

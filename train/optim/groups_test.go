@@ -145,7 +145,7 @@ func TestMemoryIsKnownBeforehand(t *testing.T) {
 		if x.scratch != nil {
 			is += int64(x.scratch.Bytes())
 		}
-		if said != is {
+		if said != is || x.Bytes() != is {
 			t.Errorf("%s: %d bytes were said, there are %d", name, said, is)
 		}
 	}

@@ -112,7 +112,24 @@ func Bytes(p *model.Parameters, o Options) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	sum, most := int64(0), 0
+	most := 0
+	for i := range table {
+		most = max(most, table[i].scratch())
+	}
+	return sizeOf(table, o) + 4*int64(most), nil
+}
+
+// Bytes is the memory of the optimizer.
+func (x *Optimizer) Bytes() int64 {
+	n := sizeOf(x.table, x.options)
+	if x.scratch != nil {
+		n += int64(x.scratch.Bytes())
+	}
+	return n
+}
+
+// sizeOf is what states and averages take.
+func sizeOf(table []row, o Options) (sum int64) {
 	for _, r := range table {
 		for _, s := range r.states {
 			sum += int64(s.Type.Bytes(elements(s.Shape)))
@@ -120,9 +137,8 @@ func Bytes(p *model.Parameters, o Options) (int64, error) {
 		if o.Average > 0 {
 			sum += 4 * int64(r.elements())
 		}
-		most = max(most, r.scratch())
 	}
-	return sum + 4*int64(most), nil
+	return sum
 }
 
 // Trained are the parameters that move: those without the frozen ones.

@@ -118,9 +118,6 @@ func (s *Server) toolConstraint(dialect *chat.Dialect, r *chatRequest, choice, n
 		return nil, nil, invalid("tool_choice", "tool_choice names %q, which is not among the tools", name)
 	}
 	form := grammar.CallForm(dialect.CallForm())
-	if mode&grammar.Lazy != 0 && form.Open == "" { // nothing says where a call begins
-		return nil, r.Tools, nil
-	}
 	key, err := json.Marshal(struct {
 		Mode    grammar.Mode
 		Tools   []grammar.Tool

@@ -56,11 +56,7 @@ func TestCallsAreHeldToTheToolsInEveryDialect(t *testing.T) {
 			t.Fatal(err)
 		}
 		form := grammar.CallForm(d.CallForm())
-		modes := []grammar.Mode{grammar.Required, grammar.Required | grammar.Single}
-		if form.Open != "" {
-			modes = append(modes, grammar.Lazy)
-		}
-		for _, mode := range modes {
+		for _, mode := range []grammar.Mode{grammar.Required, grammar.Required | grammar.Single, grammar.Lazy} {
 			g, err := grammar.ToolCalls(tools, form, mode)
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
@@ -73,15 +69,17 @@ func TestCallsAreHeldToTheToolsInEveryDialect(t *testing.T) {
 					if len(form.Group) > 0 {
 						first = form.Group[0]
 					}
-					ok, _ := g.Match("Let me look.\n" + first)
-					if ok {
+					if ok, _ := g.Match("Let me look.\n" + first); ok && first != "" {
 						t.Errorf("%s: a call that is only begun is complete", name)
 					}
 					call, err := grammar.ToolCalls(tools, form, grammar.Required|grammar.Single)
 					if err != nil {
 						t.Fatal(err)
 					}
-					text = "Let me look.\n" + randomText(t, call, seed, 150)
+					text = randomText(t, call, seed, 150)
+					if first != "" {
+						text = "Let me look.\n" + text
+					}
 					if ok, prefix := g.Match(text); !ok {
 						t.Errorf("%s: %q is refused after %d bytes", name, text, prefix)
 					}
@@ -103,6 +101,30 @@ func TestCallsAreHeldToTheToolsInEveryDialect(t *testing.T) {
 						t.Errorf("%s: %q: %s with %s", name, text, call.Name, call.Arguments)
 					}
 				}
+			}
+		}
+	}
+}
+
+// TestACallWithoutAMarkBeginsWhereTheReplyDoes: what begins as a call is held to the tools, everything else is free text.
+func TestACallWithoutAMarkBeginsWhereTheReplyDoes(t *testing.T) {
+	tools := []grammar.Tool{{Name: "now"}, {Name: "天气", Parameters: json.RawMessage(`{"type":"object","properties":{"city":{"enum":["北京"]}},"required":["city"],"additionalProperties":false}`)}}
+	for name, texts := range map[string]map[string]bool{
+		"llama31": {`{"name": "天气", "parameters": {"city": "北京"}}`: true, `{"name": "天气", "parameters": {"city": "x"}}`: false, `{"name": "other", "parameters": {}}`: false,
+			`{"name`: true, `{"name"`: false, `{"temperature": 3}`: true, `It is {"name": "other"}`: true, "": true, "晴": true},
+		"glm4": {"天气\n{\"city\": \"北京\"}": true, "天气\n{}": false, "天气很好": true, "天气\n": false, "now\n{}": true, "nowhere\n{}": true, "\nnow\n3": true},
+	} {
+		d, err := chat.DialectNamed(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := grammar.ToolCalls(tools, grammar.CallForm(d.CallForm()), grammar.Lazy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for text, right := range texts {
+			if ok, _ := g.Match(text); ok != right {
+				t.Errorf("%s: %q is allowed: %v, expected %v", name, text, ok, right)
 			}
 		}
 	}

@@ -74,7 +74,7 @@ func (s *Solver) Reply(ctx context.Context, messages []chat.Message, offered []c
 		return chat.Message{}, fmt.Errorf("%w: the conversation has %d tokens of %d", engine.ErrContext, len(e.IDs), s.engine.Options.Context)
 	}
 	r := engine.Request{Prompt: e.IDs, Sample: sample.Params{}, StopIDs: s.stop, MaxTokens: min(s.maxTokens, room)}
-	if form := grammar.CallForm(s.template.Dialect().CallForm()); constrained && len(offered) > 0 && form.Open != "" { // else nothing says where a call begins
+	if form := grammar.CallForm(s.template.Dialect().CallForm()); constrained && len(offered) > 0 {
 		var list []grammar.Tool
 		for _, t := range offered {
 			list = append(list, grammar.Tool{Name: t.Name, Parameters: t.Parameters})

@@ -116,6 +116,7 @@ func (s *Served) generators(path string, how ServedOptions, o engine.Options) ([
 		s.Notes = append(s.Notes, err.Error()) // embeddings are then asked for by their pooling
 	}
 	list := []serve.Generator{serve.NewGenerator(e, m.Template, stop, info)}
+	go e.PrepareConstraints(list[0].StopIDs()) // beside the first requests
 	for _, named := range how.Adapters {
 		name, path, err := namedAdapter(named)
 		if err != nil {

@@ -74,6 +74,9 @@ func (w *Writer) begin(line string, complete bool) bool {
 			lead, hang = lead+"│ ", hang+"│ "
 		}
 		text = text[len(mark):]
+		if block && text == "" && !complete { // what is quoted may be no text
+			return false
+		}
 		if !block || text == "" {
 			break
 		}

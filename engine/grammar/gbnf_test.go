@@ -63,6 +63,8 @@ func TestGBNFErrorsNameLineAndRule(t *testing.T) {
 		{"root ::= \"a\" root", "no finite text"},
 		{"root ::= \"a\"{300000}", "at most"},
 		{"root ::= \"a\"{200000} \"b\"{200000}", "needs more than"},
+		{"root ::= ((x?){1000})*\nx ::= (\"a\"?){1000}", "moves read nothing where a text begins; lower the repeat counts"},
+		{"root ::= \"a\"?{100000}", "moves read nothing"},
 		{"root ::= <[5]>", "tokens as parts of a rule"},
 		{"root ::= \"\\uD800\"", "is not a character"},
 		{"root ::= " + strings.Repeat("(", 20000), "nested deeper"},

@@ -15,6 +15,7 @@ type machine struct {
 	next    uint64 // number of the next frame
 	memory  int    // bytes held by masks
 	first   *moment
+	cut     bool // some moment has not all its ways
 
 	// memory for settle, step and mask
 	work, reading, seen []thread
@@ -113,11 +114,15 @@ func (m *machine) settle(work []thread) *moment {
 	m.seen = m.seen[:0]
 	clear(m.many)
 	complete := false
-	for len(work) > 0 {
+	for visits := 0; len(work) > 0; {
 		t := work[len(work)-1]
 		work = work[:len(work)-1]
 		if m.met(t) {
 			continue
+		}
+		if visits++; visits > maxWays && (complete || len(reading) > 0) {
+			m.cut, work = true, work[:0]
+			break
 		}
 		s := &m.g.states[t.state]
 		if len(s.edges) > 0 {
@@ -167,6 +172,10 @@ func (m *machine) settle(work []thread) *moment {
 	m.moments[string(key)] = made
 	return made
 }
+
+// maxWays bounds the moves that read nothing between two bytes. Only repeats of what may be empty come to it: those that do at their
+// beginning are refused, in others some ways are left out as for maxStacks.
+const maxWays = 1 << 14
 
 // maxStacks bounds the ways in which a text can have led to one state. Only grammars that can read a text in exponentially many ways
 // come to it; of those some ways are then left out, so that less is allowed, but nothing false.

@@ -165,7 +165,9 @@ func (b *builder) finish(name string, start int32) (*Grammar, error) {
 		return nil, fmt.Errorf("%s: refers to itself before any text is read", name)
 	}
 	g.classify()
-	g.machine = newMachine(g)
+	if g.machine = newMachine(g); g.machine.cut {
+		return nil, fmt.Errorf("%s: more than %d moves read nothing where a text begins; lower the repeat counts of what may be empty", name, maxWays)
+	}
 	return g, nil
 }
 

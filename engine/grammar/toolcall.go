@@ -36,7 +36,8 @@ type Mode int
 const (
 	// Required is one or more calls and nothing else.
 	Required Mode = 0
-	// Lazy is free text, in which a call begins with its opening mark; what follows the mark is a call.
+	// Lazy is free text, in which a call begins with its opening mark; what follows the mark is a call. In a form without a mark a call
+	// begins where the reply does, with what no other text begins with: {"name" for a JSON object, a tool's name and what follows it.
 	Lazy Mode = 1
 	// Single, added to one of the others, allows one call only.
 	Single Mode = 2
@@ -51,9 +52,6 @@ func ToolCalls(tools []Tool, form CallForm, mode Mode) (*Grammar, error) {
 	}
 	if mode&^(Lazy|Single) != 0 {
 		return nil, fmt.Errorf("tool calls: unknown mode %d", mode)
-	}
-	if mode&Lazy != 0 && form.Open == "" {
-		return nil, fmt.Errorf("tool calls: in the dialect %s nothing marks where a call begins, so it cannot begin within text", form.Name)
 	}
 	return build("tool calls", func(b *builder) (int32, error) {
 		w := &callWriter{b: b, form: form}
@@ -134,11 +132,18 @@ func (w *callWriter) reply(mode Mode) (int32, error) {
 	}
 	start := b.state()
 	from, end := start, b.state()
-	if mode&Lazy != 0 {
+	switch {
+	case mode&Lazy != 0 && first == "":
+		if err := w.freeStart(start, end); err != nil {
+			return 0, err
+		}
+		from = b.state()
+		b.join(start, from)
+	case mode&Lazy != 0:
 		if err := w.freeText(start, first, end, &from); err != nil {
 			return 0, err
 		}
-	} else {
+	default:
 		from = b.marked(start, first)
 	}
 	if len(f.Group) == 2 {
@@ -203,23 +208,25 @@ func (w *callWriter) call(from int32, mode Mode) int32 {
 // object is the rule of a call as a JSON object.
 func (w *callWriter) object() int32 {
 	b := w.b
-	key := func(usual string) string {
-		if own := w.form.Object[usual]; own != "" {
-			return quote(own) + ":"
-		}
-		return quote(usual) + ":"
-	}
 	return b.named("call object", func(from int32) int32 {
-		from = b.space(b.literal(b.literal(from, "{"), key("name")))
+		from = b.space(b.literal(b.literal(from, "{"), w.key("name")+":"))
 		to := b.state()
 		for _, tool := range w.tools {
 			first := b.state()
 			b.join(from, first)
 			s := b.space(b.literal(first, quote(tool.name)+","))
-			b.invokeTo(b.space(b.literal(s, key("arguments"))), tool.arguments, to)
+			b.invokeTo(b.space(b.literal(s, w.key("arguments")+":")), tool.arguments, to)
 		}
 		return b.literal(to, "}")
 	})
+}
+
+// key is what the form calls a member of a call's object, quoted.
+func (w *callWriter) key(usual string) string {
+	if own := w.form.Object[usual]; own != "" {
+		return quote(own)
+	}
+	return quote(usual)
 }
 
 // cutHole cuts a form at its first hole.
@@ -334,5 +341,29 @@ func (w *callWriter) freeText(start int32, mark string, end int32, after *int32)
 	if first := strings.IndexAny(mark, "<["); first == 0 { // the same as control tokens
 		b.join(b.marks(text, mark), *after)
 	}
+	return nil
+}
+
+// freeStart reads text that does not begin as a call does, and ends at end.
+func (w *callWriter) freeStart(start, end int32) error {
+	before, hole, rest := cutHole(w.form.Body)
+	var begins []string
+	switch hole {
+	case "object":
+		begins = []string{before + "{" + w.key("name")}
+	case "objects":
+		begins = []string{before + "[{" + w.key("name")}
+	default:
+		between, _, _ := cutHole(rest)
+		for _, tool := range w.tools {
+			begins = append(begins, before+tool.name+between)
+		}
+	}
+	a := w.b.algebra
+	free, err := a.automaton(a.not(a.sequence(a.list(begins), a.anyText)))
+	if err != nil {
+		return err
+	}
+	w.b.join(w.b.regular(start, free, false), end)
 	return nil
 }

@@ -57,7 +57,7 @@ func pretrainCommand() *cobra.Command {
 			}
 			out.Note("pretrain.data", strings.Join(args, ", "), p.What)
 			o.Shards, o.Tokenizer = p.Shards, p.Tokenizer
-			return step.Pretrain(ctx, dir, o.PretrainOptions, events)
+			return step.Pretrain(ctx, dir, o.PretrainOptions, event.Tee(events, dataTable(out)))
 		})
 	})
 }

@@ -22,6 +22,7 @@ type MixtureOptions struct {
 	Documents    string  `yaml:"documents" help:"whether documents of a row are apart or see each other (joined)" default:"apart" range:"apart|joined"`
 	MinLength    int     `yaml:"min_length" help:"documents with fewer tokens are dropped and counted" default:"0" range:"0..100000000"`
 	BatchRamp    string  `yaml:"batch_ramp" help:"tokens of the first steps: START INCREMENT EVERY, or START double EVERY, in tokens, tokens, steps; up to step_tokens"`
+	SkipBatches  string  `yaml:"skip_batches" help:"numbers of batches that are left out, from 0, as 1-3,10"`
 	HeldOutShare float64 `yaml:"held_out_share" help:"share of a domain's tokens that is held out, a million at most, where no file is" default:"0.01" range:"0..0.5"`
 	Field        string  `yaml:"field" help:"column or member that has the ids or the text; empty tries tokens, input_ids, text, content"`
 	End          int     `yaml:"end" help:"id that stands between documents in token files; -1 is the tokenizer's, or what the format has" default:"-1" range:"-1..2147483647"`
@@ -51,12 +52,13 @@ type heldOut struct {
 
 // openCorpus opens the data of a folder that Prepare made or that has token files, and checks all ids. Nothing is laid out yet.
 func openCorpus(ctx context.Context, dir string, o MixtureOptions, tok *tokenizer.Tokenizer, mark int32, events event.Sink) (c *corpus, err error) {
-	c = &corpus{dir: dir, options: o, mark: mark}
+	opened := &corpus{dir: dir, options: o, mark: mark}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, c.close())
+			err = errors.Join(err, opened.close())
 		}
 	}()
+	c = opened
 	parts, err := corpusParts(dir)
 	if err != nil {
 		return nil, err
@@ -75,13 +77,20 @@ func openCorpus(ctx context.Context, dir string, o MixtureOptions, tok *tokenize
 		c.heldOut = append(c.heldOut, heldOut{p.Name, held})
 		c.tokens += tokenfile.Count(train) + int64(train.Documents())
 	}
-	return c, bounds.unused(c.domains)
+	if err := bounds.unused(c.domains); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // layOut decides what each step of a run reads.
 func (c *corpus) layOut(row, stepTokens, steps int, seed uint64) error {
 	o := c.options
 	phases, err := parseMix(o.Mix)
+	if err != nil {
+		return err
+	}
+	skipped, err := pack.ParseSkips(o.SkipBatches)
 	if err != nil {
 		return err
 	}
@@ -95,7 +104,7 @@ func (c *corpus) layOut(row, stepTokens, steps int, seed uint64) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.dir, err)
 	}
-	c.ahead = pack.NewAhead(c.source)
+	c.ahead = pack.NewAhead(pack.Without(c.source, skipped))
 	return nil
 }
 

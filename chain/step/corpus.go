@@ -222,51 +222,9 @@ func (p opener) file(f tokenfile.File) (tokenfile.Reader, error) {
 			return nil, fmt.Errorf("%s: meta.pkl beside it says a vocabulary of %d, the tokenizer has %d: the ids are of another tokenizer", f.Path, n, p.tok.VocabSize())
 		}
 	}
-	if err = tokenfile.Check(r, check); err == nil {
-		err = plausible(r, f.Path, p.tok)
-	}
-	if err == nil {
-		err = p.ctx.Err()
-	}
-	if err != nil {
+	if err = errors.Join(tokenfile.Check(r, check), p.ctx.Err()); err != nil {
 		r.Close()
 		return nil, err
 	}
 	return r, nil
-}
-
-// plausible refuses ids that were made with another tokenizer: of text that its own ids are decoded to, a tokenizer makes nearly the
-// same ids again; of the jumble that another's ids are decoded to, it does not.
-func plausible(r tokenfile.Reader, path string, tok *tokenizer.Tokenizer) error {
-	const looked, piece, least = 32, 256, 0.4
-	read, same := 0, 0
-	for k := range min(looked, r.Documents()) {
-		i := k * r.Documents() / min(looked, r.Documents())
-		t, err := r.Read(i, 0, min(piece, r.Length(i)))
-		if err != nil {
-			return err
-		}
-		again := tok.Encode(tok.Decode(t.IDs))
-		read += len(t.IDs)
-		same += overlap(t.IDs, again)
-	}
-	if share := float64(same) / float64(max(read, 1)); read >= 200 && share < least {
-		return fmt.Errorf("%s: the ids are of another tokenizer than the one given: of %d of them, decoded and encoded again, %.0f %% come back, expected nearly all; pass the tokenizer that made them with --tokenizer", path, read, 100*share)
-	}
-	return nil
-}
-
-// overlap counts the ids that two lists have in common, as often as both have them.
-func overlap(a, b []int32) (n int) {
-	left := map[int32]int{}
-	for _, id := range b {
-		left[id]++
-	}
-	for _, id := range a {
-		if left[id] > 0 {
-			left[id]--
-			n++
-		}
-	}
-	return n
 }

@@ -25,7 +25,11 @@ const CorpusFile = "corpus.json"
 func corpusParts(dir string) ([]tokenfile.Domain, error) {
 	path := filepath.Join(dir, CorpusFile)
 	if !exists(path) {
-		return tokenfile.Discover(dir)
+		out, err := tokenfile.Discover(dir)
+		if len(out) == 1 && filepath.Base(dir) == "shards" { // a run's own, of whatever DATA was
+			out[0].Name = "text"
+		}
+		return out, err
 	}
 	var out []tokenfile.Domain
 	if err := store.ReadJSON(path, &out); err != nil {

@@ -14,7 +14,7 @@ type watchOptions struct {
 
 // begin gives the sink for people, and what ends the watching.
 func (o watchOptions) begin(dir string, out *ui.Out) (people event.Sink, end func(), err error) {
-	people, end = noted{out}, func() {}
+	people, end = event.Tee(noted{out}, trainingNotes(out)), func() {}
 	if o.Web != "" {
 		stop, err := beginPlots(o.Web, []string{dir}, out)
 		if err != nil {

@@ -26,6 +26,7 @@ type Options struct {
 	SaveInline     bool             `yaml:"save_inline" help:"training waits while a checkpoint is written, which saves the memory of a copy" default:"false" resume:"free"`
 	SaveFailure    string           `yaml:"save_failure" help:"what a checkpoint that cannot be written does: is told and the run goes on, or stops it" default:"tell" range:"tell|stop" resume:"free"`
 	Guard          guard.Options    `yaml:"guard"`
+	HangAfter      float64          `yaml:"hang_after" help:"a step that takes so many times the median is told, with what the program is doing in a file; 0 does not watch" default:"20" range:"0..1000000" resume:"free"`
 	DType          string           `yaml:"dtype" help:"what large products read: f32, or bf16, to which their operands are rounded (sums, weights and states stay float32)" default:"f32" range:"f32|bf16"`
 	Recompute      model.Recompute  `yaml:"recompute" help:"what the backward pass makes again to save memory, with the same bytes: none, selective (norms and gates), full, or a share of the layers such as 0.5" default:"selective" resume:"free"`
 	Seed           uint64           `yaml:"seed" help:"seed of everything random" default:"1"`

@@ -1,9 +1,11 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"lian/compute"
@@ -52,7 +54,9 @@ type Trainer struct {
 	savedStep int       // of the newest state, begun or on the disk; −1 none
 	savedAt   time.Time // when it was begun
 	looked    evaluations
-	badStop   string // content of the stop file that was told to be none
+	hang      hangWatch
+	hangLeast time.Duration // a step that is shorter is never told; 0 is half a minute
+	badStop   string        // content of the stop file that was told to be none
 }
 
 func (t *Trainer) prepare() error {
@@ -62,6 +66,10 @@ func (t *Trainer) prepare() error {
 	t.began, t.savedAt, t.rateGiven = time.Now(), time.Now(), t.Rate != nil
 	if t.Rate == nil {
 		t.Rate = t.Options.Rate
+	}
+	t.hang = hangWatch{times: t.Options.HangAfter, least: cmp.Or(t.hangLeast, 30*time.Second), tell: t.tell}
+	if t.Folder != "" {
+		t.hang.folder = filepath.Dir(t.Folder)
 	}
 	t.stream = t.Backend.NewStream()
 	o := t.Options.Optimizer
@@ -105,7 +113,9 @@ func (t *Trainer) Run(ctx context.Context) (err error) {
 			return t.stopped(ctx, errors.Join(err, reason))
 		}
 		began := time.Now()
+		t.hang.begin(t.at.Step + 1)
 		p, moved, err := t.step(ctx, t.at.Step)
+		t.hang.end(time.Since(began))
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 			continue // nothing has moved
 		}

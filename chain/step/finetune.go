@@ -23,6 +23,7 @@ import (
 	"lian/store"
 	"lian/tokenizer"
 	"lian/train"
+	"lian/train/alert"
 	"lian/train/pack"
 )
 
@@ -39,6 +40,7 @@ type FinetuneOptions struct {
 	Examples  int            `yaml:"examples" help:"examples in one optimizer step" default:"16" range:"1..100000"`
 	Loss      string         `yaml:"loss_reduction" help:"what counts the same in a step: every label, every example, or in between" default:"token" range:"token|sample|square"`
 	TimeLimit time.Duration  `yaml:"time_limit" help:"saves and stops before so much time has passed, as 90m or 8h; 0 is none" default:"0s" resume:"free"`
+	Alert     alert.Options  `yaml:"alert" resume:"free"`
 	HeldOut   int            `yaml:"held_out" help:"held-out examples whose loss is measured before and after" default:"200" range:"0..1000000" resume:"free"`
 	Figures   FigureOptions  `yaml:",inline" resume:"free"`
 }
@@ -61,8 +63,13 @@ type FinetuneReport struct {
 }
 
 // Finetune teaches a model conversations, with loss on answers only. The full method writes dir/model, lora dir/adapter.
-func Finetune(ctx context.Context, dir string, o FinetuneOptions, events event.Sink) (FinetuneReport, error) {
-	r := FinetuneReport{Method: o.Method}
+func Finetune(ctx context.Context, dir string, o FinetuneOptions, events event.Sink) (r FinetuneReport, err error) {
+	r.Method = o.Method
+	events, end, err := withAlerts(o.Alert, dir, events)
+	if err != nil {
+		return r, err
+	}
+	defer func() { end(err) }()
 	b, err := Backend()
 	if err != nil {
 		return r, err

@@ -15,6 +15,7 @@ import (
 	"lian/store"
 	"lian/tokenizer"
 	"lian/train"
+	"lian/train/alert"
 	"lian/train/figure"
 )
 
@@ -31,6 +32,7 @@ type PretrainOptions struct {
 	Looks         int            `yaml:"looks" help:"how often held-out text is looked at and the prompts are answered" default:"10" range:"1..1000" resume:"free"`
 	Prompts       []string       `yaml:"prompts" help:"texts to go on with at each look, to see the model learn" resume:"free"`
 	TimeLimit     time.Duration  `yaml:"time_limit" help:"saves and stops before so much time has passed, as 90m or 8h; 0 is none" default:"0s" resume:"free"`
+	Alert         alert.Options  `yaml:"alert" resume:"free"`
 	PromptTokens  int            `yaml:"prompt_tokens" help:"tokens of each answer" default:"32" range:"1..1000" resume:"free"`
 	Mixture       MixtureOptions `yaml:",inline"`
 	Figures       FigureOptions  `yaml:",inline" resume:"free"`
@@ -48,6 +50,11 @@ type PretrainReport struct {
 
 // Pretrain trains a new model on shards into dir/model, with checkpoints in dir/state.
 func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.Sink) (r PretrainReport, err error) {
+	events, end, err := withAlerts(o.Alert, dir, events)
+	if err != nil {
+		return r, err
+	}
+	defer func() { end(err) }()
 	tok, err := tokenizer.Load(o.Tokenizer)
 	if err != nil {
 		return r, err

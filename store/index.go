@@ -20,7 +20,7 @@ import (
 const IndexFile = "runs.db"
 
 // schemaVersion changes with schema; an index of another version is made anew.
-const schemaVersion = 1
+const schemaVersion = 2
 
 const schema = `
 CREATE TABLE runs (
@@ -130,7 +130,7 @@ func (x *Index) prepare() error {
 	case version != 0 || tables != 0:
 		return fmt.Errorf("%w: it has version %d, this program writes %d", errUnusable, version, schemaVersion)
 	}
-	if _, err := tx.Exec(schema + fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)); err != nil {
+	if _, err := tx.Exec(schema + pointsSchema + fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)); err != nil {
 		return damaged(err)
 	}
 	return tx.Commit()
@@ -220,6 +220,11 @@ func (x *Index) Rebuild(ctx context.Context, runsDirs ...string) (int, error) {
 	for _, e := range entries {
 		if err := put(ctx, tx, e); err != nil {
 			return 0, err
+		}
+	}
+	for _, table := range []string{"points", "followed"} { // of runs that are gone
+		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE path NOT IN (SELECT path FROM runs)"); err != nil {
+			return 0, fmt.Errorf("rebuild the index: %w", err)
 		}
 	}
 	if err := tx.Commit(); err != nil {

@@ -36,6 +36,7 @@ type PretrainOptions struct {
 	PromptTokens  int            `yaml:"prompt_tokens" help:"tokens of each answer" default:"32" range:"1..1000" resume:"free"`
 	Mixture       MixtureOptions `yaml:",inline"`
 	Figures       FigureOptions  `yaml:",inline" resume:"free"`
+	Tasks         AskedOptions   `yaml:",inline" resume:"free"`
 }
 
 // PretrainReport is what came of it.
@@ -92,6 +93,10 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 	if err := store.WriteJSON(filepath.Join(dir, trainingFile), training{o, m.Spec.Context}); err != nil {
 		return r, err
 	}
+	asked, err := o.Tasks.open(tok, start.template, []int32{separator})
+	if err != nil {
+		return r, err
+	}
 	t := &train.Trainer{Options: o.Train, Backend: b, Model: m, Weights: m.Parameters(), Source: text.ahead, Events: events, TimeLimit: o.TimeLimit}
 	t.Describe = describes(tok, text.source)
 	keepStates(t, dir, modelForm{b, start.family, m.Spec, start.config, tok, start.template, separator, false}, append(train.Settings(o), dataSettings(text, tok)...))
@@ -102,9 +107,12 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 		tokens = p.Tokens
 		rec.step("pretrain", p)
 	}
+	said := func(ctx context.Context, step int) error { // what the model says: to prompts, and to questions
+		return errors.Join(failed(ctx, events, step, "prompts", l.prompts(ctx, t, step)), failed(ctx, events, step, "tasks", asked.ask(ctx, b, m, step, tokens, events)))
+	}
 	evaluate := func(ctx context.Context, step int, looked []heldText) (float64, error) {
 		if len(looked) == 0 { // nothing is held out: --held-out-share 0
-			return math.NaN(), failed(ctx, events, step, "prompts", l.prompts(ctx, t, step))
+			return math.NaN(), said(ctx, step)
 		}
 		p, parts, err := measure(ctx, b, m, looked, separator)
 		if err != nil {
@@ -112,7 +120,7 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 		}
 		r.BitsPerByte = p.BitsPerByte()
 		events.Emit(figure.KindHeldOut, figure.HeldOut{Step: step, Tokens: tokens, BitsPerByte: r.BitsPerByte, Documents: p.Documents, Final: step == o.Train.Steps, Domains: parts})
-		return r.BitsPerByte, failed(ctx, events, step, "prompts", l.prompts(ctx, t, step))
+		return r.BitsPerByte, said(ctx, step)
 	}
 	t.OnEvaluate = func(ctx context.Context, step int) (float64, error) {
 		if step == o.Train.Steps {

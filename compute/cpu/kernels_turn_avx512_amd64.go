@@ -17,6 +17,11 @@ func turnBrain16AVX512(dst *float32, dstStride int, src *byte, rowBytes int, byt
 //go:noescape
 func turnHalf16AVX512(dst *float32, dstStride int, src *byte, rowBytes int, bytes int, ahead int)
 
+// turnPairs16AVX512 packs 16 rows, rowBytes apart, bytes (a multiple of 4, at least 16) of each, as lanes: float32 rounded to bfloat16, neighbours as pairs; bytes are those of the pairs.
+//
+//go:noescape
+func turnPairs16AVX512(dst *float32, dstStride int, src *byte, rowBytes int, bytes int, ahead int)
+
 // turn12AVX512 packs 12 rows, rowBytes apart, bytes (a multiple of 4, at least 16) of each, as lanes: four bytes of each as they are.
 //
 //go:noescape
@@ -31,3 +36,8 @@ func turnBrain12AVX512(dst *float32, dstStride int, src *byte, rowBytes int, byt
 //
 //go:noescape
 func turnHalf12AVX512(dst *float32, dstStride int, src *byte, rowBytes int, bytes int, ahead int)
+
+// turnPairs12AVX512 packs 12 rows, rowBytes apart, bytes (a multiple of 4, at least 16) of each, as lanes: float32 rounded to bfloat16, neighbours as pairs; bytes are those of the pairs.
+//
+//go:noescape
+func turnPairs12AVX512(dst *float32, dstStride int, src *byte, rowBytes int, bytes int, ahead int)

@@ -28,9 +28,9 @@ func plain(x operand) source { return source{operand: x, kind: dtype.F32} }
 // panelKernels pack whole panels. A level may lack any of them.
 type panelKernels struct {
 	// By what rows hold: k runs along src; rows become lanes, as many as the name says.
-	turnB, turnA [turnForms]func(dst *float32, dstStride int, src *byte, rowBytes, bytes, ahead int) // transposeLanes; rows of a tile
+	turnB, turnA [packForms]func(dst *float32, dstStride int, src *byte, rowBytes, bytes, ahead int) // transposeLanes; rows of a tile
 	// Rows of src are k; their values become lanes of several panels side by side, dstStride bytes apart.
-	tilesA, tilesB [tileForms]func(dst *float32, dstStride int, src *byte, srcStride, count, panels int)
+	tilesA, tilesB [packForms]func(dst *float32, dstStride int, src *byte, srcStride, count, panels int)
 }
 
 // What is packed, and as what.
@@ -41,7 +41,7 @@ const (
 	turnForms                 // for what k runs along
 	formPairs      = iota - 1 // float32 as pairs of bfloat16
 	formBrainPairs            // bfloat16 as pairs
-	tileForms
+	packForms
 )
 
 // aheadOfRows is how far packing rows fetches ahead, in bytes of each row.
@@ -71,7 +71,7 @@ func (c *kernels) packPanels(s *scratch, dst []float32, x *source, p *panels, fi
 		return nil
 	}
 	whole := (last - first) / p.width
-	form := tileForms
+	form := packForms
 	switch {
 	case x.kind == dtype.F32 && !p.pairs:
 		form = formFloats
@@ -85,7 +85,7 @@ func (c *kernels) packPanels(s *scratch, dst []float32, x *source, p *panels, fi
 		form = formHalf
 	}
 	switch {
-	case form == tileForms:
+	case form == packForms:
 		whole = 0
 	case x.contiguous:
 		whole = c.turnPanels(dst, x, p, form, first, whole)
@@ -102,11 +102,14 @@ func (c *kernels) packPanels(s *scratch, dst []float32, x *source, p *panels, fi
 // turnPanels packs whole panels of rows that k runs along and says how many it packed.
 func (c *kernels) turnPanels(dst []float32, x *source, p *panels, form, first, count int) int {
 	raw, size := x.raw()
-	turn, lanes, values := form, c.transposeLanes, p.to-p.from
-	if form == formBrainPairs {
+	turn, lanes, values, packed := form, c.transposeLanes, p.to-p.from, size // bytes of a value, and of one that is turned
+	switch form {
+	case formBrainPairs:
 		turn = formFloats // two values are four bytes
+	case formPairs:
+		packed = 2
 	}
-	if form == formPairs || values*size < 16 {
+	if values*packed < 16 {
 		return 0
 	}
 	kernel := c.turnB[turn]
@@ -116,16 +119,22 @@ func (c *kernels) turnPanels(dst []float32, x *source, p *panels, form, first, c
 	if kernel == nil {
 		return 0
 	}
-	whole := values * size &^ 3
+	whole := values * packed &^ 3
 	for i := range count {
 		panel := dst[i*p.size:]
 		for lane := 0; lane < p.width; lane += lanes {
 			from := ((first+i*p.width+lane)*x.stride + p.from) * size
 			kernel(at(panel, lane), p.width*4, (*byte)(unsafe.Add(raw, from)), x.stride*size, whole, p.ahead)
 		}
-		if values*size != whole { // an odd value of 16 bits
+		if values*packed != whole { // an odd value of 16 bits
 			for lane := range p.width {
-				v := *(*uint16)(unsafe.Add(raw, ((first+i*p.width+lane)*x.stride+p.to-1)*size))
+				at := (first+i*p.width+lane)*x.stride + p.to - 1
+				v := uint16(0)
+				if form == formPairs {
+					v = dtype.F32ToBF16(x.data[at])
+				} else {
+					v = *(*uint16)(unsafe.Add(raw, at*size))
+				}
 				panel[(depth(values, p.pairs)-1)*p.width+lane] = lone(v, form)
 			}
 		}

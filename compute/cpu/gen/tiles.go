@@ -45,6 +45,9 @@ func (a *assembly) tiles(width int, form tileForm) {
 		a.op("MOVL $%#x, AX", 1<<(width%16)-1)
 		a.op("KMOVW AX, K1")
 	}
+	if form.name == "Pairs" {
+		a.loadPairsOrder("Z2")
+	}
 	rows, panels, done := a.label(), a.label(), a.label()
 	a.op("TESTQ CX, CX")
 	a.op("JZ %s", done)
@@ -53,8 +56,14 @@ func (a *assembly) tiles(width int, form tileForm) {
 	a.op("MOVQ DI, R11")
 	a.op("MOVQ R9, R12")
 	a.mark(panels)
+	if form.pairs {
+		a.op("LEAQ (R10)(R8*1), R13")
+	}
 	for at := 0; at < width*form.size; at += 64 { // rows are far apart: the hardware does not see where the next ones are
 		a.op("PREFETCHT0 %d(R10)(R8*8)", at)
+		if form.pairs {
+			a.op("PREFETCHT0 %d(R13)(R8*8)", at)
+		}
 	}
 	for at := 0; at < width; {
 		n := min(a.lanes, width-at)
@@ -89,10 +98,9 @@ func (a *assembly) tiles(width int, form tileForm) {
 		case "BrainPairs", "Pairs":
 			load(fmt.Sprintf("%d(R10)(R8*1)", at*form.size), a.r(1))
 			if form.name == "Pairs" {
-				a.toPairs(0, 0)
-				a.toPairs(1, 1)
-				a.op("VPMOVZXWD Y0, Z0")
-				a.op("VPMOVZXWD Y1, Z1")
+				a.bothToPairs(0, 1, 0)
+				a.op("VPERMW Z0, Z2, Z0")
+				break
 			}
 			a.op("VPSLLD $16, Z1, Z1")
 			a.op("VPORD Z1, Z0, Z0")

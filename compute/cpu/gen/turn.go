@@ -12,6 +12,9 @@ var _ = topic("turn", func(a *assembly) {
 		for _, f := range turnForms {
 			a.turn(n, f)
 		}
+		if a.set == avx512 {
+			a.turn(n, pairsForm)
+		}
 	}
 })
 
@@ -53,6 +56,9 @@ var turnForms = []turnForm{
 		}
 	}},
 }
+
+// pairsForm rounds on the way: four bytes of a column come from two float32.
+var pairsForm = turnForm{"Pairs", "float32 rounded to bfloat16, neighbours as pairs; bytes are those of the pairs", 1, func(a *assembly, k int, from, to string) {}}
 
 // halvesOrder is the register that holds VPERMW's order for float16.
 const halvesOrder = "Z27"
@@ -96,8 +102,22 @@ func (a *assembly) turn(lanes int, form turnForm) {
 	}
 	rows := []string{"", "(R8*1)", "(R8*2)", "(R9*1)"}
 	places := []string{"", "(BX*1)", "(BX*2)", "(DX*1)"}
+	wide := 1 // bytes that are read for one that is turned
+	if form.name == "Pairs" {
+		wide = 2
+	}
 	chunk := func(u int) { // 16 bytes of every row
 		for j := range 4 {
+			if wide == 2 {
+				a.op("VMOVUPS %d(%s)%s, Y%d", 32*u, bases[0], rows[j], j)
+				a.op("VINSERTF64X4 $1, %d(%s)%s, Z%d, Z%d", 32*u, bases[1], rows[j], j, j)
+				a.op("VMOVUPS %d(%s)%s, Y%d", 32*u, bases[2], rows[j], 8+j)
+				if quarters > 3 {
+					a.op("VINSERTF64X4 $1, %d(%s)%s, Z%d, Z%d", 32*u, bases[3], rows[j], 8+j, 8+j)
+				}
+				a.bothToPairs(j, 8+j, j)
+				continue
+			}
 			a.op("VMOVDQU %d(%s)%s, X%d", 16*u, bases[0], rows[j], j)
 			a.op("VINSERTI128 $1, %d(%s)%s, Y%d, Y%d", 16*u, bases[1], rows[j], j, j)
 			for l := 2; l < quarters; l++ {
@@ -140,14 +160,19 @@ func (a *assembly) turn(lanes int, form turnForm) {
 		for l := range quarters {
 			a.op("LEAQ (%s)(R13*1), AX", bases[l])
 			for j := range 4 {
-				a.op("PREFETCHT0 (AX)%s", rows[j])
+				for at := 0; at < 64*wide; at += 64 {
+					a.op("PREFETCHT0 %d(AX)%s", at, rows[j])
+				}
 			}
 		}
 	}
 	advance := func(bytes int) {
-		for _, b := range bases {
-			a.op("ADDQ $%d, %s", bytes, b)
+		for _, b := range bases[:quarters] {
+			a.op("ADDQ $%d, %s", wide*bytes, b)
 		}
+	}
+	if wide == 2 {
+		bases = append(bases, bases...) // what overlaps at the end is twice as many bytes in the rows
 	}
 	a.rowChunks(bases, fetch, chunk, advance, func() {
 		a.op("SARQ $%d, CX", 3-form.perColumn) // bytes of a row to values of k

@@ -5,6 +5,7 @@ package cpu
 var _ = kernelsOf("avx2", func(k *kernels) {
 	tableOf[outlierKernels](k).farthest = farthestAVX2
 	tableOf[outlierKernels](k).addTimes = addTimesAVX2
+	tableOf[outlierKernels](k).addTwo = addTwoAVX2
 })
 
 // farthestAVX2 is the largest magnitude, 0 of none; NaN is passed over.
@@ -16,3 +17,8 @@ func farthestAVX2(x *float32, n int) (ret float32)
 //
 //go:noescape
 func addTimesAVX2(y *float32, x *float32, n int, by float32)
+
+// addTwoAVX2 is y = y + x·by, then + z·then, each rounded once.
+//
+//go:noescape
+func addTwoAVX2(y *float32, x *float32, z *float32, n int, by float32, then float32)

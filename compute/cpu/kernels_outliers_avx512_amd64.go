@@ -5,6 +5,7 @@ package cpu
 var _ = kernelsOf("avx512", func(k *kernels) {
 	tableOf[outlierKernels](k).farthest = farthestAVX512
 	tableOf[outlierKernels](k).addTimes = addTimesAVX512
+	tableOf[outlierKernels](k).addTwo = addTwoAVX512
 })
 
 // farthestAVX512 is the largest magnitude, 0 of none; NaN is passed over.
@@ -16,3 +17,8 @@ func farthestAVX512(x *float32, n int) (ret float32)
 //
 //go:noescape
 func addTimesAVX512(y *float32, x *float32, n int, by float32)
+
+// addTwoAVX512 is y = y + x·by, then + z·then, each rounded once.
+//
+//go:noescape
+func addTwoAVX512(y *float32, x *float32, z *float32, n int, by float32, then float32)

@@ -10,8 +10,9 @@ import (
 
 // outlierKernels find outliers of rows of activations and multiply them.
 type outlierKernels struct {
-	farthest func(x *float32, n int) float32        // the largest magnitude; NaN is passed over
-	addTimes func(y, x *float32, n int, by float32) // y += x·by, rounded once
+	farthest func(x *float32, n int) float32                 // the largest magnitude; NaN is passed over
+	addTimes func(y, x *float32, n int, by float32)          // y += x·by, rounded once
+	addTwo   func(y, x, z *float32, n int, by, then float32) // the same of x, then of z
 }
 
 var _ = kernelsOf("generic", func(k *kernels) {
@@ -29,6 +30,10 @@ var _ = kernelsOf("generic", func(k *kernels) {
 		for i, v := range slice(x, n) {
 			out[i] = fusedMultiplyAdd(v, by, out[i])
 		}
+	}
+	t.addTwo = func(y, x, z *float32, n int, by, then float32) {
+		t.addTimes(y, x, n, by)
+		t.addTimes(y, z, n, then)
 	}
 })
 
@@ -165,8 +170,15 @@ func (p *outlierProduct) add(out []float32, stride, first, last, from, to int, a
 	}
 	for r := first; r < last; r++ {
 		places, values := p.of(r)
-		for i, c := range places {
-			p.addTimes(at(out, r*stride+from), at(p.columns[c], from), to-from, float32(values[i]*alpha))
+		if len(places) == 0 {
+			continue
+		}
+		y, i := at(out, r*stride+from), 0
+		for ; i+2 <= len(places); i += 2 {
+			p.addTwo(y, at(p.columns[places[i]], from), at(p.columns[places[i+1]], from), to-from, float32(values[i]*alpha), float32(values[i+1]*alpha))
+		}
+		if i < len(places) {
+			p.addTimes(y, at(p.columns[places[i]], from), to-from, float32(values[i]*alpha))
 		}
 	}
 }

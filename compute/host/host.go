@@ -24,19 +24,22 @@ type Buffer struct {
 
 	mu    sync.Mutex
 	forms []any
+	last  int // number of the form that was asked for last
 }
 
 // Form is what a backend keeps of a constant content in a form of its own: the one that `is` knows, or a new one. It lives as long as the buffer.
 func (b *Buffer) Form(is func(form any) bool, create func() any) any {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, form := range b.forms {
-		if is(form) {
-			return form
+	for i := range b.forms { // forms are asked for in the same order again and again, a step of a model has hundreds
+		at := (b.last + 1 + i) % len(b.forms)
+		if is(b.forms[at]) {
+			b.last = at
+			return b.forms[at]
 		}
 	}
 	form := create()
-	b.forms = append(b.forms, form)
+	b.forms, b.last = append(b.forms, form), len(b.forms)
 	return form
 }
 

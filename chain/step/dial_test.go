@@ -60,7 +60,7 @@ func TestTheDialChoosesWhatWasLeftOpen(t *testing.T) {
 		}
 	}
 	o := pretrainOptions(t, func(o *PretrainOptions) {
-		o.Train.Steps, o.StepTokens, o.Train.Schedule.LearningRate = 7, 100, 0.5
+		o.Train.Steps, o.StepTokens, o.Train.Schedule.LearningRate, o.Train.Optimizer.Rule = 7, 100, 0.5, "sgd"
 	})
 	if choices, err := o.choose(context.Background(), b, 512, 1e6, event.Discard); err != nil || len(choices) != 0 || o.Train.Steps != 7 || o.StepTokens != 100 || o.Train.Schedule.LearningRate != 0.5 {
 		t.Errorf("everything set by hand: %v, %v, %+v", choices, err, o.Train)

@@ -8,12 +8,11 @@ import (
 	"time"
 
 	"lian/compute"
+	"lian/config"
 	"lian/event"
 	"lian/model/nn"
 	"lian/train"
 	"lian/train/figure"
-	"lian/train/optim"
-	"lian/train/schedule"
 )
 
 // timeBudget is what can be computed in a time.
@@ -123,11 +122,15 @@ func measureTraining(ctx context.Context, b compute.Backend, size Size, vocab, l
 	if err != nil {
 		return 0, err
 	}
-	const tokens, warm, steps = 1024, 1, 5
+	const tokens, warm, steps = 2048, 1, 4
+	var o train.Options
+	if err := config.Defaults(&o); err != nil {
+		return 0, err
+	}
+	o.Steps, o.Schedule.LearningRate, o.Optimizer.Rule, o.MicroTokens, o.DType = warm+steps, 1e-3, newModelRule, tokens, kind
 	var clock time.Time
 	t := &train.Trainer{
-		Options: train.Options{Steps: warm + steps, Schedule: schedule.Options{LearningRate: 1e-3}, Optimizer: optim.Options{Beta1: 0.9, Beta2: 0.95, Epsilon: 1e-8, ClipNorm: 1}, MicroTokens: tokens, Seed: 1, DType: kind},
-		Backend: b, Model: m, Weights: m.Parameters(), Source: noise{tokens, length, vocab},
+		Options: o, Backend: b, Model: m, Weights: m.Parameters(), Source: noise{tokens, length, vocab},
 	}
 	seconds := math.Inf(1)
 	t.OnStep = func(p train.Progress) {

@@ -9,7 +9,7 @@ import (
 
 // Options are an optimizer's settings. Those that a rule does not have are not looked at.
 type Options struct {
-	Rule       string  `yaml:"optimizer" help:"rule by which weights move" default:"adamw" range:"adamw|adam|amsgrad|adamw8|lion|lion8|adafactor|adafactor_fairseq|muon|sgd|schedule_free|schedule_free_sgd|nadam|radam|rmsprop|adagrad|adadelta|ademamix"`
+	Rule       string  `yaml:"optimizer" help:"rule by which weights move; empty chooses: muon for a new model, adamw otherwise" default:"" range:"|adamw|adam|amsgrad|adamw8|lion|lion8|adafactor|adafactor_fairseq|muon|sgd|schedule_free|schedule_free_sgd|nadam|radam|rmsprop|adagrad|adadelta|ademamix"`
 	Beta1      float64 `yaml:"beta1" help:"decay of the mean of gradients" default:"0.9" range:"0..1"`
 	Beta2      float64 `yaml:"beta2" help:"decay of the mean of squares; lion: of the mean" default:"0.95" range:"0..1"`
 	Beta2Power float64 `yaml:"beta2_power" help:"beta2 of step k is at least 1 - 1/k^this (0.8 in PaLM); 0 leaves it as it is; adafactor: the whole of it, 0 is 0.8" default:"0" range:"0..10"`

@@ -6,7 +6,7 @@ import "math/bits"
 // pointers, and uses again the room of those that were freed.
 type lists struct {
 	chunks [][]int32
-	next   int        // first free place of the last chunk for short lists
+	next   int        // first free place of the last chunk for short lists; 0: there is none yet
 	last   int        // that chunk
 	free   [64][]list // by class of size
 	idle   []uint32   // numbers of chunks that were freed
@@ -54,7 +54,7 @@ func (l *lists) make(n int32) list {
 		l.free[k] = f[:len(f)-1]
 		return list{x.at, n}
 	}
-	if len(l.chunks) == 0 || l.next+int(room) > chunkSize {
+	if l.next == 0 || l.next+int(room) > chunkSize {
 		l.last = len(l.chunks)
 		l.chunks = append(l.chunks, make([]int32, chunkSize))
 		l.next = 0

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"math"
 
@@ -31,6 +32,7 @@ const scoreRows = 2048
 type Numbers struct {
 	Precision model.Precision
 	KV        model.KVType // attention reads keys and values as a cache of this type holds them
+	Rows      int          // tokens in one forward, which bounds the memory it takes; 0 is scoreRows
 }
 
 // Score is Engine.LogProbs without an engine and its cache.
@@ -53,7 +55,7 @@ func ScoreAs(ctx context.Context, b compute.Backend, m model.Model, ids [][]int3
 			return nil, ctx.Err()
 		}
 		batch, rows, targets, to := &model.Batch{}, []int32{}, []int32{}, from
-		for ; to < len(ids) && (to == from || batch.Rows()+len(ids[to]) <= scoreRows); to++ {
+		for ; to < len(ids) && (to == from || batch.Rows()+len(ids[to]) <= cmp.Or(as.Rows, scoreRows)); to++ {
 			text := ids[to]
 			for p := starts[to]; p < len(text); p++ {
 				rows = append(rows, int32(batch.Rows()+p-1))

@@ -33,7 +33,7 @@ func (e *Engine) LogProbs(ctx context.Context, ids [][]int32, starts []int) ([]S
 		if errors.Is(err, ErrCacheFull) { // requests hold the blocks: without them, then
 			e.computing.Lock()
 			var scored []Scored
-			scored, err = ScoreAs(ctx, e.backend, e.Model, ids[from:to], starts[from:to], Numbers{e.Options.Precision, e.Options.KV})
+			scored, err = ScoreAs(ctx, e.backend, e.Model, ids[from:to], starts[from:to], Numbers{Precision: e.Options.Precision, KV: e.Options.KV})
 			e.computing.Unlock()
 			copy(out[from:], scored)
 		}

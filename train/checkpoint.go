@@ -199,8 +199,13 @@ func (t *Trainer) write(step int, weights, rest *model.Parameters, position []by
 		return atomicfile.WriteFile(filepath.Join(dir, positionFile), append(position, '\n'))
 	}
 	check := func(dir string) error {
+		room := make([]byte, 2*largest(weights)) // for two tensors at a time; averages and what optimizers remember are no larger
 		return t.stored(dir, weights, rest, func(got, want *compute.Tensor) error {
-			a, b := make([]byte, got.Bytes()), make([]byte, want.Bytes())
+			n, m := got.Bytes(), want.Bytes()
+			if n+m > len(room) {
+				room = make([]byte, n+m)
+			}
+			a, b := room[:n], room[n:n+m]
 			if err := errors.Join(s.Read(got, a), s.Read(want, b)); err != nil {
 				return err
 			}

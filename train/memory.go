@@ -14,17 +14,19 @@ type Memory struct {
 	Optimizer   int64 `json:"optimizer"`   // what it remembers, averages too
 	Activations int64 `json:"activations"` // of the largest micro-batch, and their gradients
 	Workspace   int64 `json:"workspace"`   // what operations need beside their operands
-	Checkpoint  int64 `json:"checkpoint"`  // the copy that is written while training goes on
+	Checkpoint  int64 `json:"checkpoint"`  // the copy that is written while training goes on, and what it is read back into
+	Looks       int64 `json:"looks"`       // what looks at held-out text and answers to prompts compute in; not the trainer's
+	Data        int64 `json:"data"`        // of mapped token files, all of which are read once; not the trainer's
 }
 
 // Total is all of it.
 func (m Memory) Total() int64 {
-	return m.Weights + m.Gradients + m.Optimizer + m.Activations + m.Workspace + m.Checkpoint
+	return m.Weights + m.Gradients + m.Optimizer + m.Activations + m.Workspace + m.Checkpoint + m.Looks + m.Data
 }
 
 // Kinds are the parts by name.
 func (m Memory) Kinds() map[string]int64 {
-	return map[string]int64{"weights": m.Weights, "gradients": m.Gradients, "optimizer": m.Optimizer, "activations": m.Activations, "workspace": m.Workspace, "checkpoint": m.Checkpoint}
+	return map[string]int64{"weights": m.Weights, "gradients": m.Gradients, "optimizer": m.Optimizer, "activations": m.Activations, "workspace": m.Workspace, "checkpoint": m.Checkpoint, "looks": m.Looks, "data": m.Data}
 }
 
 // Memory is what the run holds. It is complete when the first step has been taken; Workspace is the backend's, if it counts.
@@ -48,8 +50,17 @@ func (t *Trainer) Memory() Memory {
 	}
 	if t.Folder != "" {
 		_, m.Checkpoint = t.CheckpointBytes()
+		m.Checkpoint += 2*largest(t.Weights) + max(bytesOf(t.Weights), bytesOf(t.remembered())) // read back from files that are mapped one at a time
 	}
 	return m
+}
+
+// largest is the size of the largest of tensors.
+func largest(p *model.Parameters) (bytes int64) {
+	for _, x := range p.Tensors() {
+		bytes = max(bytes, int64(x.Bytes()))
+	}
+	return bytes
 }
 
 // PlanMemory is what a run will hold: one of these options over a model on a dry backend (whose weights are shapes) with micro-batches of so many

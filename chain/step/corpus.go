@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 
 	"lian/event"
@@ -28,6 +29,15 @@ type MixtureOptions struct {
 	End          int     `yaml:"end" help:"id that stands between documents in token files; -1 is the tokenizer's, or what the format has" default:"-1" range:"-1..2147483647"`
 }
 
+// check says what cannot be read in the settings, before anything is prepared or measured.
+func (o MixtureOptions) check() error {
+	_, mix := parseMix(o.Mix)
+	_, epochs := parseEpochs(o.DomainEpochs)
+	_, skips := pack.ParseSkips(o.SkipBatches)
+	_, ramp := schedule.ParseRamp(o.BatchRamp, math.MaxInt)
+	return errors.Join(mix, epochs, skips, ramp)
+}
+
 // KindData is the event that says what a run takes of its data; payload []mixture.Statistics.
 const KindData = "train.data"
 
@@ -37,6 +47,7 @@ type corpus struct {
 	options MixtureOptions
 	mark    int32
 	domains []mixture.Domain
+	content []string // of each domain's files, see tokenfile.Fingerprint
 	heldOut []heldOut
 	tokens  int64 // of all documents that are learnt from, and a mark for each
 	readers []tokenfile.Reader
@@ -80,7 +91,19 @@ func openCorpus(ctx context.Context, dir string, o MixtureOptions, tok *tokenize
 	if err := bounds.unused(c.domains); err != nil {
 		return nil, err
 	}
-	return c, nil
+	phases, err := parseMix(o.Mix)
+	if err != nil {
+		return nil, err
+	}
+	return c, mixture.CheckNames(phases, c.names())
+}
+
+// names are those of the domains.
+func (c *corpus) names() (out []string) {
+	for _, d := range c.domains {
+		out = append(out, d.Name)
+	}
+	return out
 }
 
 // layOut decides what each step of a run reads.
@@ -157,6 +180,11 @@ func (c *corpus) domain(open opener, p tokenfile.Domain) (train, held tokenfile.
 	if train, err = files(p.Train); err != nil {
 		return nil, nil, err
 	}
+	content, err := tokenfile.Fingerprint(train)
+	if err != nil {
+		return nil, nil, err
+	}
+	c.content = append(c.content, content)
 	if len(p.HeldOut) > 0 {
 		held, err = files(p.HeldOut)
 		return train, held, err

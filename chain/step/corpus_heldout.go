@@ -90,13 +90,13 @@ func script(text string) string {
 	return "other"
 }
 
-// measure foretells held-out text, all of it and by domain and language.
-func measure(ctx context.Context, b compute.Backend, m model.Model, texts []heldText, mark int32) (all engine.Perplexity, parts []figure.HeldOutDomain, err error) {
+// measure foretells held-out text, all of it and by domain and language, so many tokens at a time.
+func measure(ctx context.Context, b compute.Backend, m model.Model, texts []heldText, mark int32, rows int) (all engine.Perplexity, parts []figure.HeldOutDomain, err error) {
 	plain := make([]engine.Text, len(texts))
 	for i, t := range texts {
 		plain[i] = t.Text
 	}
-	if all, err = engine.Measure(ctx, b, m, plain, mark, model.Exact); err != nil {
+	if all, err = engine.MeasureAs(ctx, b, m, plain, mark, engine.Windows{}, engine.Numbers{Precision: model.Exact, Rows: rows}); err != nil {
 		return all, nil, err
 	}
 	for _, by := range []func(heldText) string{func(t heldText) string { return t.domain }, func(t heldText) string { return "language " + t.language }} { // a domain may be called zh too

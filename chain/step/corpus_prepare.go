@@ -44,6 +44,10 @@ func corpusParts(dir string) ([]tokenfile.Domain, error) {
 // PrepareAll makes a corpus of several DATA, each of which is what Prepare takes, or token files of any trainer. Those that are not read
 // in place are unpacked, and tokenised where they hold text, into shards in dir. What was made is not made again.
 func PrepareAll(ctx context.Context, inputs []string, tokenizerPath string, vocabulary int, o MixtureOptions, dir string, events event.Sink) (Prepared, error) {
+	if err := o.check(); err != nil {
+		return Prepared{}, err
+	}
+	defer collectOften()()
 	kinds := make([]string, len(inputs))
 	found := make([][]tokenfile.Domain, len(inputs))
 	texts := 0

@@ -1,11 +1,14 @@
 package step
 
 import (
+	"context"
 	"math"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"lian/engine"
+	"lian/event"
 	"lian/train/mixture"
 )
 
@@ -48,5 +51,15 @@ func TestHeldOutTextIsAddedUpByName(t *testing.T) {
 	}
 	if got := byName(texts[:1], losses, func(t heldText) string { return t.domain }); got != nil {
 		t.Errorf("one domain is told apart: %+v", got)
+	}
+}
+
+// TestAWrongMixtureIsToldBeforeAnythingIsMade: not after minutes of preparing and measuring.
+func TestAWrongMixtureIsToldBeforeAnythingIsMade(t *testing.T) {
+	for _, o := range []MixtureOptions{{Mix: "en"}, {DomainEpochs: "0"}, {SkipBatches: "x"}, {BatchRamp: "1 2"}} {
+		dir := t.TempDir()
+		if _, err := PrepareAll(context.Background(), []string{filepath.Join(dir, "nothing")}, "", 300, o, dir, event.Discard); err == nil || strings.Contains(err.Error(), "nothing") {
+			t.Errorf("%+v: %v; expected the setting's error before the data's", o, err)
+		}
 	}
 }

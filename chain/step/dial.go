@@ -144,7 +144,7 @@ func (o *PretrainOptions) choose(ctx context.Context, b compute.Backend, vocabul
 		if d.Minutes > 0 {
 			rate := speed / operations
 			if rate == 0 {
-				took, err := measureShape(ctx, b, &s, o.Train)
+				took, err := measureShape(ctx, b, &s, o.Train, max(1, o.Train.MicroTokens/s.Context)*s.Context)
 				if err != nil {
 					return nil, err
 				}

@@ -17,6 +17,7 @@ import (
 	"lian/store"
 	"lian/tokenizer"
 	"lian/train/figure"
+	"lian/train/schedule"
 )
 
 // pretrainConfig is the recipe's pretrain step: pretraining, and the counting
@@ -78,7 +79,14 @@ func newPretrainCard(c *chain.Context, o *pretrainConfig) (*pretrainCard, error)
 	if c.Resumed && store.ReadJSON(c.Path(chain.CardFile), &old) == nil && old.Pretrain != nil {
 		p.card, p.before = *old.Pretrain, old.Pretrain.Seconds
 	}
-	p.card.StepsTotal, p.card.TokensTotal = o.Train.Steps, int64(o.Train.Steps)*int64(o.StepTokens)
+	p.card.StepsTotal, p.card.TokensTotal = o.Train.Steps, 0
+	if o.StepTokens > 0 { // else the dial chooses, and the events say
+		ramp, err := schedule.ParseRamp(o.Mixture.BatchRamp, o.StepTokens)
+		if err != nil {
+			return nil, err
+		}
+		p.card.TokensTotal = int64(ramp.Before(o.Train.Steps))
+	}
 	tok, err := tokenizer.Load(o.Tokenizer)
 	if err != nil {
 		return nil, err

@@ -11,7 +11,6 @@ import (
 	"lian/engine"
 	"lian/engine/sample"
 	"lian/event"
-	"lian/model"
 	"lian/store"
 	"lian/tokenizer"
 	"lian/train"
@@ -73,7 +72,10 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 		return r, err
 	}
 	defer func() { err = errors.Join(err, text.close()) }()
-	if err := o.chooseOnce(ctx, dir, b, tok.VocabSize(), float64(text.tokens), events); err != nil {
+	usual := collectOften()
+	err = o.chooseOnce(ctx, dir, b, tok.VocabSize(), float64(text.tokens), events)
+	usual()
+	if err != nil {
 		return r, err
 	}
 	start, err := o.begin(b, tok, events)
@@ -84,6 +86,11 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 	if err := text.layOut(m.Spec.Context, o.StepTokens, o.Train.Steps, o.Train.Seed); err != nil {
 		return r, err
 	}
+	memory, err := o.memory(m.Spec, float64(text.tokens))
+	if err != nil {
+		return r, err
+	}
+	defer holdMemory(memory)()
 	events.Emit(KindData, text.source.Statistics())
 	o.Train.EvalEvery = max(1, (o.Train.Steps+o.Looks-1)/o.Looks)
 	l := look{options: o, context: m.Spec.Context, tok: tok, separator: separator, events: events}
@@ -114,7 +121,7 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 		if len(looked) == 0 { // nothing is held out: --held-out-share 0
 			return math.NaN(), said(ctx, step)
 		}
-		p, parts, err := measure(ctx, b, m, looked, separator)
+		p, parts, err := measure(ctx, b, m, looked, separator, o.lookRows(m.Spec.Context))
 		if err != nil {
 			return 0, err
 		}
@@ -184,7 +191,7 @@ func (l look) prompts(ctx context.Context, t *train.Trainer, step int) error {
 	if len(o.Prompts) == 0 {
 		return nil
 	}
-	e, err := engine.New(t.Backend, t.Model, l.tok, engine.Options{Precision: model.Exact, CacheTokens: l.context * len(o.Prompts)})
+	e, err := engine.New(t.Backend, t.Model, l.tok, o.promptEngine(l.context))
 	if err != nil {
 		return err
 	}

@@ -30,8 +30,9 @@ func keepStates(t *train.Trainer, dir string, form train.Form, settings []train.
 // dataSettings are what of the data decides over the bytes of a run.
 func dataSettings(c *corpus, tok *tokenizer.Tokenizer) []train.Setting {
 	out := []train.Setting{{Name: "data.tokenizer", Value: tok.Hash()}}
-	for _, d := range c.source.Statistics() {
+	for i, d := range c.source.Statistics() {
 		out = append(out,
+			train.Setting{Name: "data." + d.Domain + ".content", Value: c.content[i]},
 			train.Setting{Name: "data." + d.Domain + ".documents", Value: strconv.Itoa(d.Documents)},
 			train.Setting{Name: "data." + d.Domain + ".tokens", Value: strconv.FormatInt(d.Tokens, 10)})
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"lian/compute"
@@ -56,11 +57,12 @@ func (t timeBudget) measured(ctx context.Context, b compute.Backend, events even
 	return size, gflops, nil
 }
 
-// stepTime is what a training step takes: so long for each micro-batch, and so long for what comes once.
+// stepTime is what a training step takes: so long for each micro-batch, and so long for what comes once; and what a look takes.
 type stepTime struct {
 	rows  int     // of a micro-batch
 	micro float64 // seconds
 	move  float64 // seconds: clipping and the optimizer
+	look  float64 // seconds to foretell a micro-batch's rows
 }
 
 // step is the seconds of a step of so many tokens.
@@ -69,16 +71,16 @@ func (t stepTime) step(tokens int) float64 { return t.micro*float64(tokens)/floa
 // rate is tokens a second in steps of so many tokens.
 func (t stepTime) rate(tokens int) float64 { return float64(tokens) / t.step(tokens) }
 
-// measureShape times steps of one and of two micro-batches of a shape with random weights, whatever it may be, for about three seconds and at least twice.
-func measureShape(ctx context.Context, b compute.Backend, s *nn.Spec, o train.Options) (stepTime, error) {
+// measureShape times steps of one and of two micro-batches of so many rows of a shape with random weights, whatever it may be, for about three seconds and at
+// least twice. The middle one of the times counts: a run does not have the luck of the best one.
+func measureShape(ctx context.Context, b compute.Backend, s *nn.Spec, o train.Options, rows int) (stepTime, error) {
 	m, err := nn.Initialise(b, *s, 1, 0.02)
 	if err != nil {
 		return stepTime{}, err
 	}
 	length := s.Context
-	rows := max(1, o.MicroTokens/length) * length
 	o.Steps, o.EvalEvery, o.Schedule.LearningRate, o.MicroTokens = 1_000_000, 0, 1e-5, rows
-	one, two := math.Inf(1), math.Inf(1)
+	var one, two []float64
 	measuring, enough := context.WithCancel(ctx)
 	defer enough()
 	t := &train.Trainer{Options: o, Backend: b, Model: m, Weights: m.Parameters(), Source: alternating{rows, length, s.Vocab}}
@@ -87,9 +89,9 @@ func measureShape(ctx context.Context, b compute.Backend, s *nn.Spec, o train.Op
 		switch took := p.Took.Seconds(); {
 		case p.Step <= 2: // the first ones bring memory
 		case p.Step%2 == 1:
-			one = min(one, took)
+			one = append(one, took)
 		default:
-			two = min(two, took)
+			two = append(two, took)
 		}
 		if p.Step >= 6 && p.Step%2 == 0 && time.Since(began) > 3*time.Second {
 			enough()
@@ -98,8 +100,22 @@ func measureShape(ctx context.Context, b compute.Backend, s *nn.Spec, o train.Op
 	if err := t.Run(measuring); ctx.Err() != nil || !errors.Is(err, context.Canceled) {
 		return stepTime{}, cmp.Or(ctx.Err(), err)
 	}
-	micro := max(two-one, one/10)
-	return stepTime{rows, micro, max(one-micro, 0)}, nil
+	var looks []float64
+	for range 3 {
+		began := time.Now()
+		if err := score(ctx, b, m, s, rows); err != nil {
+			return stepTime{}, err
+		}
+		looks = append(looks, time.Since(began).Seconds())
+	}
+	a, c := median(one), median(two)
+	micro := max(c-a, a/10)
+	return stepTime{rows, micro, max(a-micro, 0), median(looks)}, nil
+}
+
+func median(list []float64) float64 {
+	list = slices.Sorted(slices.Values(list))
+	return (list[len(list)/2] + list[(len(list)-1)/2]) / 2
 }
 
 // alternating is noise of one micro-batch in odd steps and of two in even ones.

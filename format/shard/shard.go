@@ -114,6 +114,11 @@ func Open(path string) (*Reader, error) {
 	return r, nil
 }
 
+// Checksums are those of the index with the metadata, and of the tokens, as the file says them.
+func (r *Reader) Checksums() (index, tokens uint32) {
+	return r.header.indexChecksum, r.header.tokenChecksum
+}
+
 // parse checks everything but the tokens.
 func parse(file []byte) (*Reader, error) {
 	h, err := decodeHeader(file)

@@ -95,6 +95,13 @@ func (s *Source) plan() error {
 	if len(phases) == 0 {
 		phases = []Phase{{}}
 	}
+	var names []string
+	for _, d := range s.domains {
+		names = append(names, d.Name)
+	}
+	if err := CheckNames(phases, names); err != nil {
+		return err
+	}
 	total := s.o.Before(s.o.Steps)
 	before := make([]int, len(s.domains))
 	for i, p := range phases {
@@ -129,6 +136,26 @@ func (s *Source) plan() error {
 	return nil
 }
 
+// CheckNames says which domain of the data has no weight in a phase, or which weight has no domain.
+func CheckNames(phases []Phase, names []string) error {
+	for _, p := range phases {
+		if p.Weights == nil {
+			continue
+		}
+		for _, name := range names {
+			if _, ok := p.Weights[name]; !ok {
+				return fmt.Errorf("mix: domain %s has no weight; give it one, 0 leaves it out", name)
+			}
+		}
+		for name := range p.Weights {
+			if !slices.Contains(names, name) {
+				return fmt.Errorf("mix: there is no domain %s; the data has %s", name, strings.Join(names, ", "))
+			}
+		}
+	}
+	return nil
+}
+
 // weights of a phase by the domains' numbers.
 func (s *Source) weights(p Phase) ([]float64, error) {
 	out := make([]float64, len(s.domains))
@@ -137,11 +164,7 @@ func (s *Source) weights(p Phase) ([]float64, error) {
 		names = append(names, d.Name)
 		out[i] = s.layouts[i].EpochRows()
 		if p.Weights != nil {
-			w, ok := p.Weights[d.Name]
-			if !ok {
-				return nil, fmt.Errorf("mix: domain %s has no weight; give it one, 0 leaves it out", d.Name)
-			}
-			out[i] = w
+			out[i] = p.Weights[d.Name]
 		}
 	}
 	sum := 0.0
@@ -153,11 +176,6 @@ func (s *Source) weights(p Phase) ([]float64, error) {
 	}
 	if sum == 0 {
 		return nil, fmt.Errorf("mix: all weights are 0")
-	}
-	for name := range p.Weights {
-		if !slices.Contains(names, name) {
-			return nil, fmt.Errorf("mix: there is no domain %s; the data has %s", name, strings.Join(names, ", "))
-		}
 	}
 	return normal(out), nil
 }

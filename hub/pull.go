@@ -290,6 +290,11 @@ func (p *Plan) Pull(ctx context.Context, sink event.Sink) (*Mark, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, f := range p.Files { // a kill between a file's last name and its note's removal leaves the note
+		data, note := partPaths(p.path(f.File))
+		os.Remove(data)
+		os.Remove(note)
+	}
 	err = os.Remove(filepath.Join(p.Dir, PullingFile))
 	lock.Close()
 	os.Remove(filepath.Join(p.Dir, ".lock")) // whoever has it now keeps it

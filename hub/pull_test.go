@@ -584,6 +584,17 @@ func TestAKilledPullGoesOn(t *testing.T) {
 	f.same(t, p)
 }
 
+// TestWhatAKillLeftBesideAWholeFileGoes: killed after a file got its name and before the note of its pieces went.
+func TestWhatAKillLeftBesideAWholeFileGoes(t *testing.T) {
+	f := newFake(t, aModel())
+	p, _ := f.pull(t, "o/m", Options{})
+	_, note := partPaths(filepath.Join(p.Dir, "tokenizer.json"))
+	if err := os.WriteFile(note, []byte("{}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f.pull(t, "o/m", Options{})
+}
+
 // counter sends until so many bytes are out, says so, and hangs.
 type counter struct {
 	http.ResponseWriter

@@ -134,9 +134,9 @@ func (o *PretrainOptions) choose(ctx context.Context, b compute.Backend, vocabul
 	case o.Train.Steps > 0 && d.Minutes > 0:
 		return nil, fmt.Errorf("train.steps is %d and minutes %g: give one of them", o.Train.Steps, d.Minutes)
 	case o.Train.Steps > 0 && o.StepTokens == 0:
-		o.StepTokens = stepTokens(float64(o.Train.Steps)*8192, operations)
+		o.StepTokens = 8192
 		tokens = float64(o.Train.Steps) * float64(o.StepTokens)
-		note("step_tokens", strconv.Itoa(o.StepTokens), "as for %d steps of 8192", o.Train.Steps)
+		note("step_tokens", strconv.Itoa(o.StepTokens), "where only steps are set by hand")
 	case o.Train.Steps == 0:
 		inner := float64(s.Count() - s.Vocab*s.Hidden)
 		tokens = min(d.TokensPerParameter*inner, limit)

@@ -85,7 +85,6 @@ type superProduct struct {
 	x                    superActivations
 	out                  []float32
 	end                  epilogue
-	far                  outlierProduct // what is not in the rounded rows
 }
 
 const (

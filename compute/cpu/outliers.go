@@ -256,7 +256,7 @@ func (b *backend) readColumns(to [][]float32, channels []int32, weight *compute.
 		}
 	}
 	if len(t.channels) > 0 {
-		b.eachOf(len(t.channels), t)
+		b.eachOf(len(t.channels)*t.chunks(), t)
 	}
 	t.weight = nil
 }
@@ -322,11 +322,24 @@ type columnTask struct {
 	values   [][]float32
 }
 
+// columnRows is how many values of a column a task reads: a head's column is long enough for all workers.
+const columnRows = 4096
+
+func (t *columnTask) chunks() int { return (t.n + columnRows - 1) / columnRows }
+
 func (t *columnTask) task(s *scratch, task int) {
-	kind, channel, out := t.weight.Type, int(t.channels[task]), t.values[task]
+	chunks := t.chunks()
+	kind, channel, out := t.weight.Type, int(t.channels[task/chunks]), t.values[task/chunks]
+	from := task % chunks * columnRows
 	size, bytes, rowBytes := kind.BlockSize(), kind.BlockBytes(), kind.Bytes(t.k)
-	block, data := s.need(slotOutlier, size), host.Bytes(t.weight)[channel/size*bytes:]
-	for j := range out[:t.n] {
+	data := host.Bytes(t.weight)[channel/size*bytes:]
+	one := oneValue(kind)
+	block := s.need(slotOutlier, size)
+	for j := from; j < min(from+columnRows, t.n); j++ {
+		if one != nil {
+			out[j] = one(data[j*rowBytes:][:bytes], channel%size)
+			continue
+		}
 		if err := t.b.dequantize(kind, data[j*rowBytes:][:bytes], block); err != nil {
 			t.b.fail(err)
 			return
@@ -334,3 +347,25 @@ func (t *columnTask) task(s *scratch, task int) {
 		out[j] = block[channel%size]
 	}
 }
+
+// oneValue reads one value of a block without the others, of the types where that is simple; nil for others. It has the decoder's bits.
+func oneValue(kind dtype.Type) func(block []byte, i int) float32 {
+	switch kind {
+	case dtype.Q4_0:
+		return func(block []byte, i int) float32 {
+			return scaleOf(block) * float32(int(nibble(block[2:18], i))-8)
+		}
+	case dtype.Q4_1:
+		return func(block []byte, i int) float32 {
+			return float32(scaleOf(block)*float32(nibble(block[4:20], i))) + scaleOf(block[2:])
+		}
+	case dtype.Q8_0:
+		return func(block []byte, i int) float32 { return scaleOf(block) * float32(int8(block[2+i])) }
+	}
+	return nil
+}
+
+func scaleOf(b []byte) float32 { return dtype.F16ToF32(uint16(b[0]) | uint16(b[1])<<8) }
+
+// nibble is value i of 32 in 16 bytes: the low halves come first.
+func nibble(b []byte, i int) byte { return b[i%16] >> (i / 16 * 4) & 15 }

@@ -12,6 +12,7 @@ import (
 	"lian/compute/cpu"
 	"lian/event"
 	"lian/machine"
+	"lian/model"
 	"lian/model/nn"
 	"lian/tokenizer"
 	"lian/train"
@@ -56,10 +57,24 @@ func (o FigureOptions) record(ctx context.Context, t *train.Trainer, what record
 	m := figure.Machine{CPU: machine.Processor(), Workers: runtime.GOMAXPROCS(0), Kernels: cpu.Level(), Memory: memory, PeakType: string(peak), Parameters: what.spec.Count(),
 		PeakFLOPS: 1e9 * measurePeak(ctx, t.Backend, peak)}
 	r.events.Emit(figure.KindMachine, m)
-	r.Recorder = figure.Recorder{Every: o.FiguresEvery, ByLayer: o.FiguresByLayer, Operations: figure.NewOperations(what.spec), Frozen: t.Adapter != nil,
+	operations := figure.NewOperations(what.spec)
+	r.Recorder = figure.Recorder{Every: o.FiguresEvery, ByLayer: o.FiguresByLayer, Operations: operations, Repeated: repeated(what.spec, operations, t.Options.Recompute), Frozen: t.Adapter != nil,
 		PeakFLOPS: m.PeakFLOPS, Memory: func() map[string]int64 { return t.Memory().Kinds() }, Domains: what.domains, TokenBytes: tokenBytes(what.tokens)}
 	r.Attach(t)
 	return r
+}
+
+// repeated is the share of a forward that the backward computes again: the layers that keep only what enters them, never the head. What selective
+// recomputation makes again is not among the operations that are counted.
+func repeated(s nn.Spec, o figure.Operations, r model.Recompute) float64 {
+	full := 0
+	for l := range s.Layers {
+		if r.Of(l, s.Layers) == model.RecomputeFull {
+			full++
+		}
+	}
+	layers := o.Layers(s.Context)
+	return float64(full) / float64(s.Layers) * layers / (layers + o.Head(s.Context))
 }
 
 // step tells a step twice: as what it was, and as progress with its figures.

@@ -109,7 +109,11 @@ func (r *Recorder) Step(p train.Progress) Step {
 		if r.PeakFLOPS > 0 {
 			s.MFU = s.FLOPS / r.PeakFLOPS
 			if r.Repeated > 0 {
-				s.HFU = s.MFU * (1 + r.Repeated/3)
+				passes := 3.0 // a forward, and a backward of twice its cost
+				if r.Frozen {
+					passes = 2
+				}
+				s.HFU = s.MFU * (1 + r.Repeated/passes)
 			}
 		}
 	}

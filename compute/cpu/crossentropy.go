@@ -169,18 +169,28 @@ func (r *rowLoss) run(b *backend, s *scratch) (loss, lse float32, best int) {
 			b.softcap(at(r.logits, from), min(stretch, vocab-from), r.Softcap, 1/r.Softcap)
 		}
 	}
-	e := s.need(slotE, min(vocab, stretch))
-	most, sum := b.most(at(r.logits, 0), vocab), float32(0)
-	for from := 0; from < vocab; from += stretch {
-		sum += b.expSum(at(e, 0), at(r.logits, from), min(stretch, vocab-from), most)
+	var asked, mean float32 // of the logits, before exponentials take their place
+	if !ignored {
+		if asked = r.logits[r.target]; r.LabelSmoothing > 0 {
+			mean = b.sumOf(r.logits) / float32(vocab)
+		}
 	}
-	lse = most + float32(math.Log(float64(sum)))
+	e := exponentials{most: b.most(at(r.logits, 0), vocab), inPlace: r.gradient && r.Softcap == 0}
+	e.scratch = s.need(slotE, min(vocab, stretch))
+	for from := 0; from < vocab; from += stretch {
+		dst := e.scratch
+		if e.inPlace {
+			dst = r.logits[from:]
+		}
+		e.sum += b.expSum(at(dst, 0), at(r.logits, from), min(stretch, vocab-from), e.most)
+	}
+	lse = e.most + float32(math.Log(float64(e.sum)))
 	if ignored {
 		return 0, lse, best
 	}
-	loss = lse - r.logits[r.target]
+	loss = lse - asked
 	if r.LabelSmoothing > 0 {
-		loss += r.LabelSmoothing * (r.logits[r.target] - b.sumOf(r.logits)/float32(vocab))
+		loss += r.LabelSmoothing * (asked - mean)
 	}
 	if r.ZLoss != 0 {
 		loss += r.ZLoss * lse * lse
@@ -191,16 +201,26 @@ func (r *rowLoss) run(b *backend, s *scratch) (loss, lse float32, best int) {
 	return loss, lse, best
 }
 
-// differentiate turns the logits into their gradient.
-func (r *rowLoss) differentiate(b *backend, e []float32, lse float32) {
-	vocab, factor, share := len(r.logits), r.scale*(1+2*r.ZLoss*lse), r.scale*r.LabelSmoothing/float32(len(r.logits))
+// exponentials are exp(logit − most) of a row. They are where the logits were, so that each is computed once, unless the
+// slope of a softcap still needs those: then only their sum is kept.
+type exponentials struct {
+	most, sum float32
+	inPlace   bool
+	scratch   []float32 // a stretch
+}
+
+// differentiate turns the logits, or their exponentials, into their gradient.
+func (r *rowLoss) differentiate(b *backend, e exponentials, lse float32) {
+	vocab, factor, share := len(r.logits), r.scale*(1+2*r.ZLoss*lse)/e.sum, r.scale*r.LabelSmoothing/float32(len(r.logits))
 	for from := 0; from < vocab; from += stretch {
 		n, y := min(stretch, vocab-from), r.logits[from:]
 		d := y
-		if r.Softcap > 0 { // its slope needs the logits
-			d = e
+		if e.inPlace {
+			b.scale(at(d, 0), n, factor)
+		} else {
+			d = e.scratch
+			b.expScale(at(d, 0), at(y, 0), n, e.most, factor)
 		}
-		b.expScale(at(d, 0), at(y, 0), n, lse, factor)
 		if share != 0 {
 			b.shift(at(d, 0), at(d, 0), n, share)
 		}

@@ -13,9 +13,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lian/chain/step"
 	"lian/cli/ui"
 	"lian/config"
 	"lian/store"
+	"lian/train/history"
 )
 
 func init() { register(runsCommand) }
@@ -89,8 +91,9 @@ func openIndex(out *ui.Out) (*store.Index, error) {
 // shown is a run with its settings.
 type shown struct {
 	store.Entry
-	Files    []file          `json:"files"`
-	Settings json.RawMessage `json:"settings"`
+	Training []history.Figure `json:"training,omitempty"` // what it came to, where something was trained
+	Files    []file           `json:"files"`
+	Settings json.RawMessage  `json:"settings"`
 }
 
 // file is a file that a run made.
@@ -113,7 +116,14 @@ func runsShowCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		trained, err := trainingOf(dir)
+		if err != nil { // the rest can be shown
+			out.Note("overview.unreadable", err)
+		}
 		s := shown{Entry: e}
+		if trained != nil {
+			s.Training = trained.Summary()
+		}
 		if s.Files, err = filesOf(dir); err != nil {
 			return err
 		}
@@ -126,8 +136,16 @@ func runsShowCommand() *cobra.Command {
 		if err := out.Result(e); err != nil {
 			return err
 		}
-		out.Print(curve(dir, out))
-		t := ui.Table{Title: "\n" + out.T("help.settings")}
+		t := ui.Table{Title: "\n" + out.T("field.training"), Columns: []ui.Column{{}, {Right: true}}}
+		for _, f := range s.Training {
+			name, value := step.FigureText(out.Lang, f)
+			t.Rows = append(t.Rows, []string{"  " + name, value})
+		}
+		if len(t.Rows) > 0 {
+			out.Table(t)
+			out.Print(curve(trained, out))
+		}
+		t = ui.Table{Title: "\n" + out.T("help.settings")}
 		for _, p := range config.Flatten(settings) {
 			t.Rows = append(t.Rows, []string{"  " + p.Path, p.Value})
 		}

@@ -161,14 +161,19 @@ func runsTensorBoardCommand() *cobra.Command {
 	})
 }
 
-// curve is a small picture of a training for lian runs show; empty if there is none.
-func curve(dir string, out *ui.Out) string {
+// trainingOf is a run's longest training; nil if nothing was trained.
+func trainingOf(dir string) (*history.Stage, error) {
 	run, err := history.Open(dir)
-	if err != nil || run.Main() == nil || len(run.Main().Steps) < 2 {
-		return ""
+	if err != nil || run.Main() == nil || len(run.Main().Steps) == 0 {
+		return nil, err
 	}
-	loss, ok := history.Find(run.Main().Series(0), "loss")
-	if !ok {
+	return run.Main(), nil
+}
+
+// curve is a small picture of a training for lian runs show; empty if there is too little of it.
+func curve(trained *history.Stage, out *ui.Out) string {
+	loss, ok := history.Find(trained.Series(0), "loss")
+	if !ok || len(loss.Value) < 2 {
 		return ""
 	}
 	high, low := loss.Value[len(loss.Value)/25], loss.Value[0]
@@ -186,12 +191,8 @@ func curve(dir string, out *ui.Out) string {
 func trainingDifferences(dirs [2]string) (out []difference, err error) {
 	var stages [2]*history.Stage
 	for i, dir := range dirs {
-		run, err := history.Open(dir)
-		if err != nil {
+		if stages[i], err = trainingOf(dir); err != nil || stages[i] == nil {
 			return nil, err
-		}
-		if stages[i] = run.Main(); stages[i] == nil || len(stages[i].Steps) == 0 {
-			return nil, nil
 		}
 	}
 	a, b := stages[0].Summary(), stages[1].Summary()

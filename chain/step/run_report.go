@@ -85,7 +85,7 @@ func (w *reportWriter) table(heads ...string) {
 func (w *reportWriter) stage(s *history.Stage) error {
 	w.table(w.t("runs.report.figure"), w.t("runs.report.value"))
 	for _, f := range s.Summary() {
-		w.row(w.name(f.Name), written(f))
+		w.row(FigureText(w.lang, f))
 	}
 	if m := s.Machine; m.CPU != "" {
 		w.row(w.t("runs.report.machine"), fmt.Sprintf("%s, %d × %s", m.CPU, m.Workers, m.Kernels))
@@ -176,31 +176,33 @@ func (w *reportWriter) picture(s *history.Stage, title string, lines []history.L
 
 // name is a figure's name for people; that of a domain has it behind.
 func (w *reportWriter) name(figure string) string {
-	head, part, found := strings.Cut(figure, "/")
-	text := strings.ReplaceAll(head, "_", " ")
-	if key := "plot.figure." + head; message.Has(key) {
-		text = w.t(key)
-	}
-	if found {
-		text += " · " + part
-	}
-	return text
+	name, _ := FigureText(w.lang, history.Figure{Name: figure})
+	return name
 }
 
-// written is a figure's value with its unit.
-func written(f history.Figure) string {
-	switch f.Unit {
-	case "seconds":
-		return fmt.Sprintf("%.0f s", f.Value)
-	case "bytes":
-		return fmt.Sprintf("%.0f MiB", f.Value/(1<<20))
-	case "share":
-		return fmt.Sprintf("%.1f %%", f.Value*100)
+// FigureText is a figure's name for people, and its value with its unit.
+func FigureText(lang string, f history.Figure) (name, value string) {
+	head, part, found := strings.Cut(f.Name, "/")
+	name = strings.ReplaceAll(head, "_", " ")
+	if key := "plot.figure." + head; message.Has(key) {
+		name = message.Text(lang, key)
 	}
-	if f.Value == float64(int64(f.Value)) {
-		return fmt.Sprint(int64(f.Value))
+	if found {
+		name += " · " + part
 	}
-	return fmt.Sprintf("%.4g", f.Value)
+	switch {
+	case f.Unit == "seconds":
+		value = fmt.Sprintf("%.0f s", f.Value)
+	case f.Unit == "bytes":
+		value = fmt.Sprintf("%.0f MiB", f.Value/(1<<20))
+	case f.Unit == "share":
+		value = fmt.Sprintf("%.1f %%", f.Value*100)
+	case f.Value == float64(int64(f.Value)):
+		value = fmt.Sprint(int64(f.Value))
+	default:
+		value = fmt.Sprintf("%.4g", f.Value)
+	}
+	return name, value
 }
 
 // settings are the run's, without those that a report is not about.

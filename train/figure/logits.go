@@ -1,76 +1,60 @@
 package figure
 
 import (
-	"cmp"
 	"math"
-	"slices"
 
 	"lian/compute"
+	"lian/dtype"
 	"lian/model"
 )
 
-// largestLogit is the largest score that any query of an attention gives any key that it sees: exactly, and from few of them. A query's
-// logarithm of the softmax's denominator is never below its largest score, so queries are looked at in falling order of it, until none can
-// exceed what was found. The attention must keep LogSumExp, as one with a tape does.
-func largestLogit(s compute.Stream, o *compute.Attention) (float64, error) {
-	bounds, err := model.Floats(s, o.LogSumExp)
-	if err != nil {
-		return 0, err
-	}
-	q, err := model.Floats(s, o.Q)
-	if err != nil {
-		return 0, err
-	}
-	k, err := model.Floats(s, o.K)
-	if err != nil {
-		return 0, err
-	}
-	starts := make([]int32, o.QueryStart.Elements())
-	if err := s.Read(o.QueryStart, compute.HostBytes(starts)); err != nil {
-		return 0, err
-	}
-	var slopes []float32
+// sharpness is what scores are multiplied by before their largest is asked for.
+const sharpness = 1 << 20
+
+// logits finds the largest scores of attention. It keeps what it computes in, as layers are of one size.
+type logits struct{ out, sums, slopes *compute.Tensor }
+
+// largest is the largest score that any query of an attention gives any key that it sees, as the attention computes it; −∞ if none sees any.
+//
+// The attention is launched once more with scores 2²⁰ times as large. The logarithm of a query's softmax denominator is then 2²⁰ times
+// its largest score, and at most log(keys) more: all other terms vanish beside the largest. So the backend's own kernels and masks find
+// it, for a forward of attention.
+func (l *logits) largest(s compute.Stream, o *compute.Attention) (float64, error) {
+	b := s.Backend()
+	sharp := *o
+	sharp.Out, sharp.LogSumExp = need(b, &l.out, o.Out.Shape...), need(b, &l.sums, o.Q.Shape[:2]...)
+	sharp.Scale, sharp.Softcap, sharp.Sinks = o.Scale*sharpness, o.Softcap*sharpness, nil
 	if o.Slopes != nil {
-		if slopes, err = model.Floats(s, o.Slopes); err != nil {
+		slopes, err := model.Floats(s, o.Slopes)
+		if err != nil {
 			return 0, err
 		}
+		for i := range slopes {
+			slopes[i] *= sharpness
+		}
+		sharp.Slopes = need(b, &l.slopes, o.Slopes.Shape...)
+		s.Write(sharp.Slopes, compute.HostBytes(slopes))
 	}
-	heads, kvHeads, size := o.Q.Shape[1], o.K.Shape[1], o.Q.Shape[2]
-	order := make([]int, len(bounds))
-	for i := range order {
-		order[i] = i
+	s.Launch(&sharp)
+	sums, err := model.Floats(s, sharp.LogSumExp)
+	if err != nil {
+		return 0, err
 	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(bounds[b], bounds[a]) })
 	most := math.Inf(-1)
-	for _, at := range order {
-		// rounding may leave the bound a little below
-		if float64(bounds[at]) < most-1e-3*math.Abs(most) {
-			break
-		}
-		row, h := at/heads, at%heads
-		n, _ := slices.BinarySearch(starts, int32(row)+1)
-		first, last := int(starts[n-1]), int(starts[n])-1
-		if o.Causal {
-			last = row
-		}
-		if o.Window > 0 {
-			first = max(first, row-o.Window+1)
-		}
-		for j := first; j <= last; j++ {
-			sum := 0.0
-			key := k[(j*kvHeads+h/(heads/kvHeads))*size:][:size]
-			for c, x := range q[at*size:][:size] {
-				sum += float64(x) * float64(key[c])
-			}
-			sum *= float64(o.Scale)
-			if o.Softcap > 0 {
-				sum = float64(o.Softcap) * math.Tanh(sum/float64(o.Softcap))
-			}
-			if slopes != nil {
-				sum -= float64(slopes[h]) * float64(row-j)
-			}
-			most = max(most, sum)
-		}
+	for _, x := range sums {
+		most = max(most, float64(x)/sharpness)
 	}
 	return most, nil
+}
+
+// need makes a float32 tensor anew unless it has the shape already.
+func need(b compute.Backend, x **compute.Tensor, shape ...int) *compute.Tensor {
+	elements := 1
+	for _, n := range shape {
+		elements *= n
+	}
+	if *x == nil || (*x).Elements() != elements {
+		*x = compute.NewTensor(b, dtype.F32, shape...)
+	}
+	return (*x).View(shape...)
 }

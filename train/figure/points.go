@@ -30,6 +30,7 @@ func (s Step) Points() []Point {
 	p.add("tokens_per_second_moving", s.Moving)
 	p.add("seconds", s.Seconds)
 	p.add("waited", s.Waited)
+	p.add("compute_share", s.Compute)
 	p.add("flops", s.FLOPS)
 	p.add("mfu", s.MFU)
 	p.add("hfu", s.HFU)

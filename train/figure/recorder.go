@@ -29,6 +29,7 @@ type Recorder struct {
 	rates  Rates
 	detail *Detail
 	before sample
+	logits logits
 	seen   int // step whose first micro-batch has been looked at
 	err    error
 }
@@ -57,7 +58,7 @@ func (r *Recorder) taps(before int, s compute.Stream) (t model.Taps) {
 		if o.LogSumExp == nil || o.Blocks != nil || layer != len(r.detail.AttentionLogits) { // recomputation comes by again
 			return
 		}
-		most, err := largestLogit(s, o)
+		most, err := r.logits.largest(s, o)
 		if r.keep(err); err == nil && !math.IsInf(most, 0) && !math.IsNaN(most) {
 			r.detail.AttentionLogits = append(r.detail.AttentionLogits, most)
 		}
@@ -91,7 +92,7 @@ func (r *Recorder) After(v train.View, _ *train.Progress) error {
 		return err
 	}
 	r.detail.UpdateRatios = updateRatios(r.before, after, r.ByLayer)
-	r.before = sample{}
+	r.before, r.logits = sample{}, logits{}
 	return nil
 }
 
@@ -104,6 +105,7 @@ func (r *Recorder) Step(p train.Progress) Step {
 	s.Rate, s.Mean, s.Moving = r.rates.Add(p.Rows, p.Took)
 	s.Left = p.Left
 	if p.Took > 0 {
+		s.Compute = 1 - s.Waited/s.Seconds
 		model := r.Operations.Step(t.lengths, t.labels, !r.Frozen)
 		s.FLOPS = model / s.Seconds
 		if r.PeakFLOPS > 0 {

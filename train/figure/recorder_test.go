@@ -85,6 +85,9 @@ func TestAStepsFiguresFitTogether(t *testing.T) {
 		if s.Labels != 11+15 || s.Rate <= 0 || s.MFU <= 0 || math.Abs(s.HFU/s.MFU-4.0/3) > 1e-9 {
 			t.Errorf("step %d: %+v", s.Step, s)
 		}
+		if !(s.Compute > 0 && s.Compute <= 1) || math.Abs(s.Waited+s.Compute*s.Seconds-s.Seconds) > 1e-9 {
+			t.Errorf("step %d: %v s of %v waited, %v of it in compute", s.Step, s.Waited, s.Seconds, s.Compute)
+		}
 		if want := s.Loss / 2 / math.Ln2; math.Abs(s.BitsPerByte-want) > 1e-9 {
 			t.Errorf("step %d: %v bits per byte, expected %v: a token is two bytes", s.Step, s.BitsPerByte, want)
 		}
@@ -115,55 +118,88 @@ func TestAStepsFiguresFitTogether(t *testing.T) {
 	}
 }
 
-func TestTheLargestLogitIsFoundWithoutLookingAtAll(t *testing.T) {
+func TestTheLargestLogitIsThatOfAllPairsThatSeeEachOther(t *testing.T) {
 	b := cpu.New(1)
 	s := b.NewStream()
-	for _, window := range []int{0, 3} {
-		const rows, heads, kvHeads, size = 20, 4, 2, 8
-		tensor := func(seed, n int) (*compute.Tensor, []float32) {
-			v := make([]float32, rows*n*size)
-			for i := range v {
-				v[i] = float32(math.Sin(float64(seed+i*i))) * 3
-			}
-			x := compute.NewTensor(b, dtype.F32, rows, n, size)
-			s.Write(x, compute.HostBytes(v))
-			return x, v
+	const rows, heads, kvHeads, size = 20, 4, 2, 8
+	floats := func(v []float32, shape ...int) *compute.Tensor {
+		x := compute.NewTensor(b, dtype.F32, shape...)
+		s.Write(x, compute.HostBytes(v))
+		return x
+	}
+	waves := func(seed, n int, by float32) []float32 {
+		v := make([]float32, rows*n*size)
+		for i := range v {
+			v[i] = float32(math.Sin(float64(seed+i*i))) * by
 		}
-		q, qv := tensor(1, heads)
-		k, kv := tensor(2, kvHeads)
-		ints := func(v ...int32) *compute.Tensor {
-			x := compute.NewTensor(b, dtype.I32, len(v))
-			s.Write(x, compute.HostBytes(v))
-			return x
-		}
+		return v
+	}
+	ints := func(v ...int32) *compute.Tensor {
+		x := compute.NewTensor(b, dtype.I32, len(v))
+		s.Write(x, compute.HostBytes(v))
+		return x
+	}
+	var l logits
+	for _, c := range []struct {
+		why    string
+		by     float32 // size of queries and keys
+		change func(*compute.Attention)
+	}{
+		{"causal, two sequences", 3, nil},
+		{"a window", 3, func(o *compute.Attention) { o.Window = 3 }},
+		{"scores near zero, as before training", 0.01, nil},
+		{"scores in the hundreds", 20, nil},
+		{"a softcap", 3, func(o *compute.Attention) { o.Softcap = 5 }},
+		{"slopes", 3, func(o *compute.Attention) { o.Slopes = floats([]float32{0.5, 0.25, 0.125, 2}, heads) }},
+		{"sinks are no scores", 0.01, func(o *compute.Attention) { o.Sinks = floats([]float32{9, 9, 9, 9}, heads) }},
+		{"both ways", 3, func(o *compute.Attention) { o.Causal = false }},
+	} {
+		qv, kv := waves(1, heads, c.by), waves(2, kvHeads, c.by)
+		q, k := floats(qv, rows, heads, size), floats(kv, rows, kvHeads, size)
 		o := &compute.Attention{Q: q, K: k, V: k, Out: compute.NewTensor(b, dtype.F32, rows, heads, size), LogSumExp: compute.NewTensor(b, dtype.F32, rows, heads),
-			QueryStart: ints(0, 13, rows), KeyLength: ints(13, rows-13), Scale: 0.4, Causal: true, Window: window}
-		s.Launch(o)
-		got, err := largestLogit(s, o)
+			QueryStart: ints(0, 13, rows), KeyLength: ints(13, rows-13), Scale: 0.4, Causal: true}
+		if c.change != nil {
+			c.change(o)
+		}
+		var slopes []float32
+		if o.Slopes != nil {
+			slopes, _ = model.Floats(s, o.Slopes)
+		}
+		got, err := l.largest(s, o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		want := math.Inf(-1)
 		for i := range rows {
-			first := 0
+			first, last := 0, 12
 			if i >= 13 {
-				first = 13
+				first, last = 13, rows-1
 			}
-			if window > 0 {
-				first = max(first, i-window+1)
+			if o.Causal {
+				last = i
 			}
-			for j := first; j <= i; j++ {
+			if o.Window > 0 {
+				first = max(first, i-o.Window+1)
+			}
+			for j := first; j <= last; j++ {
 				for h := range heads {
 					sum := 0.0
 					for c := range size {
 						sum += float64(qv[(i*heads+h)*size+c]) * float64(kv[(j*kvHeads+h/2)*size+c])
 					}
-					want = max(want, sum*0.4)
+					sum *= 0.4
+					if o.Softcap > 0 {
+						sum = 5 * math.Tanh(sum/5)
+					}
+					if slopes != nil {
+						sum -= float64(slopes[h]) * float64(i-j)
+					}
+					want = max(want, sum)
 				}
 			}
 		}
-		if math.Abs(got-want) > 1e-5*want {
-			t.Errorf("window %d: %v, expected %v", window, got, want)
+		if math.Abs(got-want) > 1e-5*math.Max(want, 1) {
+			t.Errorf("%s: %v, expected %v", c.why, got, want)
 		}
 	}
 }

@@ -28,6 +28,7 @@ type Step struct {
 
 	Seconds float64       `json:"seconds,omitempty"`                  // this step took
 	Waited  float64       `json:"waited,omitempty"`                   // of that, for data
+	Compute float64       `json:"compute_share,omitempty"`            // what the rest is of the step: 1 where data was always there
 	Rate    float64       `json:"tokens_per_second"`                  // rows computed a second in this step
 	Mean    float64       `json:"tokens_per_second_mean,omitempty"`   // since this process began
 	Moving  float64       `json:"tokens_per_second_moving,omitempty"` // over the last steps, see Rates

@@ -130,3 +130,21 @@ func TestAFigureAtEqualTokensIsAMeanOfItsNeighbours(t *testing.T) {
 		}
 	}
 }
+
+func TestTheShareOfComputeIsThatOfAllSteps(t *testing.T) {
+	var s Stage
+	for n, waited := range []float64{0.5, 0, 0.02, 0} {
+		x := step(n + 1)
+		x.Waited = waited
+		s.Steps, s.seconds = append(s.Steps, x), append(s.seconds, float64(2*n+2))
+	}
+	for _, f := range s.Summary() {
+		if f.Name == "compute_share" {
+			if want := 1 - 0.52/8; math.Abs(f.Value-want) > 1e-12 || f.Unit != "share" {
+				t.Errorf("%+v, expected %v", f, want)
+			}
+			return
+		}
+	}
+	t.Error("the summary does not have it")
+}

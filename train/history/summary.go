@@ -8,7 +8,8 @@ type Figure struct {
 }
 
 // Summary are the figures that a training is compared by, those that are known: steps, tokens, training (seconds), loss and bits_per_byte (of the last
-// tenth of the steps), heldout (the last look) and heldout/DOMAIN, best_heldout, tokens_per_second, mfu, hfu (whole training), memory (most).
+// tenth of the steps), heldout (the last look) and heldout/DOMAIN, best_heldout, tokens_per_second, mfu,
+// compute_share (what of the time of all steps was not spent waiting for data), memory (most).
 func (s *Stage) Summary() (out []Figure) {
 	n := len(s.Steps)
 	if n == 0 {
@@ -39,15 +40,16 @@ func (s *Stage) Summary() (out []Figure) {
 			add("heldout/"+d.Name, d.BitsPerByte, "")
 		}
 	}
-	rows, seconds, operations := 0.0, 0.0, 0.0
+	rows, seconds, waited, operations := 0.0, 0.0, 0.0, 0.0
 	for _, x := range s.Steps {
-		rows, seconds, operations = rows+x.Rate*x.Seconds, seconds+x.Seconds, operations+x.FLOPS*x.Seconds
+		rows, seconds, waited, operations = rows+x.Rate*x.Seconds, seconds+x.Seconds, waited+x.Waited, operations+x.FLOPS*x.Seconds
 	}
 	if seconds > 0 {
 		add("tokens_per_second", rows/seconds, "")
 		if peak := s.Machine.PeakFLOPS; peak > 0 {
 			add("mfu", operations/seconds/peak, "share")
 		}
+		add("compute_share", 1-waited/seconds, "share")
 	}
 	most := int64(0)
 	for _, x := range s.Steps {

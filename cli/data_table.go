@@ -17,7 +17,7 @@ func dataTable(out *ui.Out) event.Sink {
 			return
 		}
 		t := ui.Table{}
-		for i, name := range []string{"domain", "documents", "dropped", "tokens", "share", "taken", "epochs", "cut", "padding"} {
+		for i, name := range step.DataColumns {
 			t.Columns = append(t.Columns, ui.Column{Name: out.T("data.table." + name), Right: i > 0})
 		}
 		for _, s := range rows {

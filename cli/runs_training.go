@@ -129,7 +129,7 @@ func runsReportCommand() *cobra.Command {
 		if file == "" {
 			file = filepath.Join(dir, "report.md")
 		}
-		return out.Result(step.Report(dir, file, out.Lang))
+		return out.Result(step.Report(ctx, dir, file, out.Lang, slow(out)))
 	})
 }
 

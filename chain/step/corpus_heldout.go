@@ -99,10 +99,15 @@ func measure(ctx context.Context, b compute.Backend, m model.Model, texts []held
 	if all, err = engine.MeasureAs(ctx, b, m, plain, mark, engine.Windows{}, engine.Numbers{Precision: model.Exact, Rows: rows}); err != nil {
 		return all, nil, err
 	}
+	return all, byNames(texts, all.PerDocument), nil
+}
+
+// byNames adds documents up by domain and by language.
+func byNames(texts []heldText, losses []engine.DocumentLoss) (parts []figure.HeldOutDomain) {
 	for _, by := range []func(heldText) string{func(t heldText) string { return t.domain }, func(t heldText) string { return "language " + t.language }} { // a domain may be called zh too
-		parts = append(parts, byName(texts, all.PerDocument, by)...)
+		parts = append(parts, byName(texts, losses, by)...)
 	}
-	return all, parts, nil
+	return parts
 }
 
 // byName adds up documents by a name, in the order of appearance; nothing where all have one name.

@@ -1,12 +1,14 @@
 package step
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"lian/config"
+	"lian/event"
 	"lian/message"
 	"lian/store"
 	"lian/train/history"
@@ -16,10 +18,13 @@ import (
 type RunReport struct {
 	Report   string   `json:"report"` // Markdown
 	Pictures []string `json:"pictures"`
+	// Yardstick is what counting bytes comes to; nil where there is no held-out text.
+	Yardstick *Yardstick `json:"yardstick,omitempty"`
 }
 
-// Report writes what a run's training was and came to, as Markdown with pictures beside it: ready to be put among documents.
-func Report(dir, out, lang string) (r RunReport, err error) {
+// Report writes what a run's training was and came to, as Markdown with pictures beside it: ready to be put among documents. A pretraining is held
+// against a model that only counts bytes.
+func Report(ctx context.Context, dir, out, lang string, events event.Sink) (r RunReport, err error) {
 	run, err := history.Open(dir)
 	if err != nil {
 		return r, err
@@ -32,6 +37,9 @@ func Report(dir, out, lang string) (r RunReport, err error) {
 	}
 	entry, err := store.ReadEntry(dir)
 	if err != nil {
+		return r, err
+	}
+	if r.Yardstick, err = measureYardstick(ctx, dir, events); err != nil {
 		return r, err
 	}
 	w := reportWriter{lang: lang, out: out, report: &r}
@@ -87,6 +95,12 @@ func (w *reportWriter) stage(s *history.Stage) error {
 	for _, f := range s.Summary() {
 		w.row(FigureText(w.lang, f))
 	}
+	if y := w.report.Yardstick; y != nil && len(s.HeldOut) > 0 {
+		w.row(w.t("runs.report.yardstick", y.Order), fmt.Sprintf("%.4g", y.BitsPerByte))
+		for _, d := range y.Domains {
+			w.row(w.t("runs.report.yardstick", y.Order)+" · "+d.Name, fmt.Sprintf("%.4g", d.BitsPerByte))
+		}
+	}
 	if m := s.Machine; m.CPU != "" {
 		w.row(w.t("runs.report.machine"), fmt.Sprintf("%s, %d × %s", m.CPU, m.Workers, m.Kernels))
 		w.row(w.t("runs.report.parameters"), fmt.Sprint(m.Parameters))
@@ -127,14 +141,7 @@ func (w *reportWriter) stage(s *history.Stage) error {
 			w.say("> **%s**%s\n\n", p.Prompts[i], strings.ReplaceAll(p.Answers[i], "\n", "\n> "))
 		}
 	}
-	if len(s.Notes) > 0 {
-		w.say("### %s\n\n", w.t("plot.notes"))
-		w.table(w.t("plot.what"), w.t("plot.step"), "")
-		for _, n := range s.Notes {
-			w.row(n.Kind, fmt.Sprint(n.Step), n.Text)
-		}
-		w.say("\n")
-	}
+	w.notes(s)
 	return nil
 }
 

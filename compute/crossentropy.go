@@ -22,7 +22,7 @@ import "lian/dtype"
 // With a tape the gradients are made in the forward launch (Prepare), so logits are computed once:
 // dl = Scale·Weights·(softmax·(1 + 2·ZLoss·lse) − (1−ε)·onehot − ε/vocab), through the softcap times 1 − (l/c)²,
 // DHidden = LogitScale·dl·Weight (overwritten), DWeight (+)= LogitScale·dlᵀ·Hidden. Rows are taken in chunks of a size that depends on
-// the vocabulary, and for DWeight on the number of rows. Sums over the vocabulary are float32 over fixed lanes in chunks of 4096; a row's loss does not depend on the other rows.
+// the vocabulary, and for DWeight on the number of rows. Sums over the vocabulary are float32 over fixed lanes in chunks of 4096, which are joined in float64; a row's loss does not depend on the other rows.
 // Sources: Szegedy et al., arXiv 1512.00567 (smoothing); Chowdhery et al., arXiv 2204.02311 (z-loss); Gemma 2, arXiv 2408.00118 (softcap).
 type LinearCrossEntropy struct {
 	Hidden, Weight, Targets, Loss, Best, LogSumExp *Tensor

@@ -136,8 +136,9 @@ func (t *biasTask) span(_ *scratch, from, to int) {
 
 // crossEntropyKernels are the kernels that the loss has beside those of softmax.
 type crossEntropyKernels struct {
-	softcap     func(x *float32, n int, cap, inverse float32) // x = cap·tanh(x·inverse)
-	softcapGrad func(y, e *float32, n int, inverse float32)   // y = e·(1 − (y·inverse)²)
+	expInPlace  func(x *float32, n int, shift float32) float32 // x = exp(x − shift), and the sum
+	softcap     func(x *float32, n int, cap, inverse float32)  // x = cap·tanh(x·inverse)
+	softcapGrad func(y, e *float32, n int, inverse float32)    // y = e·(1 − (y·inverse)²)
 }
 
 // rowLoss is what one row's loss is made of.
@@ -163,34 +164,14 @@ func (r *rowLoss) run(b *backend, s *scratch) (loss, lse float32, best int) {
 	if ignored && r.LogSumExp == nil {
 		return 0, 0, best
 	}
-	vocab := len(r.logits)
-	if r.Softcap > 0 {
-		for from := 0; from < vocab; from += stretch {
-			b.softcap(at(r.logits, from), min(stretch, vocab-from), r.Softcap, 1/r.Softcap)
-		}
-	}
-	var asked, mean float32 // of the logits, before exponentials take their place
-	if !ignored {
-		if asked = r.logits[r.target]; r.LabelSmoothing > 0 {
-			mean = b.sumOf(r.logits) / float32(vocab)
-		}
-	}
-	e := exponentials{most: b.most(at(r.logits, 0), vocab), inPlace: r.gradient && r.Softcap == 0}
-	e.scratch = s.need(slotE, min(vocab, stretch))
-	for from := 0; from < vocab; from += stretch {
-		dst := e.scratch
-		if e.inPlace {
-			dst = r.logits[from:]
-		}
-		e.sum += b.expSum(at(dst, 0), at(r.logits, from), min(stretch, vocab-from), e.most)
-	}
-	lse = e.most + float32(math.Log(float64(e.sum)))
+	e := r.exponentials(b, s)
+	lse = e.most + float32(math.Log(e.sum))
 	if ignored {
 		return 0, lse, best
 	}
-	loss = lse - asked
+	loss = lse - e.asked
 	if r.LabelSmoothing > 0 {
-		loss += r.LabelSmoothing * (asked - mean)
+		loss += r.LabelSmoothing * (e.asked - e.total/float32(len(r.logits)))
 	}
 	if r.ZLoss != 0 {
 		loss += r.ZLoss * lse * lse
@@ -201,25 +182,68 @@ func (r *rowLoss) run(b *backend, s *scratch) (loss, lse float32, best int) {
 	return loss, lse, best
 }
 
-// exponentials are exp(logit − most) of a row. They are where the logits were, so that each is computed once, unless the
-// slope of a softcap still needs those: then only their sum is kept.
+// exponentials are those of a row's logits, each computed once. A stretch of them has a base of its own, so that it is read from memory
+// once; they are where the logits were, unless the slope of a softcap still needs those: then only their sums are kept.
 type exponentials struct {
-	most, sum float32
-	inPlace   bool
-	scratch   []float32 // a stretch
+	bases   []float32 // largest logit of each stretch
+	most    float32   // of all
+	sum     float64   // Σ exp(logit − most)
+	asked   float32   // the target's logit
+	total   float32   // of the logits, with LabelSmoothing
+	scratch []float32 // a stretch, with Softcap
+}
+
+func (r *rowLoss) exponentials(b *backend, s *scratch) (e exponentials) {
+	vocab := len(r.logits)
+	count := (vocab + stretch - 1) / stretch
+	parts := s.need(slotC, 2*count)
+	sums := parts[count:]
+	e.bases, e.most = parts[:count], float32(math.Inf(-1))
+	for i := range e.bases {
+		from := i * stretch
+		x, n := at(r.logits, from), min(stretch, vocab-from)
+		if r.Softcap > 0 {
+			b.softcap(x, n, r.Softcap, 1/r.Softcap)
+		}
+		if r.target >= from && r.target < from+n {
+			e.asked = r.logits[r.target]
+		}
+		if r.LabelSmoothing > 0 {
+			e.total += b.sumOf(r.logits[from : from+n])
+		}
+		base := b.most(x, n)
+		e.most = max(e.most, base)
+		if math.IsInf(float64(base), -1) {
+			base = 0 // none of them counts
+		}
+		e.bases[i] = base
+		if r.Softcap > 0 {
+			e.scratch = s.need(slotE, stretch)
+			sums[i] = b.expSum(at(e.scratch, 0), x, n, base)
+		} else {
+			sums[i] = b.expInPlace(x, n, base)
+		}
+	}
+	for i, sum := range sums {
+		if sum != 0 {
+			e.sum += float64(sum) * math.Exp(float64(e.bases[i])-float64(e.most))
+		}
+	}
+	return e
 }
 
 // differentiate turns the logits, or their exponentials, into their gradient.
 func (r *rowLoss) differentiate(b *backend, e exponentials, lse float32) {
-	vocab, factor, share := len(r.logits), r.scale*(1+2*r.ZLoss*lse)/e.sum, r.scale*r.LabelSmoothing/float32(len(r.logits))
-	for from := 0; from < vocab; from += stretch {
+	vocab, factor, share := len(r.logits), float64(r.scale*(1+2*r.ZLoss*lse))/e.sum, r.scale*r.LabelSmoothing/float32(len(r.logits))
+	for i, base := range e.bases {
+		from := i * stretch
 		n, y := min(stretch, vocab-from), r.logits[from:]
-		d := y
-		if e.inPlace {
-			b.scale(at(d, 0), n, factor)
-		} else {
+		d, factor := y, float32(factor*math.Exp(float64(base)-float64(e.most)))
+		if r.Softcap > 0 {
 			d = e.scratch
-			b.expScale(at(d, 0), at(y, 0), n, e.most, factor)
+			b.expScale(at(d, 0), at(y, 0), n, base, factor)
+		} else {
+			b.scale(at(d, 0), n, factor)
 		}
 		if share != 0 {
 			b.shift(at(d, 0), at(d, 0), n, share)
@@ -234,6 +258,7 @@ func (r *rowLoss) differentiate(b *backend, e exponentials, lse float32) {
 }
 
 var _ = kernelsOf("generic", func(k *kernels) {
+	k.expInPlace = func(x *float32, n int, shift float32) float32 { return genericExpSum(x, x, n, shift) }
 	k.softcap = func(x *float32, n int, cap, inverse float32) {
 		y := slice(x, n)
 		for i, v := range y {

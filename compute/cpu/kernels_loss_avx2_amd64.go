@@ -3,9 +3,15 @@
 package cpu
 
 var _ = kernelsOf("avx2", func(k *kernels) {
+	k.expInPlace = expInPlaceAVX2
 	k.softcap = softcapAVX2
 	k.softcapGrad = softcapGradAVX2
 })
+
+// expInPlaceAVX2 is x = exp(x − shift) and their sum: one chain for each lane, then a tree.
+//
+//go:noescape
+func expInPlaceAVX2(x *float32, n int, shift float32) (ret float32)
 
 // softcapAVX2 is x = cap·tanh(x·inverse).
 //

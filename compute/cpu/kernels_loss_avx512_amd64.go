@@ -3,9 +3,15 @@
 package cpu
 
 var _ = kernelsOf("avx512", func(k *kernels) {
+	k.expInPlace = expInPlaceAVX512
 	k.softcap = softcapAVX512
 	k.softcapGrad = softcapGradAVX512
 })
+
+// expInPlaceAVX512 is x = exp(x − shift) and their sum: one chain for each lane, then a tree.
+//
+//go:noescape
+func expInPlaceAVX512(x *float32, n int, shift float32) (ret float32)
 
 // softcapAVX512 is x = cap·tanh(x·inverse).
 //

@@ -27,7 +27,7 @@ type attending struct {
 	deepHead, deepValue           int     // rounded up to whole registers
 	headRow, valueRow             int     // from one dense row to the next
 	factor                        float32 // of Q·Kᵀ, so that scores are logarithms to base 2
-	slopes, sinks                 []float32
+	slopes, sinks, lse            []float32
 	tasks                         []attentionTask
 	parts                         []attentionPart
 	firstParts                    []int     // of each split task, and the end
@@ -102,7 +102,7 @@ func (b *backend) attend(o *compute.Attention) (*attending, error) {
 	if o.Softcap > 0 {
 		a.factor = float32(float64(o.Scale) / float64(o.Softcap))
 	}
-	a.slopes, a.sinks = host.F32(o.Slopes), host.F32(o.Sinks)
+	a.slopes, a.sinks, a.lse = host.F32(o.Slopes), host.F32(o.Sinks), host.F32(o.LogSumExp)
 	a.tasks, a.parts, a.fewParts, a.fewJoins = a.tasks[:0], a.parts[:0], a.fewParts[:0], a.fewJoins[:0]
 	return a, nil
 }
@@ -165,8 +165,12 @@ func (a *attending) queries(s int) int { return int(a.starts[s+1] - a.starts[s])
 
 // sees is the range of key positions that a row of a task's sequence sees.
 func (a *attending) sees(s, r int) (first, last int) {
+	return a.seesFrom(s, int(a.lengths[s])-a.queries(s)+r/a.group)
+}
+
+// seesFrom is sees for the rows of the query at a key position.
+func (a *attending) seesFrom(s, position int) (first, last int) {
 	keys := int(a.lengths[s])
-	position := keys - a.queries(s) + r/a.group
 	last = keys
 	if a.o.Causal {
 		last = position + 1
@@ -231,33 +235,31 @@ func (a *attending) rows(s *scratch, number int) {
 	}
 }
 
-// finish ends the softmax of row r of a task: the row's number among all rows and heads, and what its values are multiplied by.
-// It writes LogSumExp. A row that saw no key gets 0.
-func (a *attending) finish(t attentionTask, r int, most, sum float32) (row int, by float32) {
-	head := t.group*a.group + (t.first+r)%a.group
-	row = (int(a.starts[t.sequence])+(t.first+r)/a.group)*a.heads + head
+// finish ends the softmax of a row, by its number among all rows and heads: what its values are multiplied by. It writes
+// LogSumExp. A row that saw no key gets 0.
+func (a *attending) finish(row int, most, sum float32) float32 {
 	shrink := float32(1)
 	if a.sinks != nil {
-		sink := a.sinks[head] * log2E
+		sink := a.sinks[row%a.heads] * log2E
 		now := max(most, sink)
 		shrink = float32(math.Exp2(float64(most - now)))
 		sum = float32(sum*shrink) + float32(math.Exp2(float64(sink-now)))
 		most = now
 	}
-	if a.o.LogSumExp != nil {
-		host.F32(a.o.LogSumExp)[row] = float32((float64(most) + math.Log2(float64(sum))) / log2E)
+	if a.lse != nil {
+		a.lse[row] = float32(float64(float64(most)*math.Ln2) + math.Log(float64(sum)))
 	}
 	if sum == 0 {
-		return row, 0
+		return 0
 	}
-	return row, shrink / sum
+	return shrink / sum
 }
 
 // store divides by the sums and writes the rows where they belong.
 func (a *attending) store(s *scratch, p *panel) {
 	clear(p.new)
-	for i := range p.rows {
-		_, p.new[i] = a.finish(attentionTask{p.sequence, p.group, p.first, 0}, i, p.allMost[i], p.allSum[i])
+	for i, row := 0, a.rowAt(p, 0); i < p.rows; i, row = i+1, a.rowAfter(row) {
+		p.new[i] = a.finish(row, p.allMost[i], p.allSum[i])
 	}
 	for j := 0; j < p.width; j += a.b.lanes {
 		a.b.scaleLanes(at(p.out, j), p.width*4, a.value, at(p.new, j))

@@ -283,7 +283,7 @@ func (a *attending) preparation(memory []float32, s, g int) prepared {
 	return p
 }
 
-// backPanel is what panel i of a pair sees; it always has two registers of lanes.
+// backPanel is panel i of a pair; it always has two registers of lanes.
 func (a *attending) backPanel(s *scratch, p *prepared, i int) panel {
 	width := 2 * a.b.lanes
 	t := attentionTask{p.sequence, p.group, i * width, min((i+1)*width, p.rows)}
@@ -298,30 +298,27 @@ func (a *attending) prepare(s *scratch, p *prepared, i int) {
 	width := 2 * a.b.lanes
 	q := a.backPanel(s, p, i)
 	first := i * width
-	a.loadQueries(s, &q)
+	dense := func(lanes, rows, src []float32, n, deep, row int) {
+		x := rows[first*row : (first+width)*row]
+		a.denseRows(x, src, &q, n, deep, row, 1)
+		a.turnRows(lanes[first*deep:], x, width, deep, row)
+	}
 	dout := host.F32(a.back.o.DOut)
-	a.packRows(s, p.douts[first*a.deepValue:], dout, &q, a.value, a.deepValue, 1)
+	dense(p.queries, p.q, host.F32(a.o.Q), a.head, a.deepHead, a.headRow)
+	a.b.scale(at(p.queries, first*a.deepHead), width*a.deepHead, a.factor)
+	dense(p.douts, p.d, dout, a.value, a.deepValue, a.valueRow)
 	if a.tiled() {
+		a.pairs(s, q.pairs, q.queries, width, 0, amxLanes, 0, a.head)
 		a.pairs(s, p.doutPairs[first*stepsOf(a.value)*amxDeep/2:], p.douts[first*a.deepValue:], width, 0, amxLanes, 0, a.value)
 	}
-	dense := func(dst, src []float32, n, deep, row int) {
-		x := dst[first*row : (first+width)*row]
-		a.denseRows(x, src, &q, n, deep, row, 1)
-		clear(x[q.rows*row:])
-	}
-	dense(p.q, host.F32(a.o.Q), a.head, a.deepHead, a.headRow)
-	dense(p.d, dout, a.value, a.deepValue, a.valueRow)
 	clear(p.dq[first*a.deepHead : (first+width)*a.deepHead])
-	out, lse := host.F32(a.o.Out), host.F32(a.o.LogSumExp)
-	for r := range width {
-		p.most[first+r], p.mean[first+r] = notReachable, 0
-		if r >= q.rows {
-			continue
-		}
-		row := a.rowAt(&q, r)
-		p.mean[first+r] = a.b.dot(at(dout, row*a.value), at(out, row*a.value), a.value)
-		if l := lse[row]; !math.IsInf(float64(l), -1) { // −∞: the row saw no key
-			p.most[first+r] = float32(float64(l) * log2E)
+	fill(p.most[first:first+width], notReachable)
+	clear(p.mean[first : first+width])
+	out := host.F32(a.o.Out)
+	for r, row := first, a.rowAt(&q, 0); r < first+q.rows; r, row = r+1, a.rowAfter(row) {
+		p.mean[r] = a.b.dot(at(dout, row*a.value), at(out, row*a.value), a.value)
+		if l := a.lse[row]; !math.IsInf(float64(l), -1) { // −∞: the row saw no key
+			p.most[r] = float32(float64(l) * log2E)
 		}
 	}
 }
@@ -334,7 +331,7 @@ func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toK
 	count := min(keyTile, int(a.lengths[p.sequence])-tile)
 	stride := a.blockRow()
 	loaded := a.loadTile(s, attentionTask{p.sequence, p.group, 0, p.rows}, tile, count)
-	k, v, tiled := loaded.k, loaded.v, a.tiled()
+	k, v, tiled, strips := loaded.k, loaded.v, a.tiled(), len(b.stripRows[0])
 	if tiled {
 		a.loadTiles(s, &loaded, true)
 	}
@@ -361,6 +358,7 @@ func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toK
 		}
 		for i := range n {
 			panels[i] = a.backPanel(s, p, block+i)
+			a.look(&panels[i])
 			from, to := panels[i].range_(tile)
 			if from < to {
 				begin, end = min(begin, from), max(end, to)
@@ -380,12 +378,16 @@ func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toK
 				from, to = end, end
 			}
 			column, row := i*width, (block+i)*width
-			if toKeys {
+			if toKeys && tiled {
 				clearRows(x, y, column, stride, width, begin, from)
 				clearRows(x, y, column, stride, width, to, end)
 			}
 			if from >= to {
 				continue
+			}
+			if toKeys && !tiled { // the rest of the strips of keys of which it sees some
+				clearRows(x, y, column, stride, width, from-(from-begin)%strips, from)
+				clearRows(x, y, column, stride, width, to, min(begin+roundUp(to-begin, strips), end))
 			}
 			var derivative []float32
 			if capped != nil {
@@ -484,7 +486,14 @@ func (a *attending) addKeys(s *scratch, panels []panel, sums, x, rows []float32,
 			if first == last {
 				continue
 			}
-			s.strip = strip{a: at(x, i*stride+first*width), aStride: stride * 4, b: at(rows, first*width*row+j), bStride: row * 4, c: at(sums, i*deep+j), cStride: deep * 4, k: (last - first) * width, flags: flagAccumulate}
+			from := first * width
+			for _, l := range panels[first].lasts { // causal: its first rows do not see these keys yet
+				if int(l) > tile+i {
+					break
+				}
+				from++
+			}
+			s.strip = strip{a: at(x, i*stride+from), aStride: stride * 4, b: at(rows, from*row+j), bStride: row * 4, c: at(sums, i*deep+j), cStride: deep * 4, k: last*width - from, flags: flagAccumulate}
 			s.step(a.b.kernels)
 			a.b.stripRows[vecs-1][count-1](&s.strip)
 		}

@@ -165,8 +165,8 @@ func (a *attending) join1(s *scratch, j fewJoin) {
 	out := host.F32(a.o.Out)
 	for r := range rows {
 		row := memory[r*a.deepValue:][:a.value]
-		to, by := a.finish(attentionTask{sequence: j.sequence, group: j.group}, r, lanes(0)[r], lanes(1)[r])
-		a.b.scale(at(row, 0), a.value, by)
+		to := a.rowOf(j.sequence, j.group, r)
+		a.b.scale(at(row, 0), a.value, a.finish(to, lanes(0)[r], lanes(1)[r]))
 		copy(out[to*a.value:], row)
 	}
 }

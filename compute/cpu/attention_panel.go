@@ -31,10 +31,12 @@ func (a *attending) panel(memory []float32, t attentionTask, first int) panel {
 	if t.last-first > a.b.lanes || a.tiled() {
 		vecs = 2
 	}
-	return a.panelOf(memory, t, first, vecs)
+	p := a.panelOf(memory, t, first, vecs)
+	a.look(&p)
+	return p
 }
 
-// panelOf is panel with a number of registers.
+// panelOf lays out a panel of so many registers.
 func (a *attending) panelOf(memory []float32, t attentionTask, first, vecs int) panel {
 	p := panel{sequence: t.sequence, group: t.group, first: first, rows: min(t.last-first, 2*a.b.lanes), vecs: vecs}
 	p.width = p.vecs * a.b.lanes
@@ -47,17 +49,23 @@ func (a *attending) panelOf(memory []float32, t attentionTask, first, vecs int) 
 	p.pairs = take(stepsOf(a.head) * amxDeep / 2)
 	p.most, p.sum, p.allMost, p.allSum, p.old, p.new = take(1), take(1), take(1), take(1), take(1), take(1)
 	p.firsts, p.lasts = intsOf(take(1)), intsOf(take(1))
-	for i := range p.width {
-		if i >= p.rows || i > 0 && (p.first+i)%a.group != 0 { // a lane without a row, or another head of the query before
-			p.firsts[i], p.lasts[i] = p.firsts[i-1], p.lasts[i-1]
-			continue
+	return p
+}
+
+// look finds what the rows of a panel see.
+func (a *attending) look(p *panel) {
+	position := int(a.lengths[p.sequence]) - a.queries(p.sequence) + p.first/a.group
+	for i, heads := 0, a.group-p.first%a.group; i < p.rows; position, heads = position+1, a.group { // of one query all see the same
+		f, l := a.seesFrom(p.sequence, position)
+		for to := min(i+heads, p.rows); i < to; i++ {
+			p.firsts[i], p.lasts[i] = int32(f), int32(l)
 		}
-		f, l := a.sees(p.sequence, p.first+i)
-		p.firsts[i], p.lasts[i] = int32(f), int32(l)
+	}
+	for i := p.rows; i < p.width; i++ { // a lane without a row
+		p.firsts[i], p.lasts[i] = p.firsts[i-1], p.lasts[i-1]
 	}
 	p.minFirst, p.maxFirst = int(p.firsts[0]), int(p.firsts[p.rows-1]) // both ascend
 	p.minLast, p.maxLast = int(p.lasts[0]), int(p.lasts[p.rows-1])
-	return p
 }
 
 func (p *panel) at(x []float32) *float32 { return at(x, 0) }
@@ -97,13 +105,18 @@ func (a *attending) loadQueries(s *scratch, p *panel) {
 func (a *attending) packRows(s *scratch, dst, src []float32, p *panel, n, deep int, by float32) {
 	dense := s.need(slotG, p.width*deep)
 	a.denseRows(dense, src, p, n, deep, deep, by)
-	clear(dense[p.rows*deep : p.width*deep])
-	for i := 0; i < p.width; i += 8 {
-		a.b.transpose8(at(dst, i), p.width*4, at(dense, i*deep), deep*4, deep/8)
+	a.turnRows(dst, dense, p.width, deep, deep)
+}
+
+// turnRows writes dense rows of a panel, row values apart, as lanes [deep, width].
+func (a *attending) turnRows(dst, dense []float32, width, deep, row int) {
+	for i := 0; i < width; i += 8 {
+		a.b.transpose8(at(dst, i), width*4, at(dense, i*row), row*4, deep/8)
 	}
 }
 
-// denseRows copies the rows of a panel from a tensor [rows, heads, n] to rows of deep values, row values apart.
+// denseRows copies the rows of a panel from a tensor [rows, heads, n] to rows of deep values, row values apart; of lanes without a
+// row it makes zeros.
 func (a *attending) denseRows(dst, src []float32, p *panel, n, deep, row int, by float32) {
 	for r := 0; r < p.rows; {
 		// Rows that lie evenly: the heads of one query, or with one head to a kv head all.
@@ -115,12 +128,25 @@ func (a *attending) denseRows(dst, src []float32, p *panel, n, deep, row int, by
 		a.b.widen(at(dst, r*row), row, floatRows, bytesAt(src, a.rowAt(p, r)*n), stride*4, count, n, deep, by)
 		r += count
 	}
+	if p.rows < p.width {
+		clear(dst[p.rows*row : p.width*row])
+	}
 }
 
 // rowAt is the number of a panel's row in a tensor [rows · heads, …].
-func (a *attending) rowAt(p *panel, r int) int {
-	query := int(a.starts[p.sequence]) + (p.first+r)/a.group
-	return query*a.heads + p.group*a.group + (p.first+r)%a.group
+func (a *attending) rowAt(p *panel, r int) int { return a.rowOf(p.sequence, p.group, p.first+r) }
+
+// rowOf is the number of row r of a sequence and kv head.
+func (a *attending) rowOf(s, g, r int) int {
+	return (int(a.starts[s])+r/a.group)*a.heads + g*a.group + r%a.group
+}
+
+// rowAfter is the number of the row after the one with this number: of the next head, or after a kv head's last one of the next query.
+func (a *attending) rowAfter(row int) int {
+	if row++; row%a.group == 0 {
+		row += a.heads - a.group
+	}
+	return row
 }
 
 // unpackRows writes lanes [deep, width] as rows of a tensor [rows, heads, n].
@@ -135,9 +161,8 @@ func (a *attending) unpackRows(s *scratch, dst []float32, p *panel, src []float3
 	for x := 0; x < n; x += 8 {
 		a.b.transpose8(at(dense, x), deep*4, at(src, x*p.width), p.width*4, p.width/8)
 	}
-	for r := range p.rows {
-		to := a.rowAt(p, r) * n
-		copy(dst[to:to+n], dense[r*deep:])
+	for r, row := 0, a.rowAt(p, 0); r < p.rows; r, row = r+1, a.rowAfter(row) {
+		copy(dst[row*n:][:n], dense[r*deep:])
 	}
 }
 

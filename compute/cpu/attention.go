@@ -24,8 +24,10 @@ type attending struct {
 	o *compute.Attention
 	sequences
 	heads, kv, group, head, value int
-	deepHead, deepValue           int     // rounded up to whole registers
-	headRow, valueRow             int     // from one dense row to the next
+	deepHead, deepValue           int // rounded up to whole registers
+	headRow, valueRow             int // from one dense row to the next
+	per                           int // values of k in an element of a product's operands: 1, or 2 bfloat16
+	strips                        *stripKernels
 	factor                        float32 // of Q·Kᵀ, so that scores are logarithms to base 2
 	slopes, sinks, lse            []float32
 	tasks                         []attentionTask
@@ -98,6 +100,10 @@ func (b *backend) attend(o *compute.Attention) (*attending, error) {
 	a.group = a.heads / a.kv
 	a.deepHead, a.deepValue = roundUp(a.head, max(b.lanes, 8)), roundUp(a.value, max(b.lanes, 8))
 	a.headRow, a.valueRow = oddLines(a.deepHead), oddLines(a.deepValue)
+	a.per, a.strips = 1, &b.strips
+	if o.BF16 && b.amx == nil && b.roundRows != nil {
+		a.per, a.strips = 2, &b.stripPairs
+	}
 	a.factor = float32(float64(o.Scale) * log2E)
 	if o.Softcap > 0 {
 		a.factor = float32(float64(o.Scale) / float64(o.Softcap))
@@ -208,10 +214,7 @@ func (a *attending) rows(s *scratch, number int) {
 	}
 	begin, end := a.seen(t)
 	for tile := begin / keyTile * keyTile; tile < end; tile += keyTile {
-		loaded := a.loadTile(s, t, tile, min(keyTile, end-tile))
-		if a.tiled() {
-			a.loadTiles(s, &loaded, false)
-		}
+		loaded := a.loadTile(s, t, tile, min(keyTile, end-tile), false)
 		s.ahead.clear()
 		if next := number - a.b.workers; tile+keyTile < end {
 			a.tileAhead(&s.ahead, t, tile+keyTile)

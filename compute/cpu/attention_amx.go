@@ -12,6 +12,14 @@ func (a *attending) tiled() bool { return a.o.BF16 && a.b.amx != nil }
 // stepsOf is the steps of so many values of k.
 func stepsOf(k int) int { return ceil(k, amxDeep) }
 
+// tileDeep is the rows of a panel's lanes that so many values of k take for the tile unit.
+func (a *attending) tileDeep(k int) int {
+	if !a.tiled() {
+		return 0
+	}
+	return stepsOf(k) * amxDeep / 2
+}
+
 // packTiles packs all lanes of x as rows, in blocks of 32: dst holds blocks · steps units.
 func (a *attending) packTiles(s *scratch, dst []float32, x operand, lanes, k int) {
 	for i := 0; i < lanes; i += amxLanes {

@@ -26,9 +26,9 @@ type backTask struct{ pair, from int }
 // prepared is the query side of one (sequence, kv head), linear in its length. Rows are padded to whole panels.
 type prepared struct {
 	sequence, group, rows int
-	queries, douts        []float32 // lanes: each panel [head, width] times the scores' factor, and [value, width]
+	queries, douts        []float32 // lanes: each panel [head, width] times the scores' factor, and [value, width]; or pairs of k
 	queryPairs, doutPairs []float32 // the same for the tile unit
-	q, d                  []float32 // rows, headRow and valueRow apart
+	q, d                  []float32 // rows, headRow and valueRow apart; or pairs of rows
 	most, mean            []float32 // LogSumExp to base 2; Σ DOut · Out
 	dq                    []float32 // lanes: each panel [head, width], sums
 }
@@ -266,7 +266,7 @@ func (t *sinkTask) task(_ *scratch, h int) {
 func (a *attending) panels(rows int) int { return (rows + 2*a.b.lanes - 1) / (2 * a.b.lanes) }
 
 func (a *attending) preparedSize(s int) int {
-	return a.panels(a.queries(s)*a.group) * 2 * a.b.lanes * (2*a.deepHead + a.headRow + a.deepValue + a.valueRow + 2 + (stepsOf(a.head)+stepsOf(a.value))*amxDeep/2)
+	return a.panels(a.queries(s)*a.group) * 2 * a.b.lanes * ((a.deepHead+a.headRow+a.deepValue+a.valueRow)/a.per + a.deepHead + 2 + a.tileDeep(a.head) + a.tileDeep(a.value))
 }
 
 func (a *attending) preparation(memory []float32, s, g int) prepared {
@@ -277,9 +277,9 @@ func (a *attending) preparation(memory []float32, s, g int) prepared {
 		memory = memory[n*width:]
 		return x
 	}
-	p.queries, p.douts, p.q, p.d, p.dq = take(a.deepHead), take(a.deepValue), take(a.headRow), take(a.valueRow), take(a.deepHead)
+	p.queries, p.douts, p.q, p.d, p.dq = take(a.deepHead/a.per), take(a.deepValue/a.per), take(a.headRow/a.per), take(a.valueRow/a.per), take(a.deepHead)
 	p.most, p.mean = take(1), take(1)
-	p.queryPairs, p.doutPairs = take(stepsOf(a.head)*amxDeep/2), take(stepsOf(a.value)*amxDeep/2)
+	p.queryPairs, p.doutPairs = take(a.tileDeep(a.head)), take(a.tileDeep(a.value))
 	return p
 }
 
@@ -288,8 +288,9 @@ func (a *attending) backPanel(s *scratch, p *prepared, i int) panel {
 	width := 2 * a.b.lanes
 	t := attentionTask{p.sequence, p.group, i * width, min((i+1)*width, p.rows)}
 	q := a.panelOf(s.need(slotE, panelsOfBlock*a.panelSize())[i%panelsOfBlock*a.panelSize():], t, t.first, 2)
-	q.queries = p.queries[i*width*a.deepHead:][:width*a.deepHead]
-	q.pairs = p.queryPairs[i*width*stepsOf(a.head)*amxDeep/2:]
+	deep := width * a.deepHead / a.per
+	q.queries = p.queries[i*deep:][:deep]
+	q.pairs = p.queryPairs[i*width*a.tileDeep(a.head):]
 	return q
 }
 
@@ -298,18 +299,26 @@ func (a *attending) prepare(s *scratch, p *prepared, i int) {
 	width := 2 * a.b.lanes
 	q := a.backPanel(s, p, i)
 	first := i * width
-	dense := func(lanes, rows, src []float32, n, deep, row int) {
-		x := rows[first*row : (first+width)*row]
-		a.denseRows(x, src, &q, n, deep, row, 1)
-		a.turnRows(lanes[first*deep:], x, width, deep, row)
+	dense := func(lanes, rows, src []float32, n, deep, row int, by float32) {
+		lanes, rows = lanes[first*deep/a.per:], rows[first*row/a.per:]
+		if a.paired() { // rounded last
+			x := s.need(slotG, width*deep)
+			a.denseRows(x, src, &q, n, deep, deep, 1)
+			a.b.interleaveRows(at(rows, 0), row*4, at(x, 0), deep*4, width/2, deep)
+			a.b.scale(at(x, 0), width*deep, by)
+			a.turnRows(lanes, x, width, deep, deep)
+			return
+		}
+		a.denseRows(rows, src, &q, n, deep, row, 1)
+		a.turnRows(lanes, rows, width, deep, row)
+		a.b.scale(at(lanes, 0), width*deep, by)
 	}
 	dout := host.F32(a.back.o.DOut)
-	dense(p.queries, p.q, host.F32(a.o.Q), a.head, a.deepHead, a.headRow)
-	a.b.scale(at(p.queries, first*a.deepHead), width*a.deepHead, a.factor)
-	dense(p.douts, p.d, dout, a.value, a.deepValue, a.valueRow)
+	dense(p.queries, p.q, host.F32(a.o.Q), a.head, a.deepHead, a.headRow, a.factor)
+	dense(p.douts, p.d, dout, a.value, a.deepValue, a.valueRow, 1)
 	if a.tiled() {
 		a.pairs(s, q.pairs, q.queries, width, 0, amxLanes, 0, a.head)
-		a.pairs(s, p.doutPairs[first*stepsOf(a.value)*amxDeep/2:], p.douts[first*a.deepValue:], width, 0, amxLanes, 0, a.value)
+		a.pairs(s, p.doutPairs[first*a.tileDeep(a.value):], p.douts[first*a.deepValue:], width, 0, amxLanes, 0, a.value)
 	}
 	clear(p.dq[first*a.deepHead : (first+width)*a.deepHead])
 	fill(p.most[first:first+width], notReachable)
@@ -330,11 +339,8 @@ func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toK
 	b, width := a.b, 2*a.b.lanes
 	count := min(keyTile, int(a.lengths[p.sequence])-tile)
 	stride := a.blockRow()
-	loaded := a.loadTile(s, attentionTask{p.sequence, p.group, 0, p.rows}, tile, count)
-	k, v, tiled, strips := loaded.k, loaded.v, a.tiled(), len(b.stripRows[0])
-	if tiled {
-		a.loadTiles(s, &loaded, true)
-	}
+	loaded := a.loadTile(s, attentionTask{p.sequence, p.group, 0, p.rows}, tile, count, true)
+	tiled, strips := a.tiled(), len(a.strips.rows[0])
 	work := s.need(slotJ, 2*keyTile*stride)
 	x, y := work[:keyTile*stride], work[keyTile*stride:]
 	var capped []float32
@@ -385,20 +391,17 @@ func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toK
 			if from >= to {
 				continue
 			}
-			if toKeys && !tiled { // the rest of the strips of keys of which it sees some
-				clearRows(x, y, column, stride, width, from-(from-begin)%strips, from)
-				clearRows(x, y, column, stride, width, to, min(begin+roundUp(to-begin, strips), end))
-			}
 			var derivative []float32
 			if capped != nil {
 				derivative = capped[column:]
 			}
 			a.rawScores(s, q, &loaded, x[column:], derivative, stride, from, to)
 			if tiled {
-				a.tiledScores(s, loaded.tiles.valueRows, p.doutPairs[row*stepsOf(a.value)*amxDeep/2:], y[column:], stride, a.value, from, to)
+				a.tiledScores(s, loaded.tiles.valueRows, p.doutPairs[row*a.tileDeep(a.value):], y[column:], stride, a.value, from, to)
 			} else {
-				s.strip = strip{a: at(v, from*a.valueRow), aStride: a.valueRow * 4, b: at(p.douts, row*a.deepValue), bStride: width * 4, c: at(y, from*stride+column), cStride: stride * 4, k: a.value}
-				b.product(s, false, 2, to-from)
+				v := &loaded.values
+				s.strip = strip{a: at(v.data, from*v.stride), aStride: v.stride * 4, b: at(p.douts, row*a.deepValue/a.per), bStride: width * 4, c: at(y, from*stride+column), cStride: stride * 4, k: ceil(a.value, a.per)}
+				b.product(s, a.strips, false, 2, to-from)
 			}
 			for j := 0; j < width; j += b.lanes {
 				d := at(y, from*stride+column+j)
@@ -418,21 +421,35 @@ func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toK
 				if tiled {
 					a.tiledTurned(s, loaded.tiles.keyTurned, y[column:], out, stride, a.head, count, from, to, false)
 				} else {
-					s.strip = strip{a: at(k, from*a.headRow), aStride: a.headRow * 4, b: at(y, from*stride+column), bStride: stride * 4, c: at(out, 0), cStride: width * 4, k: to - from}
-					b.product(s, true, 2, a.head)
+					k, d, step := &loaded.keysTurned, at(y, from*stride+column), stride
+					if a.paired() {
+						d, step = a.pairKeys(s, y[column:], stride, width, from, to), width
+					}
+					s.strip = strip{a: at(k.data, from/a.per*k.stride), aStride: k.stride * 4, b: d, bStride: step * 4, c: at(out, 0), cStride: width * 4, k: ceil(to-from, a.per)}
+					b.product(s, a.strips, true, 2, a.head)
 				}
 				if add {
 					sum := at(dq, row*a.deepHead)
 					b.add(sum, sum, at(out, 0), width*a.head)
 				}
 			}
+			if toKeys && !tiled {
+				if a.paired() {
+					a.roundPanel(x, i, from, to)
+					a.roundPanel(y, i, from, to)
+				}
+				// The rest of the strips of keys of which it sees some.
+				column, width := column/a.per, width/a.per
+				clearRows(x, y, column, stride, width, from-(from-begin)%strips, from)
+				clearRows(x, y, column, stride, width, to, min(begin+roundUp(to-begin, strips), end))
+			}
 		}
 		if toKeys && tiled {
 			a.tiledKeys(s, dv, x, p.d[block*width*a.valueRow:], a.deepValue, a.valueRow, n*width, begin, end)
 			a.tiledKeys(s, dk, y, p.q[block*width*a.headRow:], a.deepHead, a.headRow, n*width, begin, end)
 		} else if toKeys {
-			a.addKeys(s, panels[:n], dv, x, p.d[block*width*a.valueRow:], a.deepValue, a.valueRow, tile, begin, end)
-			a.addKeys(s, panels[:n], dk, y, p.q[block*width*a.headRow:], a.deepHead, a.headRow, tile, begin, end)
+			a.addKeys(s, panels[:n], dv, x, p.d[block*width*a.valueRow/a.per:], a.deepValue, a.valueRow, tile, begin, end)
+			a.addKeys(s, panels[:n], dk, y, p.q[block*width*a.headRow/a.per:], a.deepHead, a.headRow, tile, begin, end)
 		}
 	}
 	s.ahead.clear()
@@ -446,17 +463,17 @@ func (a *attending) backTile(s *scratch, p *prepared, tile, first, last int, toK
 // blockAhead adds what the next block of panels reads.
 func (a *attending) blockAhead(x *ahead, p *prepared, panel, n int, toKeys, toQueries bool) {
 	from, rows := panel*2*a.b.lanes, n*2*a.b.lanes
-	add := func(m []float32, deep int) { // 1 KiB at a time
-		x.add(bytesAt(m, from*deep), 1024, rows*deep/256, 1024)
+	add := func(m []float32, deep, per int) { // 1 KiB at a time
+		x.add(bytesAt(m, from*deep/per), 1024, rows*deep/per/256, 1024)
 	}
-	add(p.queries, a.deepHead)
-	add(p.douts, a.deepValue)
+	add(p.queries, a.deepHead, a.per)
+	add(p.douts, a.deepValue, a.per)
 	if toQueries {
-		add(p.dq, a.deepHead)
+		add(p.dq, a.deepHead, 1)
 	}
 	if toKeys {
-		add(p.d, a.valueRow)
-		add(p.q, a.headRow)
+		add(p.d, a.valueRow, a.per)
+		add(p.q, a.headRow, a.per)
 	}
 }
 
@@ -471,7 +488,7 @@ func clearRows(x, y []float32, column, stride, width, from, to int) {
 // addKeys adds Xᵀ·rows to the sums of the keys [begin, end) of a tile: strip by strip, over the panels that see some of its keys.
 func (a *attending) addKeys(s *scratch, panels []panel, sums, x, rows []float32, deep, row, tile, begin, end int) {
 	width, stride := 2*a.b.lanes, a.blockRow()
-	most := len(a.b.stripRows[0])
+	most := len(a.strips.rows[0])
 	for j := 0; j < deep; j += 2 * a.b.lanes { // the lanes of the rows stay in the level-1 cache
 		vecs := min(2, (deep-j)/a.b.lanes)
 		for i := begin; i < end; i += most {
@@ -493,9 +510,10 @@ func (a *attending) addKeys(s *scratch, panels []panel, sums, x, rows []float32,
 				}
 				from++
 			}
-			s.strip = strip{a: at(x, i*stride+from), aStride: stride * 4, b: at(rows, from*row+j), bStride: row * 4, c: at(sums, i*deep+j), cStride: deep * 4, k: last*width - from, flags: flagAccumulate}
+			from /= a.per
+			s.strip = strip{a: at(x, i*stride+from), aStride: stride * 4, b: at(rows, from*row+j), bStride: row * 4, c: at(sums, i*deep+j), cStride: deep * 4, k: last*width/a.per - from, flags: flagAccumulate}
 			s.step(a.b.kernels)
-			a.b.stripRows[vecs-1][count-1](&s.strip)
+			a.strips.rows[vecs-1][count-1](&s.strip)
 		}
 	}
 }

@@ -49,27 +49,29 @@ func normal(be compute.Backend, shape ...int) *compute.Tensor {
 // that are seen count.
 func BenchmarkAttention(b *testing.B) {
 	shapes := []attentionShape{{4, 8, 8, 512, 64, 64}, {1, 8, 8, 2048, 64, 64}, {1, 2, 2, 8192, 64, 64}, {4, 8, 8, 512, 128, 128}, {1, 8, 8, 2048, 128, 128}, {1, 2, 2, 8192, 128, 128},
-		{4, 8, 2, 512, 64, 64}, {1, 4, 4, 1024, 192, 128}}
+		{4, 8, 2, 512, 64, 64}, {1, 4, 4, 1024, 192, 128}, {8, 6, 6, 256, 48, 48}, {1, 9, 3, 512, 64, 64}} // the last two: bench train's
 	for _, level := range available[1:] {
 		for _, workers := range []int{1, 2} {
 			be := newBackend(level, workers)
-			kind := ""
-			if level.amx != nil {
-				kind = "_bf16" // in float32 the level is the one before
-			}
-			for _, s := range shapes {
-				b.Run(fmt.Sprintf("%s/w%d/forward%s/%v", level.level, workers, kind, s), func(b *testing.B) {
-					f := s.forward(be)
-					f.BF16 = kind != ""
-					benchmarkShare(b, be, f, s.pairs()*float64(2*s.head+2*s.value))
-				})
-				b.Run(fmt.Sprintf("%s/w%d/backward%s/%v", level.level, workers, kind, s), func(b *testing.B) {
-					f := s.forward(be)
-					f.BF16 = kind != ""
-					be.NewStream().Launch(f)
-					o := &compute.AttentionBackward{Forward: *f, DOut: normal(be, f.Out.Shape...), DQ: normal(be, f.Q.Shape...), DK: normal(be, f.K.Shape...), DV: normal(be, f.V.Shape...)}
-					benchmarkShare(b, be, o, s.pairs()*float64(6*s.head+4*s.value))
-				})
+			for _, bf16 := range []bool{false, true} {
+				if bf16 && level.gemmPairs == nil || !bf16 && level.amx != nil {
+					continue // in float32 that level is the one before
+				}
+				kind := map[bool]string{true: "_bf16"}[bf16]
+				for _, s := range shapes {
+					b.Run(fmt.Sprintf("%s/w%d/forward%s/%v", level.level, workers, kind, s), func(b *testing.B) {
+						f := s.forward(be)
+						f.BF16 = bf16
+						benchmarkShare(b, be, f, s.pairs()*float64(2*s.head+2*s.value))
+					})
+					b.Run(fmt.Sprintf("%s/w%d/backward%s/%v", level.level, workers, kind, s), func(b *testing.B) {
+						f := s.forward(be)
+						f.BF16 = bf16
+						be.NewStream().Launch(f)
+						o := &compute.AttentionBackward{Forward: *f, DOut: normal(be, f.Out.Shape...), DQ: normal(be, f.Q.Shape...), DK: normal(be, f.K.Shape...), DV: normal(be, f.V.Shape...)}
+						benchmarkShare(b, be, o, s.pairs()*float64(6*s.head+4*s.value))
+					})
+				}
 			}
 		}
 	}

@@ -13,8 +13,8 @@ func (k *attentionKernels) addGeneric() {
 	k.prefetch = func(*byte, int) {}
 	for vecs := range 2 {
 		for rows := 1; rows <= 4; rows++ {
-			k.stripRows[vecs] = append(k.stripRows[vecs], func(t *strip) { genericStrip(t, rows, (vecs+1)*8, t.aStride, 4) })
-			k.stripColumns[vecs] = append(k.stripColumns[vecs], func(t *strip) { genericStrip(t, rows, (vecs+1)*8, 4, t.aStride) })
+			k.strips.rows[vecs] = append(k.strips.rows[vecs], func(t *strip) { genericStrip(t, rows, (vecs+1)*8, t.aStride, 4) })
+			k.strips.columns[vecs] = append(k.strips.columns[vecs], func(t *strip) { genericStrip(t, rows, (vecs+1)*8, 4, t.aStride) })
 		}
 	}
 	k.hideKeys, k.softmaxKeys, k.softmaxKeysGrad, k.softmaxJoin, k.scaleLanes = genericHideKeys, genericSoftmaxKeys, genericSoftmaxKeysGrad, genericSoftmaxJoin, genericScaleLanes

@@ -11,14 +11,20 @@ type strip struct {
 	ahead                     *byte // where the rows lie that come next: kernels for few queries ask for them
 }
 
+// stripKernels multiply a few rows of A where they lie; the first index is the registers of lanes less one, the second the rows less one.
+type stripKernels struct {
+	rows    [2][]func(t *strip) // A with k along memory, rows aStride apart
+	columns [2][]func(t *strip) // A with rows along memory, k aStride apart
+}
+
 // attentionKernels is what attention has of its own at each level.
 type attentionKernels struct {
 	narrowKernels
 	fewKernels
+	pairKernels
 
-	lanes        int                 // float32 in a register
-	stripRows    [2][]func(t *strip) // one or two registers of lanes; by rows: A with k along memory, rows aStride apart
-	stripColumns [2][]func(t *strip) // A with rows along memory, k aStride apart
+	lanes  int // float32 in a register
+	strips stripKernels
 
 	prefetch func(p *byte, lines int)
 

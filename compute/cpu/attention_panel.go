@@ -9,7 +9,7 @@ type panel struct {
 	width           int // lanes: one register or two
 	vecs            int
 
-	queries            []float32 // [head, width], times the factor of the scores
+	queries            []float32 // [head, width], times the factor of the scores; or pairs of k
 	pairs              []float32 // the same for the tile unit
 	out                []float32 // [value, width]
 	most, sum          []float32 // of the tile at hand
@@ -22,7 +22,7 @@ type panel struct {
 
 // panelSize is the memory of a panel.
 func (a *attending) panelSize() int {
-	return 2 * a.b.lanes * (a.deepHead + a.deepValue + 8 + stepsOf(a.head)*amxDeep/2)
+	return 2 * a.b.lanes * (a.deepHead/a.per + a.deepValue + 8 + a.tileDeep(a.head))
 }
 
 // panel lays a panel out in memory and finds what its rows see.
@@ -45,8 +45,8 @@ func (a *attending) panelOf(memory []float32, t attentionTask, first, vecs int) 
 		memory = memory[n*p.width:]
 		return x
 	}
-	p.queries, p.out = take(a.deepHead), take(a.deepValue)
-	p.pairs = take(stepsOf(a.head) * amxDeep / 2)
+	p.queries, p.out = take(a.deepHead/a.per), take(a.deepValue)
+	p.pairs = take(a.tileDeep(a.head))
 	p.most, p.sum, p.allMost, p.allSum, p.old, p.new = take(1), take(1), take(1), take(1), take(1), take(1)
 	p.firsts, p.lasts = intsOf(take(1)), intsOf(take(1))
 	return p
@@ -108,10 +108,14 @@ func (a *attending) packRows(s *scratch, dst, src []float32, p *panel, n, deep i
 	a.turnRows(dst, dense, p.width, deep, deep)
 }
 
-// turnRows writes dense rows of a panel, row values apart, as lanes [deep, width].
+// turnRows writes dense rows of a panel, row values apart, as lanes [deep, width], or pairs of deep.
 func (a *attending) turnRows(dst, dense []float32, width, deep, row int) {
+	turn, blocks := a.b.transpose8, deep/8
+	if a.paired() {
+		turn, blocks = a.b.transposePairs, deep/16
+	}
 	for i := 0; i < width; i += 8 {
-		a.b.transpose8(at(dst, i), width*4, at(dense, i*row), row*4, deep/8)
+		turn(at(dst, i), width*4, at(dense, i*row), row*4, blocks)
 	}
 }
 
@@ -167,11 +171,11 @@ func (a *attending) unpackRows(s *scratch, dst []float32, p *panel, src []float3
 }
 
 // product runs strips over m rows: C (+)= A·B for A with k along memory, or with the rows along memory.
-func (c *kernels) product(s *scratch, byColumns bool, vecs, m int) {
+func (c *kernels) product(s *scratch, strips *stripKernels, byColumns bool, vecs, m int) {
 	t := &s.strip
-	kernels, step := c.stripRows[vecs-1], t.aStride
+	kernels, step := strips.rows[vecs-1], t.aStride
 	if byColumns {
-		kernels, step = c.stripColumns[vecs-1], 4
+		kernels, step = strips.columns[vecs-1], 4
 	}
 	most := len(kernels)
 	count := (m + most - 1) / most
@@ -200,8 +204,8 @@ func (a *attending) rawScores(s *scratch, p *panel, t *tileRows, x, derivative [
 	if a.tiled() {
 		a.tiledScores(s, t.tiles.keyRows, p.pairs, x, stride, a.head, from, to)
 	} else {
-		s.strip = strip{a: at(t.k, from*a.headRow), aStride: a.headRow * 4, b: at(p.queries, 0), bStride: p.width * 4, c: at(x, from*stride), cStride: stride * 4, k: a.head}
-		a.b.product(s, false, p.vecs, to-from)
+		s.strip = strip{a: at(t.keys.data, from*t.keys.stride), aStride: t.keys.stride * 4, b: at(p.queries, 0), bStride: p.width * 4, c: at(x, from*stride), cStride: stride * 4, k: ceil(a.head, a.per)}
+		a.b.product(s, a.strips, false, p.vecs, to-from)
 	}
 	if a.o.Softcap > 0 {
 		a.softcap(p, x, derivative, stride, from, to)
@@ -233,19 +237,24 @@ func (a *attending) values(s *scratch, p *panel, t *tileRows, from, to int, out 
 		a.tiledValues(s, p, t, x, from, to, out, joined)
 		return
 	}
-	a.addValues(s, p, t.v, x, from, to, out, joined)
+	probabilities := at(x, from*p.width)
+	if a.paired() {
+		probabilities = a.pairKeys(s, x, p.width, p.width, from, to)
+	}
+	a.addValues(s, p, a.strips, t.valuesTurned, probabilities, from/a.per, ceil(to-from, a.per), out, joined)
 }
 
-func (a *attending) addValues(s *scratch, p *panel, v, x []float32, from, to int, out []float32, joined bool) {
-	s.strip = strip{a: at(v, from*a.valueRow), aStride: a.valueRow * 4, b: at(x, from*p.width), bStride: p.width * 4, c: at(out, 0), cStride: p.width * 4, k: to - from}
+// addValues multiplies k rows of values, from the first one on, with rows of lanes.
+func (a *attending) addValues(s *scratch, p *panel, strips *stripKernels, v operand, lanes *float32, first, k int, out []float32, joined bool) {
+	s.strip = strip{a: at(v.data, first*v.stride), aStride: v.stride * 4, b: lanes, bStride: p.width * 4, c: at(out, 0), cStride: p.width * 4, k: k}
 	if joined {
 		s.strip.old, s.strip.new = at(p.old, 0), at(p.new, 0)
 	}
-	a.b.product(s, true, p.vecs, a.value)
+	a.b.product(s, strips, true, p.vecs, a.value)
 }
 
 // seenValues is addValues for a tile that holds NaN or ∞, which must not reach the lanes that do not see it: lane by lane, with
-// 0 for the values that the lane does not see. The chains are the same.
+// 0 for the values that the lane does not see. The chains are those of float32.
 func (a *attending) seenValues(s *scratch, p *panel, v, x []float32, tile, from, to int, out []float32, joined bool) {
 	n := a.value * p.width
 	work := s.need(slotH, 3*n+keyTile*a.valueRow)
@@ -258,7 +267,7 @@ func (a *attending) seenValues(s *scratch, p *panel, v, x []float32, tile, from,
 			copy(seen[first*a.valueRow:last*a.valueRow], v[first*a.valueRow:])
 		}
 		copy(after, before)
-		a.addValues(s, p, seen, x, from, to, after, joined)
+		a.addValues(s, p, &a.b.strips, operand{data: seen, stride: a.valueRow}, at(x, from*p.width), from, to-from, after, joined)
 		for i := lane; i < n; i += p.width {
 			result[i] = after[i]
 		}

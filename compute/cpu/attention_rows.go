@@ -84,13 +84,25 @@ type tileRows struct {
 	k, v        []float32
 	known, ok   bool // whether the values were looked at, and are finite
 	tiles       tilesOfRows
+
+	// What strips multiply with lanes: rows of one key each, whose k is the head; and rows of as many keys as an element has values of k.
+	keys, values, keysTurned, valuesTurned operand
 }
 
-// loadTile makes dense rows of the keys and values of a tile.
-func (a *attending) loadTile(s *scratch, t attentionTask, tile, count int) tileRows {
+// loadTile makes dense rows of the keys and values of a tile, and the products' operands for one direction of them.
+func (a *attending) loadTile(s *scratch, t attentionTask, tile, count int, backward bool) tileRows {
 	x := tileRows{from: tile, count: count, k: s.need(slotA, keyTile*a.headRow), v: s.need(slotB, keyTile*a.valueRow)}
 	a.loadRows(x.k, a.o.K, a.o.KScale, t, tile, count, a.head, a.deepHead, a.headRow)
 	a.loadRows(x.v, a.o.V, a.o.VScale, t, tile, count, a.value, a.deepValue, a.valueRow)
+	switch {
+	case a.tiled():
+		a.loadTiles(s, &x, backward)
+	case a.paired():
+		a.loadPairs(s, &x, backward)
+	default:
+		x.keys, x.values = operand{data: x.k, stride: a.headRow}, operand{data: x.v, stride: a.valueRow}
+		x.keysTurned, x.valuesTurned = x.keys, x.values
+	}
 	return x
 }
 

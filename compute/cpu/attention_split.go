@@ -11,10 +11,7 @@ func (a *attending) part(s *scratch, number int) {
 	out, most, sum := a.partOf(result, p.width)
 	from, to := p.range_(t.tile)
 	a.loadQueries(s, &p)
-	loaded := a.loadTile(s, t.task, t.tile, to)
-	if a.tiled() {
-		a.loadTiles(s, &loaded, false)
-	}
+	loaded := a.loadTile(s, t.task, t.tile, to, false)
 	a.scores(s, &p, &loaded, from, to)
 	a.values(s, &p, &loaded, from, to, out, false)
 	copy(most, p.most)

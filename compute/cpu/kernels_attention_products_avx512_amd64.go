@@ -12,6 +12,16 @@ func stripRows1x16AVX512(t *strip)
 //go:noescape
 func stripColumns1x16AVX512(t *strip)
 
+// stripRowsPairs1x16AVX512 multiplies 1 rows of A, k along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripRowsPairs1x16AVX512(t *strip)
+
+// stripColumnsPairs1x16AVX512 multiplies 1 rows of A, rows along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripColumnsPairs1x16AVX512(t *strip)
+
 // stripRows2x16AVX512 multiplies 2 rows of A, k along memory, with rows of 16 lanes.
 //
 //go:noescape
@@ -21,6 +31,16 @@ func stripRows2x16AVX512(t *strip)
 //
 //go:noescape
 func stripColumns2x16AVX512(t *strip)
+
+// stripRowsPairs2x16AVX512 multiplies 2 rows of A, k along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripRowsPairs2x16AVX512(t *strip)
+
+// stripColumnsPairs2x16AVX512 multiplies 2 rows of A, rows along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripColumnsPairs2x16AVX512(t *strip)
 
 // stripRows3x16AVX512 multiplies 3 rows of A, k along memory, with rows of 16 lanes.
 //
@@ -32,6 +52,16 @@ func stripRows3x16AVX512(t *strip)
 //go:noescape
 func stripColumns3x16AVX512(t *strip)
 
+// stripRowsPairs3x16AVX512 multiplies 3 rows of A, k along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripRowsPairs3x16AVX512(t *strip)
+
+// stripColumnsPairs3x16AVX512 multiplies 3 rows of A, rows along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripColumnsPairs3x16AVX512(t *strip)
+
 // stripRows4x16AVX512 multiplies 4 rows of A, k along memory, with rows of 16 lanes.
 //
 //go:noescape
@@ -41,6 +71,16 @@ func stripRows4x16AVX512(t *strip)
 //
 //go:noescape
 func stripColumns4x16AVX512(t *strip)
+
+// stripRowsPairs4x16AVX512 multiplies 4 rows of A, k along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripRowsPairs4x16AVX512(t *strip)
+
+// stripColumnsPairs4x16AVX512 multiplies 4 rows of A, rows along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripColumnsPairs4x16AVX512(t *strip)
 
 // stripRows5x16AVX512 multiplies 5 rows of A, k along memory, with rows of 16 lanes.
 //
@@ -52,6 +92,16 @@ func stripRows5x16AVX512(t *strip)
 //go:noescape
 func stripColumns5x16AVX512(t *strip)
 
+// stripRowsPairs5x16AVX512 multiplies 5 rows of A, k along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripRowsPairs5x16AVX512(t *strip)
+
+// stripColumnsPairs5x16AVX512 multiplies 5 rows of A, rows along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripColumnsPairs5x16AVX512(t *strip)
+
 // stripRows6x16AVX512 multiplies 6 rows of A, k along memory, with rows of 16 lanes.
 //
 //go:noescape
@@ -61,6 +111,16 @@ func stripRows6x16AVX512(t *strip)
 //
 //go:noescape
 func stripColumns6x16AVX512(t *strip)
+
+// stripRowsPairs6x16AVX512 multiplies 6 rows of A, k along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripRowsPairs6x16AVX512(t *strip)
+
+// stripColumnsPairs6x16AVX512 multiplies 6 rows of A, rows along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripColumnsPairs6x16AVX512(t *strip)
 
 // stripRows7x16AVX512 multiplies 7 rows of A, k along memory, with rows of 16 lanes.
 //
@@ -72,6 +132,16 @@ func stripRows7x16AVX512(t *strip)
 //go:noescape
 func stripColumns7x16AVX512(t *strip)
 
+// stripRowsPairs7x16AVX512 multiplies 7 rows of A, k along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripRowsPairs7x16AVX512(t *strip)
+
+// stripColumnsPairs7x16AVX512 multiplies 7 rows of A, rows along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripColumnsPairs7x16AVX512(t *strip)
+
 // stripRows8x16AVX512 multiplies 8 rows of A, k along memory, with rows of 16 lanes.
 //
 //go:noescape
@@ -81,6 +151,16 @@ func stripRows8x16AVX512(t *strip)
 //
 //go:noescape
 func stripColumns8x16AVX512(t *strip)
+
+// stripRowsPairs8x16AVX512 multiplies 8 rows of A, k along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripRowsPairs8x16AVX512(t *strip)
+
+// stripColumnsPairs8x16AVX512 multiplies 8 rows of A, rows along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripColumnsPairs8x16AVX512(t *strip)
 
 // stripRows9x16AVX512 multiplies 9 rows of A, k along memory, with rows of 16 lanes.
 //
@@ -92,6 +172,16 @@ func stripRows9x16AVX512(t *strip)
 //go:noescape
 func stripColumns9x16AVX512(t *strip)
 
+// stripRowsPairs9x16AVX512 multiplies 9 rows of A, k along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripRowsPairs9x16AVX512(t *strip)
+
+// stripColumnsPairs9x16AVX512 multiplies 9 rows of A, rows along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripColumnsPairs9x16AVX512(t *strip)
+
 // stripRows10x16AVX512 multiplies 10 rows of A, k along memory, with rows of 16 lanes.
 //
 //go:noescape
@@ -101,6 +191,16 @@ func stripRows10x16AVX512(t *strip)
 //
 //go:noescape
 func stripColumns10x16AVX512(t *strip)
+
+// stripRowsPairs10x16AVX512 multiplies 10 rows of A, k along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripRowsPairs10x16AVX512(t *strip)
+
+// stripColumnsPairs10x16AVX512 multiplies 10 rows of A, rows along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripColumnsPairs10x16AVX512(t *strip)
 
 // stripRows11x16AVX512 multiplies 11 rows of A, k along memory, with rows of 16 lanes.
 //
@@ -112,6 +212,16 @@ func stripRows11x16AVX512(t *strip)
 //go:noescape
 func stripColumns11x16AVX512(t *strip)
 
+// stripRowsPairs11x16AVX512 multiplies 11 rows of A, k along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripRowsPairs11x16AVX512(t *strip)
+
+// stripColumnsPairs11x16AVX512 multiplies 11 rows of A, rows along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripColumnsPairs11x16AVX512(t *strip)
+
 // stripRows12x16AVX512 multiplies 12 rows of A, k along memory, with rows of 16 lanes.
 //
 //go:noescape
@@ -121,6 +231,16 @@ func stripRows12x16AVX512(t *strip)
 //
 //go:noescape
 func stripColumns12x16AVX512(t *strip)
+
+// stripRowsPairs12x16AVX512 multiplies 12 rows of A, k along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripRowsPairs12x16AVX512(t *strip)
+
+// stripColumnsPairs12x16AVX512 multiplies 12 rows of A, rows along memory, pairs of bfloat16, with rows of 16 lanes.
+//
+//go:noescape
+func stripColumnsPairs12x16AVX512(t *strip)
 
 // stripRows1x32AVX512 multiplies 1 rows of A, k along memory, with rows of 32 lanes.
 //
@@ -132,6 +252,16 @@ func stripRows1x32AVX512(t *strip)
 //go:noescape
 func stripColumns1x32AVX512(t *strip)
 
+// stripRowsPairs1x32AVX512 multiplies 1 rows of A, k along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripRowsPairs1x32AVX512(t *strip)
+
+// stripColumnsPairs1x32AVX512 multiplies 1 rows of A, rows along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripColumnsPairs1x32AVX512(t *strip)
+
 // stripRows2x32AVX512 multiplies 2 rows of A, k along memory, with rows of 32 lanes.
 //
 //go:noescape
@@ -141,6 +271,16 @@ func stripRows2x32AVX512(t *strip)
 //
 //go:noescape
 func stripColumns2x32AVX512(t *strip)
+
+// stripRowsPairs2x32AVX512 multiplies 2 rows of A, k along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripRowsPairs2x32AVX512(t *strip)
+
+// stripColumnsPairs2x32AVX512 multiplies 2 rows of A, rows along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripColumnsPairs2x32AVX512(t *strip)
 
 // stripRows3x32AVX512 multiplies 3 rows of A, k along memory, with rows of 32 lanes.
 //
@@ -152,6 +292,16 @@ func stripRows3x32AVX512(t *strip)
 //go:noescape
 func stripColumns3x32AVX512(t *strip)
 
+// stripRowsPairs3x32AVX512 multiplies 3 rows of A, k along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripRowsPairs3x32AVX512(t *strip)
+
+// stripColumnsPairs3x32AVX512 multiplies 3 rows of A, rows along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripColumnsPairs3x32AVX512(t *strip)
+
 // stripRows4x32AVX512 multiplies 4 rows of A, k along memory, with rows of 32 lanes.
 //
 //go:noescape
@@ -161,6 +311,16 @@ func stripRows4x32AVX512(t *strip)
 //
 //go:noescape
 func stripColumns4x32AVX512(t *strip)
+
+// stripRowsPairs4x32AVX512 multiplies 4 rows of A, k along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripRowsPairs4x32AVX512(t *strip)
+
+// stripColumnsPairs4x32AVX512 multiplies 4 rows of A, rows along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripColumnsPairs4x32AVX512(t *strip)
 
 // stripRows5x32AVX512 multiplies 5 rows of A, k along memory, with rows of 32 lanes.
 //
@@ -172,6 +332,16 @@ func stripRows5x32AVX512(t *strip)
 //go:noescape
 func stripColumns5x32AVX512(t *strip)
 
+// stripRowsPairs5x32AVX512 multiplies 5 rows of A, k along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripRowsPairs5x32AVX512(t *strip)
+
+// stripColumnsPairs5x32AVX512 multiplies 5 rows of A, rows along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripColumnsPairs5x32AVX512(t *strip)
+
 // stripRows6x32AVX512 multiplies 6 rows of A, k along memory, with rows of 32 lanes.
 //
 //go:noescape
@@ -181,6 +351,16 @@ func stripRows6x32AVX512(t *strip)
 //
 //go:noescape
 func stripColumns6x32AVX512(t *strip)
+
+// stripRowsPairs6x32AVX512 multiplies 6 rows of A, k along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripRowsPairs6x32AVX512(t *strip)
+
+// stripColumnsPairs6x32AVX512 multiplies 6 rows of A, rows along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripColumnsPairs6x32AVX512(t *strip)
 
 // stripRows7x32AVX512 multiplies 7 rows of A, k along memory, with rows of 32 lanes.
 //
@@ -192,6 +372,16 @@ func stripRows7x32AVX512(t *strip)
 //go:noescape
 func stripColumns7x32AVX512(t *strip)
 
+// stripRowsPairs7x32AVX512 multiplies 7 rows of A, k along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripRowsPairs7x32AVX512(t *strip)
+
+// stripColumnsPairs7x32AVX512 multiplies 7 rows of A, rows along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripColumnsPairs7x32AVX512(t *strip)
+
 // stripRows8x32AVX512 multiplies 8 rows of A, k along memory, with rows of 32 lanes.
 //
 //go:noescape
@@ -201,6 +391,16 @@ func stripRows8x32AVX512(t *strip)
 //
 //go:noescape
 func stripColumns8x32AVX512(t *strip)
+
+// stripRowsPairs8x32AVX512 multiplies 8 rows of A, k along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripRowsPairs8x32AVX512(t *strip)
+
+// stripColumnsPairs8x32AVX512 multiplies 8 rows of A, rows along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripColumnsPairs8x32AVX512(t *strip)
 
 // stripRows9x32AVX512 multiplies 9 rows of A, k along memory, with rows of 32 lanes.
 //
@@ -212,6 +412,16 @@ func stripRows9x32AVX512(t *strip)
 //go:noescape
 func stripColumns9x32AVX512(t *strip)
 
+// stripRowsPairs9x32AVX512 multiplies 9 rows of A, k along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripRowsPairs9x32AVX512(t *strip)
+
+// stripColumnsPairs9x32AVX512 multiplies 9 rows of A, rows along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripColumnsPairs9x32AVX512(t *strip)
+
 // stripRows10x32AVX512 multiplies 10 rows of A, k along memory, with rows of 32 lanes.
 //
 //go:noescape
@@ -221,6 +431,16 @@ func stripRows10x32AVX512(t *strip)
 //
 //go:noescape
 func stripColumns10x32AVX512(t *strip)
+
+// stripRowsPairs10x32AVX512 multiplies 10 rows of A, k along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripRowsPairs10x32AVX512(t *strip)
+
+// stripColumnsPairs10x32AVX512 multiplies 10 rows of A, rows along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripColumnsPairs10x32AVX512(t *strip)
 
 // stripRows11x32AVX512 multiplies 11 rows of A, k along memory, with rows of 32 lanes.
 //
@@ -232,6 +452,16 @@ func stripRows11x32AVX512(t *strip)
 //go:noescape
 func stripColumns11x32AVX512(t *strip)
 
+// stripRowsPairs11x32AVX512 multiplies 11 rows of A, k along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripRowsPairs11x32AVX512(t *strip)
+
+// stripColumnsPairs11x32AVX512 multiplies 11 rows of A, rows along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripColumnsPairs11x32AVX512(t *strip)
+
 // stripRows12x32AVX512 multiplies 12 rows of A, k along memory, with rows of 32 lanes.
 //
 //go:noescape
@@ -241,3 +471,13 @@ func stripRows12x32AVX512(t *strip)
 //
 //go:noescape
 func stripColumns12x32AVX512(t *strip)
+
+// stripRowsPairs12x32AVX512 multiplies 12 rows of A, k along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripRowsPairs12x32AVX512(t *strip)
+
+// stripColumnsPairs12x32AVX512 multiplies 12 rows of A, rows along memory, pairs of bfloat16, with rows of 32 lanes.
+//
+//go:noescape
+func stripColumnsPairs12x32AVX512(t *strip)

@@ -43,6 +43,7 @@ func (k *kernels) addBF16() {
 	k.rowsOfPairs = []func(*rowsTile){rowsPairs1AVX512, rowsPairs2AVX512, rowsPairs4AVX512, rowsPairs8AVX512}
 	k.gemmPairs = []func(*tile){gemmPairs1x32AVX512, gemmPairs2x32AVX512, gemmPairs3x32AVX512, gemmPairs4x32AVX512, gemmPairs5x32AVX512, gemmPairs6x32AVX512,
 		gemmPairs7x32AVX512, gemmPairs8x32AVX512, gemmPairs9x32AVX512, gemmPairs10x32AVX512, gemmPairs11x32AVX512, gemmPairs12x32AVX512}
+	k.attentionKernels.addPairs()
 	k.transposePairs, k.pairsA, k.pairsB, k.pairLanes = transposePairs8AVX512, pairRows12AVX512, pairRows32AVX512, pairLanesAVX512
 }
 

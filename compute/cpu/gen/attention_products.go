@@ -5,8 +5,12 @@ import "fmt"
 var _ = topic("attention_products", func(a *assembly) {
 	for vecs := 1; vecs <= 2; vecs++ {
 		for rows := 1; rows <= a.tileRows; rows++ {
-			a.strip(rows, vecs, false)
-			a.strip(rows, vecs, true)
+			a.strip(rows, vecs, false, false)
+			a.strip(rows, vecs, true, false)
+			if a.set == avx512 {
+				a.strip(rows, vecs, false, true)
+				a.strip(rows, vecs, true, true)
+			}
 		}
 	}
 })
@@ -31,25 +35,31 @@ const (
 // aStride apart with k along memory, or (byColumns) its steps of k stand aStride apart with the rows along memory.
 //
 // A step of k has rows + vecs loads for rows·vecs multiply-adds: with 12 × 2 the ports for loads have time to spare.
-func (a *assembly) strip(rows, vecs int, byColumns bool) {
+//
+// With pairs, an element is two bfloat16 of neighbouring k, and one instruction multiplies and adds both.
+func (a *assembly) strip(rows, vecs int, byColumns, pairs bool) {
 	name, about := "stripRows", "k along memory"
 	if byColumns {
 		name, about = "stripColumns", "rows along memory"
 	}
+	if pairs {
+		name, about = name+"Pairs", about+", pairs of bfloat16"
+	}
 	a.function(fmt.Sprintf("%s%dx%d", name, rows, vecs*a.lanes), fmt.Sprintf("multiplies %d rows of A, %s, with rows of %d lanes.", rows, about, vecs*a.lanes), []argument{{"t", "*strip"}})
 	acc := func(i, j int) string { return a.r(i*vecs + j) }
 	spare := a.registers - rows*vecs
-	b := func(u, j int) string {
+	lane := func(u, j int) int {
 		if spare >= 4*vecs+2 {
-			return a.r(rows*vecs + u%2*vecs + j)
+			return rows*vecs + u%2*vecs + j
 		}
-		return a.r(rows*vecs + j)
+		return rows*vecs + j
 	}
+	b := func(u, j int) string { return a.r(lane(u, j)) }
 	first := rows*vecs + vecs
 	if spare >= 4*vecs+2 {
 		first += vecs
 	}
-	x := func(i int) string { return a.r(first + i%(a.registers-first)) }
+	x := func(i int) int { return first + i%(a.registers-first) }
 	a.op("MOVQ %s, DI", a.arg("t"))
 	a.op("MOVQ %d(DI), SI", stripA)
 	a.op("MOVQ %d(DI), DX", stripB)
@@ -109,9 +119,13 @@ func (a *assembly) strip(rows, vecs int, byColumns bool) {
 			a.op("VMOVUPS %s, %s", lanes(u, j), b(u, j))
 		}
 		for i := range rows {
-			a.op("VBROADCASTSS %s, %s", element(u, i), x(i))
+			a.op("VBROADCASTSS %s, %s", element(u, i), a.r(x(i)))
 			for j := range vecs {
-				a.op("VFMADD231PS %s, %s, %s", x(i), b(u, j), acc(i, j))
+				if pairs {
+					a.dotPairsRegister(i*vecs+j, lane(u, j), x(i))
+				} else {
+					a.op("VFMADD231PS %s, %s, %s", a.r(x(i)), b(u, j), acc(i, j))
+				}
 			}
 		}
 	}

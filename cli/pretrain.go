@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +32,7 @@ func pretrainCommand() *cobra.Command {
 	var o pretrainOptions
 	return verb("pretrain [DATA...]", "verb.pretrain", &o, func(ctx context.Context, args []string, out *ui.Out) error {
 		if o.Plan {
-			plan, err := step.PlanPretrain(ctx, args, o.Vocabulary, o.PretrainOptions, o.PlanPretrainOptions, out)
+			plan, err := step.PlanPretrain(ctx, args, o.Vocabulary, o.Out, o.PretrainOptions, o.PlanPretrainOptions, out)
 			out.Finish()
 			return out.Result(plan, err)
 		}
@@ -51,12 +52,14 @@ func pretrainCommand() *cobra.Command {
 				}
 				o.Tokenizer = file
 			}
+			began := time.Now()
 			p, err := step.PrepareAll(ctx, args, o.Tokenizer, o.Vocabulary, o.Mixture, dir, events)
 			if err != nil {
 				return nil, err
 			}
 			out.Note("pretrain.data", strings.Join(args, ", "), p.What)
 			o.Shards, o.Tokenizer = p.Shards, p.Tokenizer
+			o.Dial.Spent(time.Since(began))
 			return step.Pretrain(ctx, dir, o.PretrainOptions, event.Tee(events, dataTable(out)))
 		})
 	})

@@ -60,7 +60,7 @@ func BenchTrain(ctx context.Context, o BenchTrainOptions, show func(Benched) err
 	}
 	t := &train.Trainer{
 		Options: benchTrainOptions(1+o.Runs*len(r.threads), tokens, o),
-		Backend: b, Model: m, Weights: m.Parameters(), Source: noise{tokens, shape.Sequence, shape.Vocabulary},
+		Backend: b, Model: m, Weights: m.Parameters(), Source: noise{tokens, shape.Sequence, shape.Vocabulary, 0},
 	}
 	t.OnStep = func(p train.Progress) { r.step(ctx, p) }
 	r.before(ctx)

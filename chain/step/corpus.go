@@ -131,9 +131,9 @@ func (c *corpus) layOut(row, stepTokens, steps int, seed uint64) error {
 	return nil
 }
 
-// corpusSize counts the tokens to learn from and the marks between documents, without looking at the ids; of what is not read in place it
-// takes two bytes for an id. tok may be nil.
-func corpusSize(domains []tokenfile.Domain, o MixtureOptions, tok *tokenizer.Tokenizer) (tokens float64, err error) {
+// corpusSize counts the tokens to learn from with the marks between documents, those that are held out, and the documents, without looking at the ids; of what
+// is not read in place it takes two bytes for an id and knows no documents. tok may be nil.
+func corpusSize(domains []tokenfile.Domain, o MixtureOptions, tok *tokenizer.Tokenizer) (tokens, heldOut, documents float64, err error) {
 	p := opener{o: o, tok: tok, mark: tokenfile.None}
 	if tok != nil {
 		if mark, ok := tok.Special(Separator); ok {
@@ -141,26 +141,44 @@ func corpusSize(domains []tokenfile.Domain, o MixtureOptions, tok *tokenizer.Tok
 		}
 	}
 	for _, d := range domains {
-		for _, f := range d.Train {
-			if !f.Kind.InPlace() {
-				bytes, err := folderBytes(f.Path)
-				if err != nil {
-					return 0, err
-				}
-				tokens += float64(bytes) / 2
-				continue
-			}
-			r, err := tokenfile.Open(f, p.options())
+		train, n, err := p.sizes(d.Train)
+		if err != nil {
+			return 0, 0, 0, err
+		}
+		held, _, err := p.sizes(d.HeldOut)
+		if err != nil {
+			return 0, 0, 0, err
+		}
+		if len(d.HeldOut) == 0 {
+			held = min(train*o.HeldOutShare, heldOutMost)
+			train -= held
+		}
+		tokens, heldOut, documents = tokens+train, heldOut+held, documents+n
+	}
+	return tokens, heldOut, documents, nil
+}
+
+// sizes are the tokens of files, and their documents.
+func (p opener) sizes(files []tokenfile.File) (tokens, documents float64, err error) {
+	for _, f := range files {
+		if !f.Kind.InPlace() {
+			bytes, err := folderBytes(f.Path)
 			if err != nil {
-				return 0, err
+				return 0, 0, err
 			}
-			tokens += float64(tokenfile.Count(r)) + float64(r.Documents())
-			if err := r.Close(); err != nil {
-				return 0, err
-			}
+			tokens += float64(bytes) / 2
+			continue
+		}
+		r, err := tokenfile.Open(f, p.options())
+		if err != nil {
+			return 0, 0, err
+		}
+		tokens, documents = tokens+float64(tokenfile.Count(r))+float64(r.Documents()), documents+float64(r.Documents())
+		if err := r.Close(); err != nil {
+			return 0, 0, err
 		}
 	}
-	return tokens, nil
+	return tokens, documents, nil
 }
 
 // domain opens a domain's files and its held-out text: its own files, or some of its documents.

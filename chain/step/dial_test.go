@@ -28,6 +28,10 @@ func pretrainOptions(t *testing.T, change func(*PretrainOptions)) PretrainOption
 	return o
 }
 
+func textOf(vocabulary int, tokens float64) textFacts {
+	return textFacts{vocabulary: vocabulary, tokens: tokens, length: 1000}
+}
+
 // TestTheDialChoosesWhatWasLeftOpen: sizes within a tenth of what was asked, at most four passes over the text, and never a number that was set by hand.
 func TestTheDialChoosesWhatWasLeftOpen(t *testing.T) {
 	b := cpu.New(1)
@@ -37,7 +41,7 @@ func TestTheDialChoosesWhatWasLeftOpen(t *testing.T) {
 		parameters float64
 	}{{"1M", 512, 1e6}, {"5M", 4096, 5e6}, {"30M", 8192, 30e6}, {"124M", 32000, 124e6}, {"1.1B", 32000, 1.1e9}} {
 		o := pretrainOptions(t, func(o *PretrainOptions) { o.Dial.Parameters = c.params })
-		choices, err := o.choose(context.Background(), b, c.vocabulary, 1e6, event.Discard)
+		_, choices, err := o.choose(context.Background(), b, textOf(c.vocabulary, 1e6), "", false, event.Discard)
 		if err != nil {
 			t.Errorf("%s: %v", c.params, err)
 			continue
@@ -62,7 +66,7 @@ func TestTheDialChoosesWhatWasLeftOpen(t *testing.T) {
 	o := pretrainOptions(t, func(o *PretrainOptions) {
 		o.Train.Steps, o.StepTokens, o.Train.Schedule.LearningRate, o.Train.Optimizer.Rule = 7, 100, 0.5, "sgd"
 	})
-	if choices, err := o.choose(context.Background(), b, 512, 1e6, event.Discard); err != nil || len(choices) != 0 || o.Train.Steps != 7 || o.StepTokens != 100 || o.Train.Schedule.LearningRate != 0.5 {
+	if _, choices, err := o.choose(context.Background(), b, textOf(512, 1e6), "", false, event.Discard); err != nil || len(choices) != 0 || o.Train.Steps != 7 || o.StepTokens != 100 || o.Train.Schedule.LearningRate != 0.5 {
 		t.Errorf("everything set by hand: %v, %v, %+v", choices, err, o.Train)
 	}
 	for says, change := range map[string]func(*PretrainOptions){
@@ -72,7 +76,7 @@ func TestTheDialChoosesWhatWasLeftOpen(t *testing.T) {
 		"give one of them":    func(o *PretrainOptions) { o.Dial.Minutes, o.Train.Steps, o.Model.Hidden = 5, 100, 64 },
 	} {
 		o := pretrainOptions(t, change)
-		if _, err := o.choose(context.Background(), b, 4096, 1e6, event.Discard); err == nil || !strings.Contains(err.Error(), says) {
+		if _, _, err := o.choose(context.Background(), b, textOf(4096, 1e6), "", false, event.Discard); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("says %v, expected %q", err, says)
 		}
 	}
@@ -85,18 +89,18 @@ func TestARunKeepsWhatTheDialChose(t *testing.T) {
 		o.Dial.Minutes, o.Model.Hidden, o.Model.Heads, o.Model.Layers, o.Model.Context = 1, 32, 2, 1, 16
 	})
 	again, other := first, first
-	if err := first.chooseOnce(context.Background(), dir, b, 64, 1e9, event.Discard); err != nil {
+	if err := first.chooseOnce(context.Background(), dir, b, textOf(64, 1e9), event.Discard); err != nil {
 		t.Fatal(err)
 	}
 	var kept chosen
 	if err := store.ReadJSON(filepath.Join(dir, ChoicesFile), &kept); err != nil || kept.Steps != first.Train.Steps || len(kept.Choices) == 0 {
 		t.Fatalf("%+v, %v", kept, err)
 	}
-	if err := again.chooseOnce(context.Background(), dir, b, 64, 1e9, event.Discard); err != nil || again.Train.Steps != first.Train.Steps || again.StepTokens != first.StepTokens {
+	if err := again.chooseOnce(context.Background(), dir, b, textOf(64, 1e9), event.Discard); err != nil || again.Train.Steps != first.Train.Steps || again.StepTokens != first.StepTokens {
 		t.Errorf("going on chose %d steps of %d, before %d of %d (%v)", again.Train.Steps, again.StepTokens, first.Train.Steps, first.StepTokens, err)
 	}
 	other.Dial.Minutes = 0
-	if err := other.chooseOnce(context.Background(), dir, b, 64, 1000, event.Discard); err != nil || other.Train.Steps != 20 {
+	if err := other.chooseOnce(context.Background(), dir, b, textOf(64, 1000), event.Discard); err != nil || other.Train.Steps != 20 {
 		t.Errorf("another amount of text: %d steps, %v", other.Train.Steps, err)
 	}
 }

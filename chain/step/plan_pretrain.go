@@ -2,13 +2,10 @@ package step
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 
 	"lian/event"
 	"lian/model/nn"
-	"lian/tokenizer"
 	"lian/train/layout"
 	"lian/train/schedule"
 )
@@ -37,36 +34,41 @@ type PretrainPlanReport struct {
 
 	StateBytes      ByteSize `json:"state_bytes"`       // of a checkpoint
 	TokensPerSecond float64  `json:"tokens_per_second"` // measured; 0 with a layout
-	Seconds         Duration `json:"seconds"`           // of the run: preparing, training, looks at held-out text, saving
+	Seconds         Duration `json:"seconds"`           // of the run
 	Cost            float64  `json:"cost,omitempty"`
-	Choices         []Choice `json:"choices,omitempty"`
+
+	Time    []TimePart `json:"time,omitempty"` // what the seconds go to
+	Choices []Choice   `json:"choices,omitempty"`
 
 	Layout *layout.Report `json:"layout,omitempty"`
 }
 
-// PlanPretrain says what pretraining on inputs takes, before any of it is read: from arithmetic and a few measured steps with random ids. vocabulary is that of a
-// tokenizer that is not there yet. With layout devices, nothing is measured.
-func PlanPretrain(ctx context.Context, inputs []string, vocabulary int, o PretrainOptions, p PlanPretrainOptions, events event.Sink) (PretrainPlanReport, error) {
+// PlanPretrain says what pretraining on inputs in a folder takes before it starts: from arithmetic, from a few measured steps with random ids, and from preparing
+// a sample of what is text yet. vocabulary is that of a tokenizer that is not there yet. With layout devices, no steps are measured.
+func PlanPretrain(ctx context.Context, inputs []string, vocabulary int, folder string, o PretrainOptions, p PlanPretrainOptions, events event.Sink) (PretrainPlanReport, error) {
 	var r PretrainPlanReport
 	if err := o.Mixture.check(); err != nil {
 		return r, err
 	}
-	text, raw, vocabulary, err := plannedText(inputs, o.Tokenizer, vocabulary, o.Mixture)
+	text, err := planText(ctx, inputs, o.Tokenizer, vocabulary, o.Mixture, events)
 	if err != nil {
 		return r, err
 	}
+	vocabulary = text.vocabulary
 	b, err := Backend()
 	if err != nil {
 		return r, err
 	}
-	if r.Choices, err = o.choose(ctx, b, vocabulary, text, events); err != nil {
+	timed := p.Layout.Devices == 0
+	t, choices, err := o.choose(ctx, b, text, folder, timed, events)
+	if err != nil {
 		return r, err
 	}
+	r.Choices = choices
 	s, err := o.shape(vocabulary)
 	if err != nil {
 		return r, err
 	}
-	operations := operationsOf(&s, s.Context)
 	r.Shape = fmt.Sprintf("%s: %d layers of width %d, %d heads (%d for keys), feed-forward %d, context %d", s.Family, s.Layers, s.Hidden, s.Attention.Heads, s.Attention.KVHeads, s.FeedForward.Hidden, s.Context)
 	r.Parameters, r.Embedding = Amount(s.Count()), Amount(s.Vocab*s.Hidden)
 	r.Steps, r.StepTokens, r.LearningRate = o.Train.Steps, o.StepTokens, o.Train.Schedule.LearningRate
@@ -74,18 +76,17 @@ func PlanPretrain(ctx context.Context, inputs []string, vocabulary int, o Pretra
 	if err != nil {
 		return r, err
 	}
-	tokens := ramp.Before(r.Steps)
-	r.Tokens, r.TextTokens = Amount(tokens), Amount(text)
-	if text > 0 {
-		r.Epochs = float64(r.Tokens) / text
+	r.Tokens, r.TextTokens = Amount(ramp.Before(r.Steps)), Amount(text.tokens)
+	if text.tokens > 0 {
+		r.Epochs = float64(r.Tokens) / text.tokens
 	}
-	r.Operations = Quantity(operations * float64(r.Tokens))
-	memory, err := o.memory(s, text)
+	r.Operations = Quantity(operationsOf(&s, s.Context) * float64(r.Tokens))
+	memory, err := o.memory(s, text.tokens)
 	if err != nil {
 		return r, err
 	}
 	r.StateBytes = ByteSize(memory.Weights + memory.Optimizer)
-	if p.Layout.Devices > 0 {
+	if !timed {
 		l := p.Layout
 		if l.Sequence == 0 {
 			l.Sequence = s.Context
@@ -96,95 +97,25 @@ func PlanPretrain(ctx context.Context, inputs []string, vocabulary int, o Pretra
 	}
 	r.Memory = map[string]ByteSize{"program": ownBytes}
 	r.MemoryBytes = ByteSize(memory.Total() + ownBytes)
-	if raw > 0 { // comes before training, so that the larger of the two counts
-		r.MemoryBytes = max(r.MemoryBytes, ByteSize(preparationBytes+raw*preparationShare))
-		r.Memory["preparation"] = ByteSize(preparationBytes + raw*preparationShare)
+	if preparing := ByteSize(text.preparing.memory); preparing > 0 { // comes before training, so that the larger of the two counts
+		r.MemoryBytes = max(r.MemoryBytes, preparing)
+		r.Memory["preparation"] = preparing
 	}
 	for kind, bytes := range memory.Kinds() {
 		r.Memory[kind] = ByteSize(bytes)
 	}
-	took, err := measureShape(ctx, b, &s, o.Train, o.lookRows(s.Context))
-	if err != nil {
-		return r, err
-	}
-	seconds := took.micro*float64(tokens)/float64(took.rows) + took.move*float64(r.Steps)
-	held := o.Mixture.HeldOutShare * text
-	if raw > 0 { // as data run does
-		held = text * min(0.25, max(0.05, leastHeldOut*pieceBytes/float64(raw)))
-	}
-	every := max(1, (r.Steps+o.Looks-1)/o.Looks)
-	looked := float64((r.Steps-1)/every)*min(float64(o.HeldOutTokens), held) + min(HeldOutBytes/usualBytesPerToken(vocabulary), held)
-	seconds += looked * took.look / float64(took.rows)
-	saves := 1.0
-	if o.Train.SaveEvery > 0 {
-		saves += float64(r.Steps / o.Train.SaveEvery)
-	}
-	seconds += saves*float64(r.StateBytes)/savingRate + float64(raw)/preparationRate
-	r.Seconds = Duration(seconds)
-	r.TokensPerSecond = float64(tokens) / (took.micro*float64(tokens)/float64(took.rows) + took.move*float64(r.Steps))
+	seconds := t.total(r.Steps)
+	r.Seconds, r.Time = Duration(seconds), t.parts(r.Steps)
+	r.TokensPerSecond = float64(r.Tokens) / t.training(r.Steps)
 	r.Cost = p.Price * seconds / 3600
 	return r, nil
 }
-
-// What comes beside training, as it was found here (docs/log.md).
-const (
-	preparationBytes = 32 << 20 // of memory, and so many for each byte of text that is not tokens yet
-	preparationShare = 10
-	preparationRate  = 3e6   // bytes of text a second
-	savingRate       = 150e6 // bytes of a state a second
-	leastHeldOut     = 100   // documents that data run holds out at least, of up to a quarter of the text; otherwise a twentieth
-	pieceBytes       = 8000  // of text in a document, where files are large
-)
 
 // onPaper is a shape as layouts divide it.
 func onPaper(s *nn.Spec) layout.Model {
 	a, f := s.Attention, s.FeedForward
 	return layout.Model{Layers: s.Layers, Hidden: s.Hidden, Heads: a.Heads, KVHeads: a.KVHeads, HeadSize: a.HeadSize, FeedForward: f.Hidden, Vocab: s.Vocab,
 		Tied: s.TiedEmbedding, Experts: f.Experts.Count, ChosenExperts: f.Experts.Chosen}
-}
-
-// plannedText is the tokens of inputs and the vocabulary they are of, as far as they can be told without reading them: what token files say, or bytes of files by
-// the bytes that a token usually has. raw are the bytes that have to be tokenised. No input has none.
-func plannedText(inputs []string, tokenizerPath string, vocabulary int, o MixtureOptions) (tokens float64, raw int64, size int, err error) {
-	if tokenizerPath == "" {
-		tokenizerPath = besides(inputs)
-	}
-	var tok *tokenizer.Tokenizer
-	if tokenizerPath != "" {
-		if tok, err = tokenizer.Load(tokenizerPath); err != nil {
-			return 0, 0, 0, err
-		}
-		vocabulary = tok.VocabSize()
-	}
-	for _, input := range inputs {
-		domains, err := tokenFiles(input)
-		if err != nil {
-			return 0, 0, 0, err
-		}
-		if domains == nil {
-			bytes, err := planBytes(input)
-			if err != nil {
-				return 0, 0, 0, err
-			}
-			raw, tokens = raw+bytes, tokens+float64(bytes)/usualBytesPerToken(vocabulary)
-			continue
-		}
-		counted, err := corpusSize(domains, o, tok)
-		if err != nil {
-			return 0, 0, 0, err
-		}
-		tokens += counted
-	}
-	return tokens, raw, vocabulary, nil
-}
-
-// planBytes is the bytes of an input's files.
-func planBytes(input string) (int64, error) {
-	bytes, err := folderBytes(input)
-	if errors.Is(err, os.ErrNotExist) {
-		return 0, fmt.Errorf("%s: there is no such file or folder", input)
-	}
-	return bytes, err
 }
 
 // usualBytesPerToken is what a byte-level BPE of a size makes of prose, English and Chinese together.

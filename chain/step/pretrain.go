@@ -11,6 +11,7 @@ import (
 	"lian/engine"
 	"lian/engine/sample"
 	"lian/event"
+	"lian/machine"
 	"lian/store"
 	"lian/tokenizer"
 	"lian/train"
@@ -72,10 +73,7 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 		return r, err
 	}
 	defer func() { err = errors.Join(err, text.close()) }()
-	usual := collectOften()
-	err = o.chooseOnce(ctx, dir, b, tok.VocabSize(), float64(text.tokens), events)
-	usual()
-	if err != nil {
+	if err := o.chooseOnce(ctx, dir, b, text.facts(tok.VocabSize(), o.Dial.spent), events); err != nil {
 		return r, err
 	}
 	start, err := o.begin(b, tok, events)
@@ -86,13 +84,17 @@ func Pretrain(ctx context.Context, dir string, o PretrainOptions, events event.S
 	if err := text.layOut(m.Spec.Context, o.StepTokens, o.Train.Steps, o.Train.Seed); err != nil {
 		return r, err
 	}
+	machineBytes, _ := machine.Memory()
+	if err := o.fits(m.Spec, float64(text.tokens), machineBytes); err != nil {
+		return r, err
+	}
 	memory, err := o.memory(m.Spec, float64(text.tokens))
 	if err != nil {
 		return r, err
 	}
 	defer holdMemory(memory)()
 	events.Emit(KindData, text.source.Statistics())
-	o.Train.EvalEvery = max(1, (o.Train.Steps+o.Looks-1)/o.Looks)
+	o.Train.EvalEvery = lookEvery(o.Train.Steps, o.Looks)
 	l := look{options: o, context: m.Spec.Context, tok: tok, separator: separator, events: events}
 	if err := l.check(); err != nil {
 		return r, err

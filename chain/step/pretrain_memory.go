@@ -22,7 +22,9 @@ const (
 // memory is what a pretraining of a shape on so many tokens holds, by kind. What it is told here is what holdMemory keeps it to.
 func (o *PretrainOptions) memory(s nn.Spec, tokens float64) (train.Memory, error) {
 	rows := o.lookRows(s.Context)
-	m, err := trainingMemory(s, o.Train, rows, s.Context, true)
+	settings := o.Train
+	settings.Steps = max(settings.Steps, 1) // they may be to be chosen
+	m, err := trainingMemory(s, settings, rows, s.Context, true)
 	if err != nil {
 		return m, err
 	}
@@ -48,7 +50,11 @@ func (o *PretrainOptions) memory(s nn.Spec, tokens float64) (train.Memory, error
 
 // lookRows are the rows of a micro-batch, and of a forward that looks at held-out text.
 func (o *PretrainOptions) lookRows(context int) int {
-	return max(1, min(o.Train.MicroTokens, o.StepTokens)/context) * context
+	tokens := o.Train.MicroTokens
+	if o.StepTokens > 0 { // otherwise it is to be chosen
+		tokens = min(tokens, o.StepTokens)
+	}
+	return max(1, tokens/context) * context
 }
 
 // engines are the settings of what answers during a training: prompts, and questions.

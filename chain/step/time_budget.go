@@ -36,11 +36,15 @@ func (t timeBudget) size(gflops float64) Size {
 	return best
 }
 
-// measured times a few training steps of a middle size, chooses a size by that, and times the chosen one, because small matrices are computed less well than
-// large ones. If the choice does not hold then, a smaller one is timed.
+// usualSpeed is what two cores compute, in GFLOP/s, before anything is measured: the first size to time should be near the one that is chosen, or measuring takes
+// more memory than the run.
+const usualSpeed = 100
+
+// measured times a few training steps of the size that would do at the usual speed, chooses a size by that, and times the chosen one, because small matrices are
+// computed less well than large ones. If the choice does not hold then, a smaller one is timed.
 func (t timeBudget) measured(ctx context.Context, b compute.Backend, events event.Sink) (size Size, gflops float64, err error) {
 	defer collectOften()()
-	size = shapes[6]
+	size = t.size(usualSpeed)
 	for i := range 4 {
 		events.Emit(event.KindProgress, event.Progress{Stage: "measure", Done: int64(i), Unit: "sizes"})
 		if gflops, err = measureTraining(ctx, b, size, t.vocabulary, t.context, t.dtype); err != nil {

@@ -105,9 +105,14 @@ type squaresTask struct {
 }
 
 func (t *squaresTask) span(_ *scratch, from, to int) {
+	const block = compute.SumBlock
+	for ; to-from >= 4 && len(t.x) >= (from+4)*block; from += 4 {
+		x := from * block
+		t.sumSquares4(at(t.x, x), at(t.x, x+block), at(t.x, x+2*block), at(t.x, x+3*block), block, &t.sums[from])
+	}
 	for i := from; i < to; i++ {
-		first := i * compute.SumBlock
-		t.sums[i] = t.sumSquares(at(t.x, first), min(compute.SumBlock, len(t.x)-first))
+		first := i * block
+		t.sums[i] = t.sumSquares(at(t.x, first), min(block, len(t.x)-first))
 	}
 }
 

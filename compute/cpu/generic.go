@@ -24,7 +24,7 @@ func generic() *kernels {
 	k.round8 = genericRound8
 	k.addBlocks32()
 	k.superKernels = genericSuperKernels()
-	k.adamw, k.sumSquares = genericAdamW, genericSumSquares
+	k.adamw, k.sumSquares, k.sumSquares4 = genericAdamW, genericSumSquares, genericSumSquares4
 	k.genericCeilings()
 	return k.complete()
 }

@@ -1,6 +1,9 @@
 package cpu
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
 func genericAdd(out, a, b *float32, n int) {
 	x, y, z := slice(out, n), slice(a, n), slice(b, n)
@@ -94,4 +97,11 @@ func genericSumSquares(x *float32, n int) float64 {
 		sum += float64(v) * float64(v)
 	}
 	return sum
+}
+
+func genericSumSquares4(a, b, c, d *float32, n int, sums *float64) {
+	s := unsafe.Slice(sums, 4)
+	for i, x := range [4]*float32{a, b, c, d} {
+		s[i] = genericSumSquares(x, n)
+	}
 }

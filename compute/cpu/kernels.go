@@ -59,16 +59,17 @@ type kernels struct {
 	transposeLanes int // rows that transposeWhole turns
 	transposeWhole transposer
 
-	add        func(out, a, b *float32, n int)
-	scale      func(x *float32, n int, by float32)
-	dot        func(a, b *float32, n int) float32
-	rope       func(x, y, cos, sin *float32, n int)                // halves x and y
-	ropePairs  func(x, cos, sin *float32, n int)                   // n values; cos and sin repeated for each pair, sin's sign alternating
-	most       func(x *float32, n int) float32                     // the largest; NaN is passed over
-	expSum     func(dst, x *float32, n int, shift float32) float32 // dst = exp(x − shift), and the sum
-	expScale   func(dst, x *float32, n int, shift, by float32)     // dst = exp(x − shift)·by
-	adamw      func(p, g, m, v *float32, n int, c *adamwFactors)   //
-	sumSquares func(x *float32, n int) float64
+	add         func(out, a, b *float32, n int)
+	scale       func(x *float32, n int, by float32)
+	dot         func(a, b *float32, n int) float32
+	rope        func(x, y, cos, sin *float32, n int)                // halves x and y
+	ropePairs   func(x, cos, sin *float32, n int)                   // n values; cos and sin repeated for each pair, sin's sign alternating
+	most        func(x *float32, n int) float32                     // the largest; NaN is passed over
+	expSum      func(dst, x *float32, n int, shift float32) float32 // dst = exp(x − shift), and the sum
+	expScale    func(dst, x *float32, n int, shift, by float32)     // dst = exp(x − shift)·by
+	adamw       func(p, g, m, v *float32, n int, c *adamwFactors)   //
+	sumSquares  func(x *float32, n int) float64
+	sumSquares4 func(a, b, c, d *float32, n int, sums *float64) // each as alone
 
 	ceilingF32, ceilingBF16, ceilingInt8 ceilingLoop
 	readMemory                           func(p *float32, n int) int // n bytes, a multiple of 1024

@@ -2,6 +2,11 @@
 
 package cpu
 
+var _ = kernelsOf("avx2", func(k *kernels) {
+	k.sumSquares = sumSquaresAVX2
+	k.sumSquares4 = sumSquares4AVX2
+})
+
 // addAVX2 is out = a + b.
 //
 //go:noescape
@@ -47,7 +52,12 @@ func expScaleAVX2(dst *float32, x *float32, n int, shift float32, by float32)
 //go:noescape
 func adamwAVX2(param *float32, grad *float32, mean *float32, square *float32, n int, c *adamwFactors)
 
-// sumSquaresAVX2 is Σ x² in float64: a chain for each lane, then a tree.
+// sumSquaresAVX2 is Σ a² in float64: a chain for each lane, then a tree.
 //
 //go:noescape
-func sumSquaresAVX2(x *float32, n int) (ret float64)
+func sumSquaresAVX2(a *float32, n int) (ret float64)
+
+// sumSquares4AVX2 writes the sums of squares of its operands to sums, each as alone.
+//
+//go:noescape
+func sumSquares4AVX2(a *float32, b *float32, c *float32, d *float32, n int, sums *float64)

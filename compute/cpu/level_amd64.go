@@ -29,7 +29,7 @@ func levelAVX2() *kernels {
 	k.rope, k.ropePairs = ropeAVX2, ropePairsAVX2
 	k.most, k.expSum, k.expScale = mostAVX2, expSumAVX2, expScaleAVX2
 	k.attentionKernels.addAVX2()
-	k.adamw, k.sumSquares = adamwAVX2, sumSquaresAVX2
+	k.adamw = adamwAVX2
 	k.ceilingF32, k.ceilingInt8 = ceilingLoop{peakFMAAVX2, 12 * 8 * 2}, ceilingLoop{peakInt8AVX2, 8 * 32 * 2}
 	k.readMemory, k.copyMemory = readMemoryAVX2, copyMemoryAVX2
 	k.addBlocks32AVX2(cpu.X86.HasAVXVNNI)
@@ -58,7 +58,7 @@ func levelAVX512() *kernels {
 	k.rope, k.ropePairs = ropeAVX512, ropePairsAVX512
 	k.most, k.expSum, k.expScale = mostAVX512, expSumAVX512, expScaleAVX512
 	k.attentionKernels.addAVX512()
-	k.adamw, k.sumSquares = adamwAVX512, sumSquaresAVX512
+	k.adamw = adamwAVX512
 	k.ceilingF32, k.ceilingInt8 = ceilingLoop{peakFMAAVX512, 28 * 16 * 2}, ceilingLoop{peakInt8AVX2, 8 * 32 * 2}
 	k.readMemory, k.copyMemory = readMemoryAVX512, copyMemoryAVX512
 	k.addBlocks32AVX2(false)

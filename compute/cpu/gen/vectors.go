@@ -1,5 +1,7 @@
 package main
 
+import "fmt"
+
 var _ = topic("vectors", (*assembly).vectors)
 
 // Offsets in cpu.adamwFactors, kept in step by TestStructsMatchTheAssembly.
@@ -132,26 +134,61 @@ func (a *assembly) vectors() {
 		v.store(p, "param")
 	}, nil)
 
-	a.each("sumSquares", "is Σ x² in float64: a chain for each lane, then a tree.", []string{"x"}, nil, []argument{{"ret", "float64"}}, func(v *vector) {
-		z, u = v.zero(), v.zero()
-	}, func(v *vector) {
-		v.op("PREFETCHT0 4096(%s)", v.pointer["x"]) // one stream and little to do: memory is the bound
-		x, y := v.load("x"), v.new()
-		v.high(x, y)
-		v.op("VCVTPS2PD %s, %s", low(x), x)
-		v.op("VCVTPS2PD %s, %s", low(y), y)
-		v.op("VFMADD231PD %s, %s, %s", x, x, z)
-		v.op("VFMADD231PD %s, %s, %s", y, y, u)
-	}, func(v *vector) {
-		v.op("VADDPD %s, %s, %s", u, z, z)
-		v.high(z, u)
-		if a.set == avx512 {
-			v.op("VADDPD %s, %s, %s", low(u), low(z), low(z))
-			v.op("VEXTRACTF128 $1, %s, X%s", low(z), u[1:])
+	a.sumsOfSquares(1)
+	a.sumsOfSquares(4)
+}
+
+// sumsOfSquares writes the sums of squares of some operands of n values at once. One stream of loads leaves memory waiting; four do not.
+func (a *assembly) sumsOfSquares(streams int) {
+	var names []string
+	sums := make([][2]string, streams)
+	for i := range streams {
+		names = append(names, string(rune('a'+i)))
+	}
+	name, about := "sumSquares", "is Σ a² in float64: a chain for each lane, then a tree."
+	others, results := []argument(nil), []argument{{"ret", "float64"}}
+	if streams > 1 {
+		name, about = fmt.Sprintf("sumSquares%d", streams), "writes the sums of squares of its operands to sums, each as alone."
+		others, results = []argument{{"sums", "*float64"}}, nil
+	}
+	defer a.provide(name, name)
+	a.each(name, about, names, others, results, func(v *vector) {
+		for i := range sums {
+			sums[i] = [2]string{v.zero(), v.zero()}
 		}
-		v.op("VADDPD X%s, X%s, X%s", u[1:], z[1:], z[1:])
-		v.op("VPERMILPD $1, X%s, X%s", z[1:], u[1:])
-		v.op("VADDPD X%s, X%s, X%s", u[1:], z[1:], z[1:])
-		v.op("VMOVSD X%s, %s", z[1:], v.arg("ret"))
+		if streams > 1 {
+			v.op("MOVQ %s, R13", v.arg("sums"))
+		}
+	}, func(v *vector) {
+		for i, p := range names {
+			if streams == 1 {
+				v.op("PREFETCHT0 4096(%s)", v.pointer[p]) // little to do: memory is the bound
+			}
+			x, y := v.load(p), v.new()
+			v.high(x, y)
+			v.op("VCVTPS2PD %s, %s", low(x), x)
+			v.op("VCVTPS2PD %s, %s", low(y), y)
+			v.op("VFMADD231PD %s, %s, %s", x, x, sums[i][0])
+			v.op("VFMADD231PD %s, %s, %s", y, y, sums[i][1])
+			v.drop(x, y)
+		}
+	}, func(v *vector) {
+		for i, s := range sums {
+			z, u := s[0], s[1]
+			v.op("VADDPD %s, %s, %s", u, z, z)
+			v.high(z, u)
+			if a.set == avx512 {
+				v.op("VADDPD %s, %s, %s", low(u), low(z), low(z))
+				v.op("VEXTRACTF128 $1, %s, X%s", low(z), u[1:])
+			}
+			v.op("VADDPD X%s, X%s, X%s", u[1:], z[1:], z[1:])
+			v.op("VPERMILPD $1, X%s, X%s", z[1:], u[1:])
+			v.op("VADDPD X%s, X%s, X%s", u[1:], z[1:], z[1:])
+			if streams > 1 {
+				v.op("VMOVSD X%s, %d(R13)", z[1:], 8*i)
+			} else {
+				v.op("VMOVSD X%s, %s", z[1:], v.arg("ret"))
+			}
+		}
 	})
 }

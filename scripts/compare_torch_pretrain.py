@@ -2,11 +2,12 @@
 """PyTorch trains the model of a `lian pretrain` run for so much time: the same first weights, tokens, batch, rule and schedule.
 
     python3 scripts/compare_torch_pretrain.py --run RUN --seconds 3600 --out OUT
-    lian pretrain --shards RUN/shards --from OUT --train.steps 1 --train.lr 1e-12 --out CHECK      # held-out bits per byte, as Lian measures its own
+    lian pretrain RUN/shards --from OUT --train.steps 1 --train.lr 1e-12 --out CHECK      # held-out bits per byte, as Lian measures its own
 
 RUN is the run's folder; --first is a copy of its state/00000000, the weights that it began with, if that is gone. The program measures a few
 steps, eager and compiled, takes the faster, and lets the cosine schedule end when the time does. --optimizer muon is torch.optim.Muon for
-matrices beside AdamW for the rest, as Lian's default is; adamw is AdamW for all. Rows are cut from documents in a new order each epoch.
+matrices beside AdamW for the rest, as Lian's default is; adamw is AdamW for all. Rows are cut from documents in a new order each epoch; documents of a row
+see each other, as is usual there.
 One JSON line at the end; OUT opens with transformers and with Lian.
 """
 import argparse, json, math, os, resource, shutil, statistics, struct, sys, time

@@ -52,7 +52,7 @@ func Report(ctx context.Context, dir, out, lang string, events event.Sink) (r Ru
 		if s.Name != "" {
 			w.say("## %s\n\n", s.Name)
 		}
-		if err := w.stage(s); err != nil {
+		if err := w.stage(s, dir); err != nil {
 			return r, err
 		}
 	}
@@ -90,7 +90,7 @@ func (w *reportWriter) table(heads ...string) {
 	w.say("|\n")
 }
 
-func (w *reportWriter) stage(s *history.Stage) error {
+func (w *reportWriter) stage(s *history.Stage, dir string) error {
 	w.table(w.t("runs.report.figure"), w.t("runs.report.value"))
 	for _, f := range s.Summary() {
 		w.row(FigureText(w.lang, f))
@@ -141,7 +141,7 @@ func (w *reportWriter) stage(s *history.Stage) error {
 			w.say("> **%s**%s\n\n", p.Prompts[i], strings.ReplaceAll(p.Answers[i], "\n", "\n> "))
 		}
 	}
-	w.notes(s)
+	w.notes(s, dir)
 	return nil
 }
 

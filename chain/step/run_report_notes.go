@@ -3,6 +3,8 @@ package step
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
+	"strings"
 
 	"lian/train/history"
 	"lian/train/mixture"
@@ -11,8 +13,12 @@ import (
 // DataColumns are the names of what is told of each domain before training, as in the texts data.table.NAME.
 var DataColumns = []string{"domain", "documents", "dropped", "tokens", "share", "taken", "epochs", "cut", "padding"}
 
-// notes are the data and what happened on the way.
-func (w *reportWriter) notes(s *history.Stage) {
+// notes are the data and what happened on the way. Files of the run are named from its folder on: a report is read elsewhere.
+func (w *reportWriter) notes(s *history.Stage, dir string) {
+	folder := dir
+	if whole, err := filepath.Abs(dir); err == nil {
+		folder = whole
+	}
 	var happened []history.Note
 	var data []mixture.Statistics
 	for _, n := range s.Notes {
@@ -37,7 +43,7 @@ func (w *reportWriter) notes(s *history.Stage) {
 		w.say("### %s\n\n", w.t("plot.notes"))
 		w.table(w.t("plot.what"), w.t("plot.step"), "")
 		for _, n := range happened {
-			w.row(n.Kind, fmt.Sprint(n.Step), n.Text)
+			w.row(n.Kind, fmt.Sprint(n.Step), strings.ReplaceAll(n.Text, folder+string(filepath.Separator), ""))
 		}
 		w.say("\n")
 	}

@@ -22,7 +22,7 @@ type PretrainPlanReport struct {
 	Parameters   Amount   `json:"parameters"`
 	Embedding    Amount   `json:"embedding"` // of them, rows of the vocabulary
 	Tokens       Amount   `json:"tokens"`
-	TextTokens   Amount   `json:"text_tokens"` // of one pass; estimated from the bytes of the files where there are no shards yet
+	TextTokens   Amount   `json:"text_tokens"` // of one pass; estimated from a sample of the files where there are no tokens yet
 	Epochs       float64  `json:"epochs"`
 	Steps        int      `json:"steps"`
 	StepTokens   int      `json:"step_tokens"`

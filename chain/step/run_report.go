@@ -20,6 +20,7 @@ type RunReport struct {
 	Pictures []string `json:"pictures"`
 	// Yardstick is what counting bytes comes to; nil where there is no held-out text.
 	Yardstick *Yardstick `json:"yardstick,omitempty"`
+	Missing   string     `json:"missing,omitempty"` // why a yardstick that the report should have is not there
 }
 
 // Report writes what a run's training was and came to, as Markdown with pictures beside it: ready to be put among documents. A pretraining is held
@@ -39,8 +40,10 @@ func Report(ctx context.Context, dir, out, lang string, events event.Sink) (r Ru
 	if err != nil {
 		return r, err
 	}
-	if r.Yardstick, err = measureYardstick(ctx, dir, events); err != nil {
-		return r, err
+	if r.Yardstick, err = measureYardstick(ctx, dir, events); ctx.Err() != nil {
+		return r, ctx.Err()
+	} else if err != nil { // such as a run whose data is not there any more
+		r.Missing = err.Error()
 	}
 	w := reportWriter{lang: lang, out: out, report: &r}
 	w.say("# %s\n\n", run.Info.Name)
@@ -95,12 +98,7 @@ func (w *reportWriter) stage(s *history.Stage, dir string) error {
 	for _, f := range s.Summary() {
 		w.row(FigureText(w.lang, f))
 	}
-	if y := w.report.Yardstick; y != nil && len(s.HeldOut) > 0 {
-		w.row(w.t("runs.report.yardstick", y.Order), fmt.Sprintf("%.4g", y.BitsPerByte))
-		for _, d := range y.Domains {
-			w.row(w.t("runs.report.yardstick", y.Order)+" · "+d.Name, fmt.Sprintf("%.4g", d.BitsPerByte))
-		}
-	}
+	w.yardstick(s)
 	if m := s.Machine; m.CPU != "" {
 		w.row(w.t("runs.report.machine"), fmt.Sprintf("%s, %d × %s", m.CPU, m.Workers, m.Kernels))
 		w.row(w.t("runs.report.parameters"), fmt.Sprint(m.Parameters))

@@ -48,3 +48,25 @@ func (w *reportWriter) notes(s *history.Stage, dir string) {
 		w.say("\n")
 	}
 }
+
+// yardstick is what counting bytes comes to, beside the last look at held-out text.
+func (w *reportWriter) yardstick(s *history.Stage) {
+	if len(s.HeldOut) == 0 {
+		return
+	}
+	name := w.t("runs.report.yardstick", yardstickOrder)
+	y := w.report.Yardstick
+	if y == nil {
+		if w.report.Missing != "" {
+			w.row(name, w.report.Missing)
+		}
+		return
+	}
+	if y.Cut {
+		name += ", " + w.t("runs.report.yardstick_cut", ByteSize(y.Counted))
+	}
+	w.row(name, fmt.Sprintf("%.4g", y.BitsPerByte))
+	for _, d := range y.Domains {
+		w.row(name+" · "+d.Name, fmt.Sprintf("%.4g", d.BitsPerByte))
+	}
+}

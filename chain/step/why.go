@@ -40,25 +40,16 @@ func WhyStep(ctx context.Context, dir, step string) (w Why, err error) {
 	if w.Refused = err == nil; w.Refused || !errors.Is(err, fs.ErrNotExist) {
 		return w, err
 	}
-	var made training
-	if err := store.ReadJSON(filepath.Join(dir, trainingFile), &made); err != nil {
+	made, tok, text, err := openTraining(ctx, dir, event.Discard)
+	if err != nil {
 		return w, fmt.Errorf("the guard refused nothing at step %d, and what the run read is not known: %w", w.Step, err)
 	}
+	defer func() { err = errors.Join(err, text.close()) }()
+	o := made.Options
 	s, err := stepEvent(dir, w.Step)
 	if err != nil {
 		return w, err
 	}
-	o := made.Options
-	tok, err := tokenizer.Load(o.Tokenizer)
-	if err != nil {
-		return w, err
-	}
-	separator, _ := tok.Special(Separator)
-	text, err := openCorpus(ctx, o.Shards, o.Mixture, tok, separator, event.Discard)
-	if err != nil {
-		return w, err
-	}
-	defer func() { err = errors.Join(err, text.close()) }()
 	if err := text.layOut(made.Context, o.StepTokens, o.Train.Steps, o.Train.Seed); err != nil {
 		return w, err
 	}
@@ -73,6 +64,23 @@ func WhyStep(ctx context.Context, dir, step string) (w Why, err error) {
 			Tokens: len(q.IDs), Labels: q.Labels(), Description: describe(q)})
 	}
 	return w, nil
+}
+
+// openTraining opens what a pretraining in a folder reads, as it was opened then.
+func openTraining(ctx context.Context, dir string, events event.Sink) (made training, tok *tokenizer.Tokenizer, text *corpus, err error) {
+	if err = store.ReadJSON(filepath.Join(dir, trainingFile), &made); err != nil {
+		return made, nil, nil, err
+	}
+	o := made.Options
+	if tok, err = tokenizer.Load(o.Tokenizer); err != nil {
+		return made, nil, nil, err
+	}
+	separator, err := o.separator(tok)
+	if err != nil {
+		return made, nil, nil, err
+	}
+	text, err = openCorpus(ctx, o.Shards, o.Mixture, tok, separator, events)
+	return made, tok, text, err
 }
 
 // stepEvent is the last event of a step; a run that went back has taken some steps twice.

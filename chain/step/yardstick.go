@@ -7,23 +7,28 @@ import (
 	"io/fs"
 	"iter"
 	"math"
+	"os"
 	"path/filepath"
 
 	"lian/engine"
 	"lian/eval/ngram"
 	"lian/event"
-	"lian/format/tokenfile"
-	"lian/store"
 	"lian/tokenizer"
 	"lian/train/figure"
 )
 
-// yardstickOrder is the order of the byte model that a trained one is held against.
-const yardstickOrder = 5
+// yardstickOrder is the order of the byte model that a trained one is held against, and yardstickBytes how much text it counts at most: each byte of it takes
+// sixteen of memory and more.
+const (
+	yardstickOrder = 5
+	yardstickBytes = 256 << 20
+)
 
 // Yardstick is what a model that only counts bytes foretells of a run's held-out text, after the same text that the run learns from.
 type Yardstick struct {
 	Order       int                    `json:"order"` // of the n-grams, in bytes
+	Counted     int64                  `json:"counted_bytes"`
+	Cut         bool                   `json:"cut,omitempty"` // there is more text than is counted
 	BitsPerByte float64                `json:"bits_per_byte"`
 	Domains     []figure.HeldOutDomain `json:"domains,omitempty"` // and languages
 }
@@ -31,24 +36,10 @@ type Yardstick struct {
 // measureYardstick counts what a pretraining in a folder reads and measures the documents of its last look at held-out text; nil where the
 // run is no pretraining or holds nothing out.
 func measureYardstick(ctx context.Context, dir string, events event.Sink) (y *Yardstick, err error) {
-	var made training
-	err = store.ReadJSON(filepath.Join(dir, trainingFile), &made)
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(dir, trainingFile)); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	o := made.Options
-	tok, err := tokenizer.Load(o.Tokenizer)
-	if err != nil {
-		return nil, err
-	}
-	separator, err := o.separator(tok)
-	if err != nil {
-		return nil, err
-	}
-	text, err := openCorpus(ctx, o.Shards, o.Mixture, tok, separator, events)
+	_, tok, text, err := openTraining(ctx, dir, events)
 	if err != nil {
 		return nil, err
 	}
@@ -57,12 +48,12 @@ func measureYardstick(ctx context.Context, dir string, events event.Sink) (y *Ya
 	if err != nil || len(held) == 0 {
 		return nil, err
 	}
-	var failed error
-	counted, err := ngram.Train(yardstickOrder, text.decoded(ctx, tok, events, &failed))
-	if err = errors.Join(failed, err); err != nil {
+	d := decoding{corpus: text, tok: tok, events: events, most: yardstickBytes}
+	counted, err := ngram.Train(yardstickOrder, d.texts(ctx))
+	if err = errors.Join(d.err, err); err != nil {
 		return nil, fmt.Errorf("%s: counting bytes: %w", dir, err)
 	}
-	y = &Yardstick{Order: yardstickOrder}
+	y = &Yardstick{Order: yardstickOrder, Counted: counted.TrainedOn(), Cut: d.cut}
 	losses, all := make([]engine.DocumentLoss, len(held)), engine.DocumentLoss{}
 	for i, t := range held {
 		if err := ctx.Err(); err != nil {
@@ -79,24 +70,40 @@ func measureYardstick(ctx context.Context, dir string, events event.Sink) (y *Ya
 	return y, nil
 }
 
-// decoded is the text of all documents that are learnt from; failed says what ended it early.
-func (c *corpus) decoded(ctx context.Context, tok *tokenizer.Tokenizer, events event.Sink, failed *error) iter.Seq[string] {
+// decoding reads the text that is learnt from, up to so many bytes.
+type decoding struct {
+	*corpus
+	tok    *tokenizer.Tokenizer
+	events event.Sink
+	most   int
+	cut    bool  // there was more
+	err    error // what ended it early
+}
+
+func (d *decoding) texts(ctx context.Context) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		total, done := 0, 0
-		for _, d := range c.domains {
-			total += d.Documents.Documents()
+		total, done, bytes := 0, 0, 0
+		for _, domain := range d.domains {
+			total += domain.Documents.Documents()
 		}
-		for _, d := range c.domains {
-			for i := range d.Documents.Documents() {
-				var t tokenfile.Tokens
-				if *failed = ctx.Err(); *failed == nil {
-					t, *failed = d.Documents.Read(i, 0, d.Documents.Length(i))
+		for _, domain := range d.domains {
+			for i := range domain.Documents.Documents() {
+				if d.cut = bytes >= d.most; d.cut {
+					return
 				}
-				if *failed != nil || !yield(tok.Decode(t.IDs)) {
+				if d.err = ctx.Err(); d.err != nil {
+					return
+				}
+				t, err := domain.Documents.Read(i, 0, domain.Documents.Length(i))
+				if d.err = err; err != nil {
+					return
+				}
+				text := d.tok.Decode(t.IDs)
+				if bytes += len(text); !yield(text) {
 					return
 				}
 				if done++; done%1000 == 0 || done == total {
-					events.Emit(event.KindProgress, event.Progress{Stage: "ngram", Done: int64(done), Total: int64(total), Unit: "documents"})
+					d.events.Emit(event.KindProgress, event.Progress{Stage: "ngram", Done: int64(done), Total: int64(total), Unit: "documents"})
 				}
 			}
 		}

@@ -39,6 +39,18 @@ func TestYardstickCountsTheTextThatTheRunRead(t *testing.T) {
 	if want := m.BitsPerByte(slices.Values(docs[90:]), yardstickOrder); math.Abs(y.BitsPerByte-want) > 1e-12 {
 		t.Errorf("bits per byte %v, counted on the text itself %v", y.BitsPerByte, want)
 	}
+	if y.Cut || y.Counted != m.TrainedOn() {
+		t.Errorf("counted %d bytes (cut: %v) of %d", y.Counted, y.Cut, m.TrainedOn())
+	}
+	text, err := openCorpus(context.Background(), shards, o.Mixture, tok, 0, event.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer text.close()
+	d := decoding{corpus: text, tok: tok, events: event.Discard, most: len(docs[0]) + 1}
+	if got := slices.Collect(d.texts(context.Background())); !d.cut || !slices.Equal(got, docs[:2]) {
+		t.Errorf("cut: %v, after %d documents of at most one and a byte", d.cut, len(got))
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := measureYardstick(ctx, dir, event.Discard); err == nil {
